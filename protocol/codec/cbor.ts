@@ -1,0 +1,28 @@
+// Canonical DAG-CBOR (IPLD DAG-CBOR specification, strict): one value has one encoding, and no other bytes decode to it.
+
+import { decode as dagDecode, encode as dagEncode } from '@ipld/dag-cbor'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+
+export type CborError =
+  | { readonly code: 'too_large'; readonly actualBytes: number; readonly maxBytes: number }
+  | { readonly code: 'not_cbor' }
+  | { readonly code: 'not_canonical' }
+
+export function cborFromValue(value: unknown): Uint8Array {
+  return dagEncode(value)
+}
+
+/** Refuses anything above `maxBytes` before it looks, and anything that would not encode to the very same bytes. */
+export function valueFromCbor(bytes: Uint8Array, maxBytes: number): Result<unknown, CborError> {
+  if (bytes.length > maxBytes) return err({ code: 'too_large', actualBytes: bytes.length, maxBytes })
+  let value: unknown
+  let again: Uint8Array
+  try {
+    value = dagDecode(bytes)
+    again = dagEncode(value)
+  } catch {
+    return err({ code: 'not_cbor' })
+  }
+  return bytesEqual(again, bytes) ? ok(value) : err({ code: 'not_canonical' })
+}

@@ -1,0 +1,85 @@
+// Merkle trees as RFC 6962 §2.1 has them: leaf H(0x00 ‖ data), inner H(0x01 ‖ left ‖ right), the left side a full power of two,
+// so that no leaf can pass for an inner node and no list of leaves for another.
+
+import { bytesConcat, bytesEqual } from '#protocol/codec/bytes.ts'
+import { type Digest, type Sha256, sha256, sha256By } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+
+/** Longest path: a tree of 2^32 leaves. */
+export const MERKLE_PATH_MAX = 32
+
+export function merkleLeaf(data: Uint8Array, hash: Sha256 = sha256): Digest {
+  return sha256By(hash, bytesConcat(Uint8Array.of(0), data))
+}
+
+function inner(left: Digest, right: Digest): Digest {
+  return sha256(bytesConcat(Uint8Array.of(1), left, right))
+}
+
+/** The root over leaf hashes; of none it is H(""), as RFC 6962 has it. */
+export function merkleRoot(leaves: readonly Digest[]): Digest {
+  if (leaves.length === 0) return sha256(new Uint8Array(0))
+  let level = leaves
+  // Level by level, the odd one moves up unhashed: the same tree as the recursive definition.
+  while (level.length > 1) {
+    const next: Digest[] = []
+    for (let index = 0; index < level.length; index += 2) {
+      const left = level[index]
+      const right = level[index + 1]
+      assert(left !== undefined, 'index is inside the level')
+      next.push(right === undefined ? left : inner(left, right))
+    }
+    level = next
+  }
+  const root = level[0]
+  assert(root !== undefined, 'a level never empties')
+  return root
+}
+
+/** Sibling hashes from leaf to root (RFC 6962 §2.1.1 audit path). */
+export function merklePath(leaves: readonly Digest[], index: number): readonly Digest[] {
+  assert(index >= 0 && index < leaves.length, 'the leaf is in the tree')
+  const path: Digest[] = []
+  let level = leaves
+  let position = index
+  while (level.length > 1) {
+    const sibling = level[position ^ 1]
+    if (sibling !== undefined) path.push(sibling)
+    const next: Digest[] = []
+    for (let at = 0; at < level.length; at += 2) {
+      const left = level[at]
+      const right = level[at + 1]
+      assert(left !== undefined, 'index is inside the level')
+      next.push(right === undefined ? left : inner(left, right))
+    }
+    level = next
+    position >>= 1
+  }
+  return path
+}
+
+/** True when `leaf` stands at `index` of the `count` leaves under `root`. */
+export function merkleVerify(
+  root: Digest,
+  count: number,
+  index: number,
+  leaf: Digest,
+  path: readonly Digest[],
+): boolean {
+  if (index < 0 || index >= count || path.length > MERKLE_PATH_MAX) return false
+  let width = count
+  let position = index
+  let node = leaf
+  let used = 0
+  while (width > 1) {
+    const alone = position === width - 1 && position % 2 === 0
+    if (!alone) {
+      const sibling = path[used++]
+      if (sibling === undefined) return false
+      node = position % 2 === 0 ? inner(node, sibling) : inner(sibling, node)
+    }
+    position = Math.floor(position / 2)
+    width = Math.ceil(width / 2)
+  }
+  return used === path.length && bytesEqual(node, root)
+}

@@ -1,0 +1,27 @@
+// What a signature is over: sha256("ipn1:" ‖ type ‖ 0x00 ‖ chain_id ‖ generation ‖ body), body in canonical DAG-CBOR,
+// generation as 4 bytes big-endian. Nothing signed for one type, chain or generation means anything in another.
+
+import { bytesConcat, bytesFromText } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { type Digest, sha256 } from '#protocol/codec/digest.ts'
+import type { PublicKey, Signature, Signer } from '#protocol/identity/keys.ts'
+
+export type Domain = { readonly chainId: Digest; readonly generation: number }
+
+/** A signed statement: who says what; its type and domain are known from where it stands. */
+export type Signed<T> = { readonly from: PublicKey; readonly body: T; readonly signature: Signature }
+
+export function domainHash(domain: Domain, type: string, body: Uint8Array): Digest {
+  const generation = new Uint8Array(4)
+  new DataView(generation.buffer).setUint32(0, domain.generation)
+  return sha256(bytesConcat(bytesFromText(`ipn1:${type}`), Uint8Array.of(0), domain.chainId, generation, body))
+}
+
+/** The 32 bytes that are signed for a statement. */
+export function statementHash(domain: Domain, type: string, body: unknown): Digest {
+  return domainHash(domain, type, cborFromValue(body))
+}
+
+export function signStatement<T>(domain: Domain, type: string, signer: Signer, body: T): Signed<T> {
+  return { from: signer.publicKey, body, signature: signer.sign(statementHash(domain, type, body)) }
+}

@@ -1,0 +1,107 @@
+// The statements that members, seeders and uploaders sign, and the shape of each body. A vote names everything it is about:
+// two of them side by side are evidence with nothing else at hand.
+
+import type { Digest } from '#protocol/codec/digest.ts'
+import {
+  array,
+  bytesExactly,
+  cid,
+  digest,
+  nullable,
+  object,
+  optional,
+  type Shape,
+  type Shaped,
+  text,
+  uint,
+} from '#protocol/codec/shape.ts'
+import { type PublicKey, publicKey, signature } from '#protocol/identity/keys.ts'
+import type { Signed } from '#protocol/message/domain.ts'
+
+export const EPOCH_MAX = 0xffff_ffff
+export const VIEW_MAX = 0xffff_ffff
+
+const place = { job: digest(), epoch: uint(EPOCH_MAX), height: uint(), view: uint(VIEW_MAX) }
+
+/** The leader's word for one block in one view. */
+export const proposeBody = object({ ...place, block_hash: digest() })
+/** `jview`: the view of the highest QC1 the voter relies on, or null (R3). */
+export const vote1Body = object({ ...place, block_hash: digest(), jview: nullable(uint(VIEW_MAX)) })
+export const vote2Body = object({ ...place, block_hash: digest() })
+/** "I executed it and got other roots" (R2). */
+export const nayBody = object({ ...place, block_hash: digest(), receipts_root: digest(), state_root: cid() })
+/** `high`: the sender's highest QC1 at `height`, or null. */
+export const timeoutBody = object({ ...place, high: nullable(object({ view: uint(VIEW_MAX), block_hash: digest() })) })
+
+/** A read's answer, signed by who served it (agreement §5). `nonce` only when the script asked for chance. */
+export const receiptBody = object({
+  job: digest(),
+  epoch: uint(EPOCH_MAX),
+  height: uint(),
+  state_root: cid(),
+  request_hash: digest(),
+  response_hash: digest(),
+  nonce: optional(bytesExactly(16)),
+})
+
+/** The uploader's order to run this code from now on. `sequence` rises by one with each. */
+export const updateBody = object({ job: digest(), sequence: uint(), code_root: cid(), time: uint() })
+
+/** A seeder's word to the gateway: where its sites are reached, and which fellow members answer it (§5.2). */
+export const REGISTRATION_SITES_MAX = 256
+export const registerBody = object({
+  gateway: text(256),
+  /** ms since the epoch; the gateway refuses more than 30 s of skew and any time not above the last. */
+  time: uint(),
+  expires: uint(),
+  sites: array(object({ job: digest(), origin: text(256, /^https?:\/\/[a-z0-9.:-]+$/) }), REGISTRATION_SITES_MAX),
+  /** Members of its groups that answered it within the last few seconds. */
+  sees: array(publicKey, 256),
+  /** Members against which it holds evidence of a lie. */
+  accuses: array(object({ peer: publicKey, evidence: digest() }), 64),
+})
+
+/** Where a peer is reached by peers. */
+export const peerRecordBody = object({
+  peer: publicKey,
+  addresses: array(text(256), 8),
+  /** The base of its HTTP origins, for people's eyes and for `status`; sites are announced by REGISTER. */
+  http: text(256),
+  sequence: uint(),
+  time: uint(),
+})
+
+export const STATEMENTS = {
+  propose: proposeBody,
+  vote1: vote1Body,
+  vote2: vote2Body,
+  nay: nayBody,
+  timeout: timeoutBody,
+  receipt: receiptBody,
+  update: updateBody,
+  register: registerBody,
+  peer_record: peerRecordBody,
+} as const satisfies Record<string, Shape<unknown>>
+export type StatementType = keyof typeof STATEMENTS
+export type StatementBody<T extends StatementType> = Shaped<(typeof STATEMENTS)[T]>
+
+export type Propose = StatementBody<'propose'>
+export type Vote1 = StatementBody<'vote1'>
+export type Vote2 = StatementBody<'vote2'>
+export type Nay = StatementBody<'nay'>
+export type Timeout = StatementBody<'timeout'>
+export type Receipt = StatementBody<'receipt'>
+export type Update = StatementBody<'update'>
+export type Register = StatementBody<'register'>
+export type PeerRecord = StatementBody<'peer_record'>
+
+/** `{from, body, signature}` of one type, as it stands on the wire and in evidence. */
+export function signedShape<T extends StatementType>(type: T): Shape<Signed<StatementBody<T>>> {
+  return object({ from: publicKey, body: STATEMENTS[type] as Shape<StatementBody<T>>, signature }) as unknown as Shape<
+    Signed<StatementBody<T>>
+  >
+}
+
+/** Where a vote stands. */
+export type Place = { readonly job: Digest; readonly epoch: number; readonly height: number; readonly view: number }
+export type { PublicKey }
