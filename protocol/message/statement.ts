@@ -1,7 +1,8 @@
 // The statements that members, seeders and uploaders sign, and the shape of each body. A vote names everything it is about:
 // two of them side by side are evidence with nothing else at hand.
 
-import type { Digest } from '#protocol/codec/digest.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import {
   array,
   bytesExactly,
@@ -44,8 +45,28 @@ export const receiptBody = object({
   nonce: optional(bytesExactly(16)),
 })
 
-/** The uploader's order to run this code from now on. `sequence` rises by one with each. */
-export const updateBody = object({ job: digest(), sequence: uint(), code_root: cid(), time: uint() })
+/** The uploader's account on the vote chain: where donations go and hosting is paid from. */
+export const account = text(128, /^[a-z0-9:._-]+$/)
+
+/** A new job (§5): the name it is reached by and the group it asks for. The job's id is `jobId` of this and its uploader. */
+export const jobNewBody = object({
+  name: text(63, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  account,
+  quorum: oneOf('bft', 'all'),
+  size: uint(64),
+  /** 16 random bytes, so that no two jobs of one uploader share an id. */
+  nonce: bytesExactly(16),
+  time: uint(),
+})
+
+/** The uploader ends its job. */
+export const jobEndBody = object({ job: digest(), time: uint() })
+
+/**
+ * The signed half of a bundle (§5): job id, uploader (`from`), account, and by `code_root` the configuration, scripts and first data. The uploader's order
+ * to run this from now on; `sequence` rises by one with each, from 1.
+ */
+export const updateBody = object({ job: digest(), sequence: uint(), code_root: cid(), account, time: uint() })
 
 /** A seeder's word to the gateway: where its sites are reached, and which fellow members answer it (§5.2). */
 export const REGISTRATION_SITES_MAX = 256
@@ -78,6 +99,8 @@ export const STATEMENTS = {
   nay: nayBody,
   timeout: timeoutBody,
   receipt: receiptBody,
+  job_new: jobNewBody,
+  job_end: jobEndBody,
   update: updateBody,
   register: registerBody,
   peer_record: peerRecordBody,
@@ -91,6 +114,8 @@ export type Vote2 = StatementBody<'vote2'>
 export type Nay = StatementBody<'nay'>
 export type Timeout = StatementBody<'timeout'>
 export type Receipt = StatementBody<'receipt'>
+export type JobNew = StatementBody<'job_new'>
+export type JobEnd = StatementBody<'job_end'>
 export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>
 export type PeerRecord = StatementBody<'peer_record'>
@@ -100,6 +125,11 @@ export function signedShape<T extends StatementType>(type: T): Shape<Signed<Stat
   return object({ from: publicKey, body: STATEMENTS[type] as Shape<StatementBody<T>>, signature }) as unknown as Shape<
     Signed<StatementBody<T>>
   >
+}
+
+/** A job's id follows from who asked for it and how: nobody can claim another's. */
+export function jobId(uploader: PublicKey, body: JobNew): Digest {
+  return taggedHash('job', uploader, cborFromValue(body))
 }
 
 /** Where a vote stands. */
