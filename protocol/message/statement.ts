@@ -10,6 +10,7 @@ import {
   digest,
   nullable,
   object,
+  oneOf,
   optional,
   type Shape,
   type Shaped,
