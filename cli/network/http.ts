@@ -1,10 +1,10 @@
 // HTTP as the command speaks it: names under `.localhost` are this machine (RFC 6761 §6.3), whatever the system's resolver says;
 // every answer is bounded, every wait has an end, and a redirect is followed only when asked for.
 
+import { lookup as systemLookup } from 'node:dns'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { lookup as systemLookup } from 'node:dns'
 import type { Readable } from 'node:stream'
 import { networkFailure } from '#cli/failure.ts'
 
@@ -36,7 +36,8 @@ export const localhostLookup: LookupFunction = (hostname, options, callback) => 
     systemLookup(hostname, options as never, callback as never)
     return
   }
-  if ((options as { all?: boolean }).all === true) (callback as (e: null, a: unknown) => void)(null, [{ address: '127.0.0.1', family: 4 }])
+  if ((options as { all?: boolean }).all === true)
+    (callback as (e: null, a: unknown) => void)(null, [{ address: '127.0.0.1', family: 4 }])
   else callback(null, '127.0.0.1', 4)
 }
 
@@ -56,9 +57,19 @@ export function exchange(url: string, options: HttpOptions = {}): Promise<HttpAn
     timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
-  const unreachable = (cause: string) => reject(networkFailure(`${target.host} did not answer: ${cause}`, `Is it running, and reachable from here? Asked: ${url}`))
-  outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${(options.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000} s`)))
-  outgoing.on('error', (error) => unreachable(error.message || (error as NodeJS.ErrnoException).code || 'connection failed'))
+  const unreachable = (cause: string) =>
+    reject(
+      networkFailure(
+        `${target.host} did not answer: ${cause}`,
+        `Is it running, and reachable from here? Asked: ${url}`,
+      ),
+    )
+  outgoing.on('timeout', () =>
+    outgoing.destroy(new Error(`no answer within ${(options.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000} s`)),
+  )
+  outgoing.on('error', (error) =>
+    unreachable(error.message || (error as NodeJS.ErrnoException).code || 'connection failed'),
+  )
   outgoing.on('response', (incoming) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -69,7 +80,13 @@ export function exchange(url: string, options: HttpOptions = {}): Promise<HttpAn
     })
     incoming.on('error', (error) => unreachable(error.message))
     incoming.on('end', () =>
-      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, rawHeaders: incoming.rawHeaders, body: Buffer.concat(chunks), url }),
+      resolve({
+        status: incoming.statusCode ?? 0,
+        headers: incoming.headers,
+        rawHeaders: incoming.rawHeaders,
+        body: Buffer.concat(chunks),
+        url,
+      }),
     )
   })
   if (options.body === undefined) outgoing.end()

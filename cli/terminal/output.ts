@@ -17,14 +17,29 @@ export type Output = {
 
 export type Progress = { at(done: number): void; end(text?: string): void }
 
-export type Style = { bold(text: string): string; dim(text: string): string; good(text: string): string; bad(text: string): string; warn(text: string): string; link(text: string): string }
+export type Style = {
+  bold(text: string): string
+  dim(text: string): string
+  good(text: string): string
+  bad(text: string): string
+  warn(text: string): string
+  link(text: string): string
+}
 
 const BAR_CELLS = 24
 const REDRAW_MS = 80
 
 function styleOf(colour: boolean): Style {
-  const sgr = (open: number, close: number) => (text: string) => (colour ? `\u001b[${open}m${text}\u001b[${close}m` : text)
-  return { bold: sgr(1, 22), dim: sgr(2, 22), good: sgr(32, 39), bad: sgr(31, 39), warn: sgr(33, 39), link: sgr(36, 39) }
+  const sgr = (open: number, close: number) => (text: string) =>
+    colour ? `\u001b[${open}m${text}\u001b[${close}m` : text
+  return {
+    bold: sgr(1, 22),
+    dim: sgr(2, 22),
+    good: sgr(32, 39),
+    bad: sgr(31, 39),
+    warn: sgr(33, 39),
+    link: sgr(36, 39),
+  }
 }
 
 export function createOutput(json: boolean): Output {
@@ -42,7 +57,8 @@ export function createOutput(json: boolean): Output {
     note: (text) => {
       if (!json) process.stderr.write(`${text}\n`)
     },
-    progress: (label, total) => (json || process.stderr.isTTY !== true ? quietProgress(json, label) : barProgress(label, total)),
+    progress: (label, total) =>
+      json || process.stderr.isTTY !== true ? quietProgress(json, label) : barProgress(label, total),
   }
 }
 
@@ -62,7 +78,9 @@ function barProgress(label: string, total: number): Progress {
   const draw = (done: number) => {
     const share = total === 0 ? 1 : Math.min(1, done / total)
     const cells = Math.round(share * BAR_CELLS)
-    process.stderr.write(`\r\u001b[2K${label} ${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)} ${Math.round(share * 100)} %`)
+    process.stderr.write(
+      `\r\u001b[2K${label} ${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)} ${Math.round(share * 100)} %`,
+    )
   }
   draw(0)
   return {
@@ -81,7 +99,8 @@ function barProgress(label: string, total: number): Progress {
 /** Columns padded to their widest cell. */
 export function tableLines(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
-  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+  for (const row of rows)
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
   return rows.map((row) =>
     row
       .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))

@@ -1,0 +1,151 @@
+// How the network file grows: a published job is admitted, a peer's record is taken, a job is ended by its uploader. Each is
+// a pure function from one file to the next; the holder of the network key signs the result with the version raised by one.
+//
+// Members of a job are the peers whose H("member" ‖ job ‖ peer) is lowest: nobody chooses, and everybody can recompute it.
+
+import { bytesCompare, hexFromBytes } from '#protocol/codec/bytes.ts'
+import { taggedHash } from '#protocol/codec/digest.ts'
+import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
+import {
+  JOBS_MAX,
+  type NetworkFile,
+  type NetworkJob,
+  type NetworkPeer,
+  PEERS_MAX,
+  type UnsignedNetworkFile,
+} from '#protocol/directory/network-file.ts'
+import { peerName, publicKeyFromName } from '#protocol/identity/keys.ts'
+import type { Signed } from '#protocol/message/domain.ts'
+import { type JobEnd, type JobNew, jobId, type PeerRecord } from '#protocol/message/statement.ts'
+
+/** A statement's time may be this far from the admitting clock. */
+export const STATEMENT_SKEW_MS = 10 * 60_000
+/** Groups are of three at least (§5.4) and hold heads enough for their quorum. */
+export const GROUP_SIZE_MIN = 3
+
+/** Names that the gateway needs for itself, or that would mislead. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set([
+  'about',
+  'admin',
+  'api',
+  'assets',
+  'bootstrap',
+  'dns-query',
+  'docs',
+  'evidence',
+  'favicon',
+  'gateway',
+  'health',
+  'help',
+  'info',
+  'interpeer',
+  'localhost',
+  'lookup',
+  'metrics',
+  'network',
+  'register',
+  'robots',
+  'search',
+  'security',
+  'sitemap',
+  'sites',
+  'static',
+  'status',
+  'well-known',
+  'www',
+])
+
+export type AdmissionError =
+  | { readonly code: 'name_taken'; readonly name: string }
+  | { readonly code: 'name_reserved'; readonly name: string }
+  | { readonly code: 'group_too_small'; readonly expected: number; readonly actual: number }
+  | { readonly code: 'too_few_peers'; readonly expected: number; readonly actual: number }
+  | { readonly code: 'full' }
+  | { readonly code: 'clock_skew'; readonly skewMs: number }
+  | { readonly code: 'unknown_job' }
+  | { readonly code: 'not_the_uploader' }
+  | { readonly code: 'not_newer'; readonly sequence: number }
+  | { readonly code: 'not_the_peer' }
+
+function unsigned(file: NetworkFile): UnsignedNetworkFile {
+  const { signature: _, ...rest } = file
+  return rest
+}
+
+function raised(file: NetworkFile, now: number, change: Partial<UnsignedNetworkFile>): UnsignedNetworkFile {
+  return { ...unsigned(file), ...change, version: file.version + 1, time: Math.max(now, file.time) }
+}
+
+/** The `size` peers with the lowest member hash, in that order. */
+export function membersByHash(
+  job: Uint8Array,
+  peers: readonly Pick<NetworkPeer, 'peer'>[],
+  size: number,
+): readonly string[] {
+  return peers
+    .map(({ peer }) => {
+      const key = publicKeyFromName(peer)
+      assert(key.ok, 'a network file names peers by their keys')
+      return { peer, rank: taggedHash('member', job, key.value) }
+    })
+    .sort((a, b) => bytesCompare(a.rank, b.rank))
+    .slice(0, size)
+    .map(({ peer }) => peer)
+}
+
+/** The file with the job in it. A job that is there already is no error: the same file comes back. `statement` is verified. */
+export function applyJobNew(
+  file: NetworkFile,
+  statement: Signed<JobNew>,
+  now: number,
+): Result<UnsignedNetworkFile, AdmissionError> {
+  const { name, account, quorum, size, time } = statement.body
+  const id = jobId(statement.from, statement.body)
+  const job = hexFromBytes(id)
+  if (file.jobs.some((known) => known.job === job)) return ok(unsigned(file))
+  if (RESERVED_NAMES.has(name)) return err({ code: 'name_reserved', name })
+  if (file.jobs.some((known) => known.name === name)) return err({ code: 'name_taken', name })
+  if (Math.abs(now - time) > STATEMENT_SKEW_MS) return err({ code: 'clock_skew', skewMs: time - now })
+  if (size < GROUP_SIZE_MIN) return err({ code: 'group_too_small', expected: GROUP_SIZE_MIN, actual: size })
+  if (file.peers.length < size) return err({ code: 'too_few_peers', expected: size, actual: file.peers.length })
+  if (file.jobs.length >= JOBS_MAX) return err({ code: 'full' })
+  const members = membersByHash(id, file.peers, size)
+  const admitted: NetworkJob = { job, name, uploader: peerName(statement.from), account, epoch: 0, quorum, members }
+  return ok(raised(file, now, { jobs: [...file.jobs, admitted] }))
+}
+
+export function applyJobEnd(
+  file: NetworkFile,
+  statement: Signed<JobEnd>,
+  now: number,
+): Result<UnsignedNetworkFile, AdmissionError> {
+  const job = hexFromBytes(statement.body.job)
+  const found = file.jobs.find((known) => known.job === job)
+  if (found === undefined) return err({ code: 'unknown_job' })
+  if (found.uploader !== peerName(statement.from)) return err({ code: 'not_the_uploader' })
+  if (Math.abs(now - statement.body.time) > STATEMENT_SKEW_MS)
+    return err({ code: 'clock_skew', skewMs: statement.body.time - now })
+  return ok(raised(file, now, { jobs: file.jobs.filter((known) => known.job !== job) }))
+}
+
+/** The file with a peer's newest addresses. A record that says nothing new gives the same file back. */
+export function applyPeerRecord(
+  file: NetworkFile,
+  statement: Signed<PeerRecord>,
+  now: number,
+): Result<UnsignedNetworkFile, AdmissionError> {
+  const { peer, addresses, http, sequence, time } = statement.body
+  const name = peerName(peer)
+  if (name !== peerName(statement.from)) return err({ code: 'not_the_peer' })
+  if (Math.abs(now - time) > STATEMENT_SKEW_MS) return err({ code: 'clock_skew', skewMs: time - now })
+  const record: NetworkPeer = { peer: name, addresses, http, sequence, time, proof: hexFromBytes(statement.signature) }
+  const at = file.peers.findIndex((known) => known.peer === name)
+  const known = file.peers[at]
+  if (known === undefined) {
+    if (file.peers.length >= PEERS_MAX) return err({ code: 'full' })
+    return ok(raised(file, now, { peers: [...file.peers, record] }))
+  }
+  if (known.http === http && known.addresses.join() === addresses.join()) return ok(unsigned(file))
+  if (sequence <= known.sequence) return err({ code: 'not_newer', sequence: known.sequence })
+  return ok(raised(file, now, { peers: file.peers.with(at, record) }))
+}
