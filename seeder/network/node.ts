@@ -1,0 +1,390 @@
+// The peer network over libp2p: TCP, noise, yamux; one link a peer.
+//
+//   network file ──> known peers ──> who is let in, where each is dialled
+//   wanted peers ──> dial with backoff ──> connection ──> the peer with the lower name opens both streams ──> link
+//
+// Invariants. A connection proves its peer (noise is signed by the peer's own Ed25519 key), and only peers of the network
+// file get past the handshake. Of two peers the one with the lower name opens the streams, whoever dialled, so that
+// dialling at the same time ends in one link. A link is replaced by a newer connection only when it does not answer.
+// There is one table of members and addresses, ours; libp2p's own expire and are not asked.
+
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
+import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
+import { backoffMs } from '#seeder/network/backoff.ts'
+import { libp2pPrivateKey, nameOfPeerId, peerIdOf } from '#seeder/network/identity.ts'
+import { AGREE_PROTOCOL, CONTENT_PROTOCOL, Link, type LinkEnd, type LinkProtocol } from '#seeder/network/link.ts'
+import type { LinkStatus, NetworkHandlers, PeerNetwork, RequestError } from '#seeder/network/port.ts'
+
+/** Connections of all peers together; a peer of the file needs one, and a second while it reconnects. */
+const CONNECTIONS_MAX = 512
+const DIAL_TIMEOUT_MS = 5_000
+const OPEN_TIMEOUT_MS = 5_000
+/** A link whose peer answers within this is not replaced by a newer connection. */
+const PROBE_MS = 1_000
+/** After an offence the peer is not let in for this long. */
+const OFFENCE_PAUSE_MS = 30_000
+/** What costs a peer its link and a pause; everything else is the ordinary end of a connection. */
+const OFFENCES: ReadonlySet<LinkEnd> = new Set([
+  'frame_too_large',
+  'frame_kind',
+  'frame_empty',
+  'frame_rate',
+  'garbage',
+  'unexpected_kind',
+  'malformed',
+])
+
+export type NetworkOptions = {
+  readonly signer: Signer
+  /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`. */
+  readonly listen: readonly string[]
+  readonly handlers: NetworkHandlers
+  readonly now: () => number
+  /** In [0, 1), for jitter only. */
+  readonly chance: () => number
+  readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+type Member = {
+  readonly name: PeerName
+  addresses: readonly string[]
+  failures: number
+  dialing: boolean
+  timer: NodeJS.Timeout | undefined
+  link: Link | undefined
+  shutOutUntil: number
+  heardAt: number
+  readonly offences: Record<string, number>
+  readonly ended: { sentBytes: number; receivedBytes: number; droppedFrames: number }
+}
+
+export async function startNetwork(options: NetworkOptions): Promise<PeerNetwork> {
+  const network = new Libp2pNetwork(options)
+  await network.start()
+  return network
+}
+
+class Libp2pNetwork implements PeerNetwork {
+  readonly self: PeerName
+  readonly #options: NetworkOptions
+  readonly #members = new Map<PeerName, Member>()
+  #wanted: ReadonlySet<PeerName> = new Set()
+  #node: Libp2p | undefined
+  #stopped = false
+
+  constructor(options: NetworkOptions) {
+    this.#options = options
+    this.self = peerName(options.signer.publicKey)
+  }
+
+  async start(): Promise<void> {
+    const node = await createLibp2p({
+      privateKey: libp2pPrivateKey(this.#options.signer),
+      addresses: { listen: [...this.#options.listen] },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux({ enableKeepAlive: false })],
+      connectionManager: {
+        maxConnections: CONNECTIONS_MAX,
+        inboundConnectionThreshold: CONNECTIONS_MAX,
+        maxIncomingPendingConnections: CONNECTIONS_MAX,
+        reconnectRetries: 0,
+      },
+      // A machine under load answers late: silence is judged by the channels, not by libp2p.
+      connectionMonitor: { enabled: false, abortConnectionOnPingFailure: false },
+      connectionGater: {
+        denyDialMultiaddr: () => false,
+        denyInboundEncryptedConnection: (id) => {
+          const name = nameOfPeerId(id)
+          if (this.#lets(name)) return false
+          this.#options.note?.('peer_refused', { peer: name ?? id.toString() })
+          return true
+        },
+      },
+    })
+    this.#node = node
+    node.addEventListener('connection:open', (event) => this.#connected(event.detail))
+    for (const protocol of [AGREE_PROTOCOL, CONTENT_PROTOCOL] as const) {
+      await node.handle(protocol, (stream, connection) => this.#inbound(protocol, stream, connection), {
+        maxInboundStreams: 2,
+      })
+    }
+  }
+
+  addresses(): readonly string[] {
+    const listening = this.#node?.getMultiaddrs() ?? []
+    return listening.map((address) => address.toString().replace(/\/p2p\/[^/]+$/, ''))
+  }
+
+  setKnown(peers: readonly { readonly peer: PeerName; readonly addresses: readonly string[] }[]): void {
+    const names = new Set(peers.map((entry) => entry.peer))
+    for (const { peer, addresses } of peers) {
+      if (peer === this.self) continue
+      const known = this.#members.get(peer)
+      if (known === undefined) this.#members.set(peer, newMember(peer, addresses))
+      else if (known.addresses.join() !== addresses.join()) {
+        known.addresses = addresses
+        known.failures = 0
+      }
+    }
+    for (const [name, member] of this.#members) {
+      if (names.has(name)) continue
+      clearTimeout(member.timer)
+      member.link?.end('stopped')
+      this.#members.delete(name)
+    }
+    this.#dialWanted()
+  }
+
+  setWanted(peers: ReadonlySet<PeerName>): void {
+    this.#wanted = new Set([...peers].filter((name) => name !== this.self))
+    for (const member of this.#members.values()) {
+      if (this.#wanted.has(member.name)) continue
+      clearTimeout(member.timer)
+      member.timer = undefined
+    }
+    this.#dialWanted()
+  }
+
+  send(peer: PeerName, bytes: Uint8Array): boolean {
+    return this.#members.get(peer)?.link?.send(bytes) ?? false
+  }
+
+  async request(peer: PeerName, bytes: Uint8Array, deadlineMs: number): Promise<Result<Uint8Array, RequestError>> {
+    const link = this.#members.get(peer)?.link
+    return link === undefined ? err({ code: 'not_connected' }) : link.exchange.ask(bytes, deadlineMs)
+  }
+
+  link(peer: PeerName): LinkStatus {
+    const member = this.#members.get(peer)
+    const link = member?.link
+    const totals = { sentBytes: 0, receivedBytes: 0, droppedFrames: 0, ...member?.ended }
+    for (const channel of link?.channels() ?? []) addCounts(totals, channel.counts)
+    const roundTripMs = link?.agree?.roundTripMs
+    return {
+      connected: link?.ready ?? false,
+      heardAt: Math.max(member?.heardAt ?? 0, link?.heardAt ?? 0),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...totals,
+      offences: member?.offences ?? {},
+    }
+  }
+
+  connected(): readonly PeerName[] {
+    return [...this.#members.values()].filter((member) => member.link?.ready).map((member) => member.name)
+  }
+
+  offend(peer: PeerName): void {
+    this.#members.get(peer)?.link?.end('garbage')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    for (const member of this.#members.values()) {
+      clearTimeout(member.timer)
+      member.link?.end('stopped')
+    }
+    await this.#node?.stop()
+  }
+
+  #lets(name: PeerName | undefined): boolean {
+    const member = name === undefined ? undefined : this.#members.get(name)
+    return !this.#stopped && member !== undefined && this.#options.now() >= member.shutOutUntil
+  }
+
+  #opens(name: PeerName): boolean {
+    return this.self < name
+  }
+
+  #dialWanted(): void {
+    for (const name of this.#wanted) {
+      const member = this.#members.get(name)
+      if (member !== undefined && member.link === undefined && !member.dialing) this.#dialLater(member, 0)
+    }
+  }
+
+  #dialLater(member: Member, pauseMs: number): void {
+    clearTimeout(member.timer)
+    member.timer = undefined
+    if (this.#stopped || !this.#wanted.has(member.name)) return
+    member.timer = setTimeout(() => void this.#dial(member), pauseMs)
+    member.timer.unref()
+  }
+
+  #retry(member: Member): void {
+    if (member.dialing || member.link !== undefined) return
+    const pause = backoffMs(member.failures, this.#options.chance())
+    member.failures++
+    this.#dialLater(member, Math.max(pause, member.shutOutUntil - this.#options.now()))
+  }
+
+  async #dial(member: Member): Promise<void> {
+    const node = this.#node
+    if (node === undefined || this.#stopped || member.dialing || member.link !== undefined) return
+    const key = publicKeyFromName(member.name)
+    assert(key.ok, 'a peer name is a public key')
+    const id = peerIdOf(key.value)
+    member.dialing = true
+    try {
+      const targets = parseAddresses(member.addresses).map((address) => address.encapsulate(`/p2p/${id.toString()}`))
+      if (targets.length > 0) await node.dial(targets, { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) })
+    } catch {
+      // Unreachable: counted as a failure and dialled again after a pause.
+    } finally {
+      member.dialing = false
+    }
+    // A connection becomes a link in `#connected`; if it does not, the next attempt is due.
+    this.#retry(member)
+  }
+
+  #connected(connection: Connection): void {
+    const name = nameOfPeerId(connection.remotePeer)
+    const member = name === undefined ? undefined : this.#members.get(name)
+    if (member === undefined || !this.#lets(member.name)) {
+      connection.abort(new Error('not a peer of the network file'))
+      return
+    }
+    if (this.#opens(member.name)) {
+      void this.#openOrProbe(member, connection)
+      return
+    }
+    // The other side opens the streams; a connection on which it never does is cut.
+    setTimeout(() => {
+      const carriesLink = member.link?.connection === connection && member.link.ready
+      if (connection.status === 'open' && !carriesLink) connection.abort(new Error('no streams'))
+    }, 2 * OPEN_TIMEOUT_MS).unref()
+  }
+
+  async #openOrProbe(member: Member, connection: Connection): Promise<void> {
+    const present = member.link
+    if (present !== undefined && !present.ended) {
+      const asked = this.#options.now()
+      for (const channel of present.channels()) channel.ping()
+      await new Promise((resolve) => setTimeout(resolve, PROBE_MS).unref())
+      if (!present.ended && present.heardAt >= asked) {
+        if (connection !== present.connection && connection.status === 'open') await quietly(connection.close())
+        return
+      }
+      present.end('replaced')
+    }
+    if (connection.status !== 'open' || member.link !== undefined) return
+    const link = this.#newLink(member, connection)
+    for (const protocol of [AGREE_PROTOCOL, CONTENT_PROTOCOL] as const) {
+      try {
+        const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) })
+        if (link.ended) stream.abort(new Error('the link ended'))
+        else link.adopt(protocol, stream)
+      } catch {
+        link.end('stream_closed')
+        return
+      }
+    }
+  }
+
+  #inbound(protocol: LinkProtocol, stream: Stream, connection: Connection): void {
+    const name = nameOfPeerId(connection.remotePeer)
+    const member = name === undefined ? undefined : this.#members.get(name)
+    if (member === undefined || this.#opens(member.name)) {
+      stream.abort(new Error('this side opens the streams'))
+      return
+    }
+    let link = member.link
+    if (link !== undefined && link.connection !== connection) {
+      // The opener decides which connection carries the link.
+      link.end('replaced')
+      link = undefined
+    }
+    link ??= this.#newLink(member, connection)
+    if (link.has(protocol)) {
+      stream.abort(new Error('one stream a protocol'))
+      return
+    }
+    link.adopt(protocol, stream)
+  }
+
+  #newLink(member: Member, connection: Connection): Link {
+    const { handlers, now } = this.#options
+    const link = new Link(
+      connection,
+      {
+        onMessage: (bytes) => handlers.onMessage(member.name, bytes),
+        onRequest: (bytes) => handlers.onRequest(member.name, bytes),
+        onReady: () => {
+          member.failures = 0
+          this.#options.note?.('link_up', { peer: member.name })
+          handlers.onLink(member.name, true)
+        },
+        onEnd: (reason) => this.#linkEnded(member, link, reason),
+      },
+      now,
+    )
+    member.link = link
+    return link
+  }
+
+  #linkEnded(member: Member, link: Link, reason: LinkEnd): void {
+    member.heardAt = Math.max(member.heardAt, link.heardAt)
+    for (const channel of link.channels()) addCounts(member.ended, channel.counts)
+    if (OFFENCES.has(reason)) {
+      member.offences[reason] = (member.offences[reason] ?? 0) + 1
+      member.shutOutUntil = this.#options.now() + OFFENCE_PAUSE_MS
+    }
+    if (member.link !== link) return
+    member.link = undefined
+    this.#options.note?.('link_down', { peer: member.name, reason })
+    if (link.channels().length === 2) this.#options.handlers.onLink(member.name, false)
+    this.#retry(member)
+  }
+}
+
+function newMember(name: PeerName, addresses: readonly string[]): Member {
+  return {
+    name,
+    addresses,
+    failures: 0,
+    dialing: false,
+    timer: undefined,
+    link: undefined,
+    shutOutUntil: 0,
+    heardAt: 0,
+    offences: {},
+    ended: { sentBytes: 0, receivedBytes: 0, droppedFrames: 0 },
+  }
+}
+
+type Totals = { sentBytes: number; receivedBytes: number; droppedFrames: number }
+
+function addCounts(totals: Totals, counts: Readonly<Totals>): void {
+  totals.sentBytes += counts.sentBytes
+  totals.receivedBytes += counts.receivedBytes
+  totals.droppedFrames += counts.droppedFrames
+}
+
+function parseAddresses(addresses: readonly string[]) {
+  return addresses.flatMap((address) => {
+    const parsed = quietlyParse(address)
+    return parsed.ok ? [parsed.value] : []
+  })
+}
+
+function quietlyParse(address: string) {
+  try {
+    return ok(multiaddr(address))
+  } catch {
+    return err({ code: 'multiaddr' })
+  }
+}
+
+async function quietly(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch {
+    // The connection went by itself.
+  }
+}
