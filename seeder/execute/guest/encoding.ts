@@ -1,0 +1,200 @@
+// TextEncoder and TextDecoder (WHATWG Encoding): UTF-8 with fatal, ignoreBOM and streaming; UTF-16LE and windows-1252 for reading.
+// Long texts are converted by the host, whose loop is native; short ones here, where a call would cost more.
+
+import { type BufferSource, concatBytes, viewOf } from '#seeder/execute/guest/bytes.ts'
+import { exactBuffer, pureHost } from '#seeder/execute/guest/host.ts'
+
+const HOST_FROM_CHARS = 48
+const NUL = '\0'
+
+export function utf8Encode(text: string): Uint8Array {
+  if (text.length >= HOST_FROM_CHARS && !text.includes(NUL)) {
+    return new Uint8Array(pureHost('utf8.encode', text.toWellFormed()) as ArrayBuffer)
+  }
+  return encodeHere(text)
+}
+
+function encodeHere(text: string): Uint8Array {
+  const bytes: number[] = []
+  for (let index = 0; index < text.length; index++) {
+    let point = text.charCodeAt(index)
+    if (point >= 0xd800 && point <= 0xdfff) {
+      const next = text.charCodeAt(index + 1)
+      if (point <= 0xdbff && next >= 0xdc00 && next <= 0xdfff) {
+        point = 0x10000 + ((point - 0xd800) << 10) + (next - 0xdc00)
+        index++
+      } else point = 0xfffd
+    }
+    if (point < 0x80) bytes.push(point)
+    else if (point < 0x800) bytes.push(0xc0 | (point >> 6), 0x80 | (point & 63))
+    else if (point < 0x10000) bytes.push(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63))
+    else bytes.push(0xf0 | (point >> 18), 0x80 | ((point >> 12) & 63), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63))
+  }
+  return Uint8Array.from(bytes)
+}
+
+/** UTF-8 → text, malformed sequences replaced; the byte order mark is kept. */
+export function utf8Decode(bytes: Uint8Array): string {
+  if (bytes.length >= HOST_FROM_CHARS) return JSON.parse(pureHost('utf8.decode', '', exactBuffer(bytes)) as string)
+  return decodeHere(bytes, false, true).text
+}
+
+const FATAL_MESSAGE = 'The encoded data was not valid.'
+
+/** One pass of the UTF-8 decoder (Encoding §8.1.1). `rest` holds an unfinished sequence when `flush` is false. */
+function decodeHere(bytes: Uint8Array, fatal: boolean, flush: boolean): { text: string; rest: Uint8Array } {
+  let text = ''
+  let index = 0
+  while (index < bytes.length) {
+    const first = bytes[index] ?? 0
+    if (first < 0x80) {
+      text += String.fromCharCode(first)
+      index++
+      continue
+    }
+    const need =
+      first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0
+    let lower = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
+    let upper = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
+    let point = need === 1 ? first & 0x1f : need === 2 ? first & 0xf : first & 7
+    let seen = 0
+    while (seen < need && index + 1 + seen < bytes.length) {
+      const next = bytes[index + 1 + seen] ?? 0
+      if (next < lower || next > upper) break
+      lower = 0x80
+      upper = 0xbf
+      point = (point << 6) | (next & 63)
+      seen++
+    }
+    if (need > 0 && seen === need) text += String.fromCodePoint(point)
+    else if (need > 0 && index + 1 + seen === bytes.length && !flush) return { text, rest: bytes.slice(index) }
+    else if (fatal) throw new TypeError(FATAL_MESSAGE)
+    else text += '\ufffd'
+    index += 1 + seen
+  }
+  return { text, rest: new Uint8Array(0) }
+}
+
+export class TextEncoder {
+  get encoding(): string {
+    return 'utf-8'
+  }
+
+  encode(input: unknown = ''): Uint8Array {
+    return utf8Encode(String(input))
+  }
+
+  encodeInto(source: string, destination: Uint8Array): { read: number; written: number } {
+    let read = 0
+    let written = 0
+    for (const char of String(source)) {
+      const bytes = encodeHere(char)
+      if (written + bytes.length > destination.length) break
+      destination.set(bytes, written)
+      written += bytes.length
+      read += char.length
+    }
+    return { read, written }
+  }
+}
+
+const WINDOWS_1252 =
+  '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178'
+
+type Encoding = 'utf-8' | 'utf-16le' | 'windows-1252'
+
+const ENCODING_BY_LABEL = new Map<string, Encoding>([
+  ['utf-8', 'utf-8'],
+  ['utf8', 'utf-8'],
+  ['unicode-1-1-utf-8', 'utf-8'],
+  ['utf-16le', 'utf-16le'],
+  ['utf-16', 'utf-16le'],
+  ['ucs-2', 'utf-16le'],
+  ['unicode', 'utf-16le'],
+  ['ascii', 'windows-1252'],
+  ['us-ascii', 'windows-1252'],
+  ['latin1', 'windows-1252'],
+  ['l1', 'windows-1252'],
+  ['iso-8859-1', 'windows-1252'],
+  ['iso8859-1', 'windows-1252'],
+  ['cp1252', 'windows-1252'],
+  ['windows-1252', 'windows-1252'],
+  ['x-cp1252', 'windows-1252'],
+])
+
+export class TextDecoder {
+  readonly encoding: string
+  readonly fatal: boolean
+  readonly ignoreBOM: boolean
+  #rest = new Uint8Array(0) as Uint8Array
+  #atStart = true
+
+  constructor(label: unknown = 'utf-8', options: { fatal?: boolean; ignoreBOM?: boolean } = {}) {
+    const encoding = ENCODING_BY_LABEL.get(String(label).trim().toLowerCase())
+    if (encoding === undefined) {
+      throw new RangeError(`The encoding "${String(label)}" is not supported; use utf-8, utf-16le or windows-1252.`)
+    }
+    this.encoding = encoding
+    this.fatal = options.fatal === true
+    this.ignoreBOM = options.ignoreBOM === true
+  }
+
+  decode(input?: BufferSource, options: { stream?: boolean } = {}): string {
+    const chunk = input === undefined ? new Uint8Array(0) : viewOf(input)
+    const stream = options.stream === true
+    const bytes = this.#rest.length === 0 ? chunk : concatBytes([this.#rest, chunk])
+    this.#rest = new Uint8Array(0)
+    try {
+      const text = this.#decodeBytes(bytes, !stream)
+      return this.#withoutMark(text)
+    } finally {
+      if (!stream) {
+        this.#rest = new Uint8Array(0)
+        this.#atStart = true
+      }
+    }
+  }
+
+  #decodeBytes(bytes: Uint8Array, flush: boolean): string {
+    if (this.encoding === 'windows-1252') return decodeWindows1252(bytes)
+    if (this.encoding === 'utf-16le') return this.#decodeUtf16(bytes, flush)
+    if (flush && !this.fatal) return utf8Decode(bytes)
+    if (flush && bytes.length >= HOST_FROM_CHARS) {
+      const text = JSON.parse(pureHost('utf8.decode', 'fatal', exactBuffer(bytes)) as string) as string | null
+      if (text === null) throw new TypeError(FATAL_MESSAGE)
+      return text
+    }
+    const { text, rest } = decodeHere(bytes, this.fatal, flush)
+    this.#rest = rest
+    return text
+  }
+
+  #decodeUtf16(bytes: Uint8Array, flush: boolean): string {
+    let text = ''
+    let end = bytes.length & ~1
+    // A high surrogate at the end waits for its pair.
+    const lastHigh = end >= 2 && ((bytes[end - 1] ?? 0) & 0xfc) === 0xd8
+    if (!flush && lastHigh) end -= 2
+    for (let index = 0; index < end; index += 2) {
+      text += String.fromCharCode((bytes[index] ?? 0) | ((bytes[index + 1] ?? 0) << 8))
+    }
+    const odd = flush && (bytes.length & 1) === 1
+    if (this.fatal && (odd || !text.isWellFormed())) throw new TypeError(FATAL_MESSAGE)
+    if (!flush) this.#rest = bytes.slice(end)
+    return text.toWellFormed() + (odd ? '\ufffd' : '')
+  }
+
+  #withoutMark(text: string): string {
+    if (!this.#atStart || text.length === 0) return text
+    this.#atStart = false
+    return !this.ignoreBOM && this.encoding !== 'windows-1252' && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+  }
+}
+
+function decodeWindows1252(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) {
+    text += byte >= 0x80 && byte < 0xa0 ? WINDOWS_1252.charAt(byte - 0x80) : String.fromCharCode(byte)
+  }
+  return text
+}

@@ -1,0 +1,151 @@
+// URLSearchParams and application/x-www-form-urlencoded (URL §5).
+
+import { utf8Encode } from '#seeder/execute/guest/encoding.ts'
+import { percentDecode } from '#seeder/execute/guest/percent.ts'
+
+const SAFE = /^[A-Za-z0-9*\-._]*$/
+
+function encodeComponent(text: string): string {
+  if (SAFE.test(text)) return text
+  let out = ''
+  for (const byte of utf8Encode(text)) {
+    const char = String.fromCharCode(byte)
+    if (byte < 0x80 && SAFE.test(char)) out += char
+    else if (byte === 0x20) out += '+'
+    else out += `%${byte < 16 ? '0' : ''}${byte.toString(16).toUpperCase()}`
+  }
+  return out
+}
+
+export function parseForm(text: string): [string, string][] {
+  const pairs: [string, string][] = []
+  for (const part of text.split('&')) {
+    if (part === '') continue
+    const equals = part.indexOf('=')
+    const name = equals < 0 ? part : part.slice(0, equals)
+    const value = equals < 0 ? '' : part.slice(equals + 1)
+    pairs.push([percentDecode(name.replaceAll('+', ' ')), percentDecode(value.replaceAll('+', ' '))])
+  }
+  return pairs
+}
+
+export function serializeForm(pairs: Iterable<readonly [string, string]>): string {
+  return Array.from(pairs, ([name, value]) => `${encodeComponent(name)}=${encodeComponent(value)}`).join('&')
+}
+
+export type SearchParamsInit = string | Iterable<readonly [string, string]> | Record<string, string> | URLSearchParams
+
+export class URLSearchParams {
+  #pairs: [string, string][] = []
+  #changed: (() => void) | undefined
+
+  constructor(init: SearchParamsInit = '') {
+    if (init instanceof URLSearchParams) this.#pairs = init.#pairs.map(([name, value]) => [name, value])
+    else if (typeof init === 'object' && init !== null) {
+      if (Symbol.iterator in init && typeof init[Symbol.iterator] === 'function') {
+        for (const pair of init as Iterable<readonly [string, string]>) {
+          const items = [...pair]
+          if (items.length !== 2) throw new TypeError('Each query pair must have exactly two items')
+          this.#pairs.push([String(items[0]).toWellFormed(), String(items[1]).toWellFormed()])
+        }
+      } else {
+        for (const name of Object.keys(init)) {
+          const value = (init as Record<string, string>)[name]
+          this.#pairs.push([name.toWellFormed(), String(value).toWellFormed()])
+        }
+      }
+    } else {
+      const text = String(init).toWellFormed()
+      this.#pairs = parseForm(text.startsWith('?') ? text.slice(1) : text)
+    }
+  }
+
+  /** Binds the list to a URL: `changed` runs after every change. For the URL class alone. */
+  static boundTo(query: string, changed: () => void): URLSearchParams {
+    const params = new URLSearchParams()
+    params.#pairs = parseForm(query)
+    params.#changed = changed
+    return params
+  }
+
+  /** Replaces the list from a new query, without telling the URL. For the URL class alone. */
+  static refill(params: URLSearchParams, query: string): void {
+    params.#pairs = parseForm(query)
+  }
+
+  get size(): number {
+    return this.#pairs.length
+  }
+
+  append(name: unknown, value: unknown): void {
+    this.#pairs.push([String(name).toWellFormed(), String(value).toWellFormed()])
+    this.#changed?.()
+  }
+
+  delete(name: unknown, value?: unknown): void {
+    const key = String(name)
+    this.#pairs = this.#pairs.filter(([k, v]) => k !== key || (value !== undefined && v !== String(value)))
+    this.#changed?.()
+  }
+
+  get(name: unknown): string | null {
+    const key = String(name)
+    return this.#pairs.find(([k]) => k === key)?.[1] ?? null
+  }
+
+  getAll(name: unknown): string[] {
+    const key = String(name)
+    return this.#pairs.filter(([k]) => k === key).map(([, value]) => value)
+  }
+
+  has(name: unknown, value?: unknown): boolean {
+    const key = String(name)
+    return this.#pairs.some(([k, v]) => k === key && (value === undefined || v === String(value)))
+  }
+
+  set(name: unknown, value: unknown): void {
+    const key = String(name).toWellFormed()
+    const first = this.#pairs.findIndex(([k]) => k === key)
+    const pair: [string, string] = [key, String(value).toWellFormed()]
+    if (first < 0) this.#pairs.push(pair)
+    else this.#pairs = this.#pairs.flatMap((old, index) => (index === first ? [pair] : old[0] === key ? [] : [old]))
+    this.#changed?.()
+  }
+
+  /** By name, in UTF-16 code units; equal names keep their order. */
+  sort(): void {
+    this.#pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    this.#changed?.()
+  }
+
+  forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArgument?: unknown): void {
+    for (const [name, value] of this) callback.call(thisArgument, value, name, this)
+  }
+
+  *entries(): IterableIterator<[string, string]> {
+    for (let index = 0; index < this.#pairs.length; index++) {
+      const pair = this.#pairs[index]
+      if (pair !== undefined) yield [pair[0], pair[1]]
+    }
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [name] of this.entries()) yield name
+  }
+
+  *values(): IterableIterator<string> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries()
+  }
+
+  toString(): string {
+    return serializeForm(this.#pairs)
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'URLSearchParams'
+  }
+}
