@@ -1,0 +1,94 @@
+// Where a state tree reads: what it made and the store may not have yet, what it read lately, then the store.
+
+import type { Result } from '#protocol/codec/result.ts'
+import { type Cid, cidKey } from '#protocol/content/cid.ts'
+import { type ContentError, loadNode } from '#protocol/content/file.ts'
+import type { ContentNode } from '#protocol/content/node.ts'
+import type { BlockSource } from '#protocol/content/port.ts'
+import { LruCache } from '#seeder/execute/state/cache.ts'
+
+/** Commits whose blocks are held until the store has them: a block that was executed but never certified is let go after as many. */
+export const UNSTORED_COMMITS_MAX = 8
+
+/** Rough memory of a decoded node: its bytes, and an object a link. */
+const NODE_COST_PER_LINK = 160
+
+type Made = ReadonlyMap<string, { readonly cid: Cid; readonly bytes: Uint8Array }>
+
+/** What broke a state tree: a damaged or missing block, a path that cannot be, a directory grown beyond a block. */
+export class StateError extends Error {
+  readonly reason:
+    | ContentError
+    | { readonly code: 'path' | 'directory_too_large' | 'file_size' | 'file_closed'; readonly path: string }
+
+  constructor(reason: StateError['reason']) {
+    super(`state: ${reason.code}`)
+    this.name = 'StateError'
+    this.reason = reason
+  }
+}
+
+export class StateBlocks {
+  readonly #store: BlockSource
+  readonly #leaves: LruCache<Uint8Array>
+  readonly #nodes: LruCache<ContentNode>
+  #unstored: Made[] = []
+
+  /** A quarter of the bound is for nodes. */
+  constructor(store: BlockSource, cacheBytesMax: number) {
+    this.#store = store
+    this.#leaves = new LruCache(cacheBytesMax * 0.75)
+    this.#nodes = new LruCache(cacheBytesMax * 0.25)
+  }
+
+  /** Uncached: for blocks that are decoded or copied at once. */
+  readonly get: BlockSource = (cid) => {
+    const key = cidKey(cid)
+    for (let index = this.#unstored.length - 1; index >= 0; index--) {
+      const made = this.#unstored[index]?.get(key)
+      if (made !== undefined) return made.bytes
+    }
+    return this.#leaves.get(key) ?? this.#store(cid)
+  }
+
+  readonly node = (cid: Cid): Result<ContentNode, ContentError> => {
+    const key = cidKey(cid)
+    const known = this.#nodes.get(key)
+    if (known !== undefined) return { ok: true, value: known }
+    const loaded = loadNode(this.get, cid)
+    if (loaded.ok && loaded.value.kind !== 'leaf') {
+      this.#nodes.set(key, loaded.value, (loaded.value.links.length + 1) * NODE_COST_PER_LINK)
+    }
+    return loaded
+  }
+
+  /** A leaf's bytes, kept for the next read. Never written to. */
+  leaf(cid: Cid): Result<Uint8Array, ContentError> {
+    const key = cidKey(cid)
+    const known = this.#leaves.get(key)
+    if (known !== undefined) return { ok: true, value: known }
+    const loaded = loadNode(this.get, cid)
+    if (!loaded.ok) return loaded
+    if (loaded.value.kind !== 'leaf') return { ok: false, error: { code: 'content_layout', cid } }
+    this.keepLeaf(key, loaded.value.bytes)
+    return { ok: true, value: loaded.value.bytes }
+  }
+
+  keepLeaf(key: string, bytes: Uint8Array): void {
+    this.#leaves.set(key, bytes, bytes.length + NODE_COST_PER_LINK)
+  }
+
+  /** Holds the blocks of a commit until the store has them. */
+  hold(made: Made): void {
+    this.#unstored = this.#unstored.filter((blocks) => {
+      for (const { cid } of blocks.values()) return this.#store(cid) === undefined
+      return false
+    })
+    this.#unstored.push(made)
+    if (this.#unstored.length > UNSTORED_COMMITS_MAX) this.#unstored.shift()
+  }
+
+  get cacheBytes(): number {
+    return this.#leaves.cost + this.#nodes.cost
+  }
+}
