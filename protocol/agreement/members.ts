@@ -1,0 +1,46 @@
+// Who is who in a group: members by index, whose turn it is (R6), and how many heads make a quorum (§2).
+
+import type { Digest } from '#protocol/codec/digest.ts'
+import { taggedHash } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+import type { PublicKey } from '#protocol/identity/keys.ts'
+import { type Group, quorumOf } from '#protocol/message/certificate.ts'
+
+/** Up to this many members votes go straight to all; above, to the leader, who hands on what they make (star). */
+export const STRAIGHT_VOTES_MAX = 4
+
+/** Bytes as a key of a `Map`: one character a byte, cheaper than hexadecimal. */
+export function keyOf(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, bytes as unknown as number[])
+}
+
+const indexes = new WeakMap<Group, ReadonlyMap<string, number>>()
+
+export function memberIndex(group: Group, key: PublicKey): number | undefined {
+  let byKey = indexes.get(group)
+  if (byKey === undefined) {
+    byKey = new Map(group.members.map((member, index) => [keyOf(member), index]))
+    indexes.set(group, byKey)
+  }
+  return byKey.get(keyOf(key))
+}
+
+/** Where the turn begins in an epoch: H(job, epoch) mod N. */
+export function leaderOffset(group: Group): number {
+  const epoch = new Uint8Array(4)
+  new DataView(epoch.buffer).setUint32(0, group.epoch)
+  const seed: Digest = taggedHash('epoch', group.job, epoch)
+  return new DataView(seed.buffer, seed.byteOffset).getUint32(0) % group.members.length
+}
+
+/** R6: leader(v) = members[(H(epoch seed) + v) mod N]. */
+export function leaderOf(group: Group, view: number): number {
+  const count = group.members.length
+  assert(count > 0, 'a group has members')
+  return (leaderOffset(group) + (view % count)) % count
+}
+
+/** Members that may fail while the others still reach a quorum. */
+export function faultsOf(group: Group): number {
+  return group.members.length - quorumOf(group)
+}
