@@ -1,0 +1,76 @@
+// The files of a seeder's data directory, and the ports it keeps across restarts.
+//
+//   key.pem        the seeder's Ed25519 secret         network.json   the newest network file it took
+//   seeder.json    ports and record sequence           store/…        everything durable about its sites
+//   log            structured log, when not on stderr
+
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { object, readShape, type Shaped, uint } from '#protocol/codec/shape.ts'
+
+export type Place = {
+  readonly directory: string
+  readonly keyFile: string
+  readonly networkFile: string
+  readonly memoFile: string
+  readonly storeDirectory: string
+  readonly logFile: string
+}
+
+export function placeAt(directory: string): Place {
+  mkdirSync(directory, { recursive: true })
+  return {
+    directory,
+    keyFile: join(directory, 'key.pem'),
+    networkFile: join(directory, 'network.json'),
+    memoFile: join(directory, 'seeder.json'),
+    storeDirectory: join(directory, 'store'),
+    logFile: join(directory, 'log'),
+  }
+}
+
+const PORT_MAX = 65_535
+const memoShape = object({
+  httpPort: uint(PORT_MAX),
+  p2pPort: uint(PORT_MAX),
+  controlPort: uint(PORT_MAX),
+  /** Of the last PEER_RECORD that was signed. */
+  recordSequence: uint(),
+})
+/** Ports are 0 until they are known. */
+export type Memo = Shaped<typeof memoShape>
+
+const NOTHING_KNOWN: Memo = { httpPort: 0, p2pPort: 0, controlPort: 0, recordSequence: 0 }
+
+/** A missing or unreadable memo is no loss: ports are chosen anew. */
+export function readMemo(place: Place): Memo {
+  try {
+    const shaped = readShape(memoShape, JSON.parse(readFileSync(place.memoFile, 'utf8')))
+    return shaped.ok ? shaped.value : NOTHING_KNOWN
+  } catch {
+    return NOTHING_KNOWN
+  }
+}
+
+export function writeMemo(place: Place, memo: Memo): void {
+  writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`)
+}
+
+/** The file is the old one or the new one, whatever happens, and the new one when this returned. */
+export function writeWhole(path: string, text: string): void {
+  const draft = `${path}.new`
+  const handle = openSync(draft, 'w', 0o644)
+  try {
+    writeSync(handle, text)
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+  renameSync(draft, path)
+  const directory = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}

@@ -1,0 +1,110 @@
+// Registration at the gateways (§5.2): once per seeder, signed, renewed every 5 s, gone after 15 s of silence.
+//
+//   sites, who is seen, who is accused ──signed REGISTER──> each gateway, on its own clock
+//
+// Invariant: no gateway holds up another, and no failure here is anybody else's: it is tried again and said in the log.
+
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Signer } from '#protocol/identity/keys.ts'
+import { type Domain, signStatement } from '#protocol/message/domain.ts'
+import type { Register } from '#protocol/message/statement.ts'
+import { call } from '#seeder/register/http.ts'
+
+export const REGISTER_INTERVAL_MS = 5_000
+export const REGISTER_EXPIRES_MS = 15_000
+/** Changes that come together are told together. */
+const ANNOUNCE_PAUSE_MS = 100
+const ANSWER_BYTES_MAX = 64 * 1024
+const DEREGISTER_TIMEOUT_MS = 1_000
+
+export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses'>
+
+export type RegistrarOptions = {
+  readonly signer: Signer
+  readonly domain: Domain
+  readonly gateways: () => readonly string[]
+  readonly facts: () => RegistrationFacts
+  readonly now: () => number
+  readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+export type Registrar = AsyncDisposable & {
+  /** Something changed: tell the gateways now instead of at the next turn. */
+  announce(): void
+}
+
+export function startRegistrar(options: RegistrarOptions): Registrar {
+  const { signer, domain, now, note } = options
+  const refused = new Map<string, string>()
+  let lastTime = 0
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const busy = new Set<string>()
+  const again = new Set<string>()
+
+  const statement = (gateway: string, facts: RegistrationFacts, lifeMs: number): Uint8Array => {
+    // A gateway refuses a time that is not above the last one.
+    lastTime = Math.max(now(), lastTime + 1)
+    const body: Register = { gateway, time: lastTime, expires: lastTime + lifeMs, ...facts }
+    return cborFromValue(signStatement(domain, 'register', signer, body))
+  }
+
+  const outcome = (gateway: string, problem: string): void => {
+    if ((refused.get(gateway) ?? '') === problem) return
+    refused.set(gateway, problem)
+    if (problem === '') note?.('registered', { gateway })
+    else note?.('registration_failed', { gateway, problem })
+  }
+
+  const tell = async (gateway: string): Promise<void> => {
+    if (busy.has(gateway)) {
+      again.add(gateway)
+      return
+    }
+    busy.add(gateway)
+    try {
+      const body = statement(gateway, options.facts(), REGISTER_EXPIRES_MS)
+      const answer = await call(`${gateway}/register`, { method: 'POST', body, answerBytesMax: ANSWER_BYTES_MAX })
+      const fine = answer.status >= 200 && answer.status < 300
+      if (!refused.has(gateway) && fine) refused.set(gateway, 'unknown')
+      outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
+    } catch (cause) {
+      outcome(gateway, cause instanceof Error ? cause.message : String(cause))
+    } finally {
+      busy.delete(gateway)
+    }
+    if (again.delete(gateway) && !stopped) void tell(gateway)
+  }
+
+  const turn = (): void => {
+    if (stopped) return
+    for (const gateway of options.gateways()) void tell(gateway)
+    schedule(REGISTER_INTERVAL_MS)
+  }
+  const schedule = (pauseMs: number): void => {
+    clearTimeout(timer)
+    timer = setTimeout(turn, pauseMs)
+    timer.unref()
+  }
+  schedule(0)
+
+  return {
+    announce() {
+      if (!stopped) schedule(ANNOUNCE_PAUSE_MS)
+    },
+    async [Symbol.asyncDispose]() {
+      stopped = true
+      clearTimeout(timer)
+      await Promise.allSettled(
+        options.gateways().map((gateway) =>
+          call(`${gateway}/register`, {
+            method: 'POST',
+            body: statement(gateway, { sites: [], sees: [], accuses: [] }, 0),
+            answerBytesMax: ANSWER_BYTES_MAX,
+            timeoutMs: DEREGISTER_TIMEOUT_MS,
+          }),
+        ),
+      )
+    },
+  }
+}
