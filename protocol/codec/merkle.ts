@@ -83,3 +83,34 @@ export function merkleVerify(
   }
   return used === path.length && bytesEqual(node, root)
 }
+
+/** One step from a leaf towards the root: the sibling, and whether it stands on the left (1) or on the right (0). */
+export type MerkleStep = readonly [side: 0 | 1, sibling: Digest]
+
+/**
+ * The path of leaf `index` of `count` as steps that say their side. A root alone does not fix `count` (5 and 7 leaves give leaf 0 the same
+ * path); steps have no such freedom, so that every bit of them is bound by the root.
+ */
+export function merkleSteps(count: number, index: number, path: readonly Digest[]): readonly MerkleStep[] {
+  const steps: MerkleStep[] = []
+  let width = count
+  let position = index
+  for (const sibling of path) {
+    while (position === width - 1 && position % 2 === 0) {
+      assert(width > 1, 'the path is no longer than the tree is high')
+      position = Math.floor(position / 2)
+      width = Math.ceil(width / 2)
+    }
+    steps.push([position % 2 === 0 ? 0 : 1, sibling])
+    position = Math.floor(position / 2)
+    width = Math.ceil(width / 2)
+  }
+  return steps
+}
+
+/** The root that a leaf and its steps lead to. */
+export function merkleClimb(leaf: Digest, steps: readonly MerkleStep[]): Digest {
+  let node = leaf
+  for (const [side, sibling] of steps) node = side === 1 ? inner(sibling, node) : inner(node, sibling)
+  return node
+}
