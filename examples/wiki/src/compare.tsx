@@ -29,7 +29,7 @@ export function Comparison(props: { from: string; to: string }) {
       ]
     : diffLines(props.from, props.to)
   return (
-    <div class="diff" role="table" aria-label="Changes, line by line">
+    <section class="diff" aria-label="Changes, line by line">
       {parts.map((part, index) => {
         const before = parts[index - 1]
         const after = parts[index + 1]
@@ -63,6 +63,6 @@ export function Comparison(props: { from: string; to: string }) {
           </div>
         )
       })}
-    </div>
+    </section>
   )
 }

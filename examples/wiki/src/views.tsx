@@ -40,16 +40,18 @@ function Layout(props: { title: string; description?: string; query?: string; ta
             <a class="brand" href="/">
               <span aria-hidden="true">◈</span> Interpeer wiki
             </a>
-            <form class="find" action="/search" role="search">
-              <input
-                type="search"
-                name="q"
-                value={props.query ?? ''}
-                placeholder="Search"
-                aria-label="Search the wiki"
-                maxlength={200}
-              />
-            </form>
+            <search class="find">
+              <form action="/search">
+                <input
+                  type="search"
+                  name="q"
+                  value={props.query ?? ''}
+                  placeholder="Search"
+                  aria-label="Search the wiki"
+                  maxlength={200}
+                />
+              </form>
+            </search>
             <nav aria-label="Wiki">
               <a href="/recent">Recent changes</a>
               <a href="/pages">All pages</a>
@@ -93,7 +95,7 @@ function When(props: { at: number }) {
 
 function Contents(props: { body: string }) {
   const headings = headingsOf(props.body)
-  if (headings.length < CONTENTS_HEADINGS_MIN) return <></>
+  if (headings.length < CONTENTS_HEADINGS_MIN) return ''
   const top = Math.min(...headings.map((heading) => heading.level))
   return (
     <details class="contents" open>
