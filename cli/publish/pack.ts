@@ -1,0 +1,165 @@
+// A folder of files as one content-addressed tree, and that tree as a CAR stream. Files are read twice (once to hash, once to
+// send) and never held: memory is the inner nodes and one line a chunk, whatever the size of the site.
+//
+// Chunks of 256 KiB as raw leaves, 174 links a node: the CIDs are those of `ipfs add --cid-version=1`.
+
+import { hash as nodeHash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { CarWriter } from '@ipld/car'
+import { CID } from 'multiformats/cid'
+import { failed } from '#cli/failure.ts'
+import type { Sha256 } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { blockMatches } from '#protocol/content/block.ts'
+import { type Cid, cidKey } from '#protocol/content/cid.ts'
+import { buildDirectory } from '#protocol/content/directory.ts'
+import { createFileBuilder } from '#protocol/content/file.ts'
+import type { FileLayout } from '#protocol/content/limits.ts'
+import type { DirectoryLink } from '#protocol/content/node.ts'
+import { walk } from '#protocol/content/walk.ts'
+
+export const BUNDLE_LAYOUT: FileLayout = { chunkBytes: 256 * 1024, fanout: 174 }
+/** A path of the bundle and where its bytes are. */
+export type PackFile = { readonly path: string } & ({ readonly bytes: Uint8Array } | { readonly file: string })
+
+/** SHA-256 by the platform. */
+export const sha256Native: Sha256 = (bytes) => nodeHash('sha256', bytes, 'buffer')
+
+export type Packed = {
+  readonly root: Cid
+  /** Bytes of all blocks, without the CAR's own few. */
+  readonly bytes: number
+  readonly blocks: number
+  /** The CAR, version 1, depth first. Throws a `Failure` when a file changed since it was hashed. */
+  car(): AsyncIterable<Uint8Array>
+}
+
+type Place =
+  | { readonly bytes: Uint8Array }
+  | { readonly file: string; readonly offset: number; readonly length: number }
+type Folder = { readonly folders: Map<string, Folder>; readonly files: Map<string, DirectoryLink> }
+
+function* piecesOf(entry: PackFile): Generator<Uint8Array> {
+  if ('bytes' in entry) {
+    for (let offset = 0; offset < entry.bytes.length; offset += BUNDLE_LAYOUT.chunkBytes) {
+      yield entry.bytes.subarray(offset, offset + BUNDLE_LAYOUT.chunkBytes)
+    }
+    return
+  }
+  const handle = openSync(entry.file, 'r')
+  try {
+    const { size } = fstatSync(handle)
+    for (let offset = 0; offset < size; ) {
+      const piece = Buffer.allocUnsafe(Math.min(BUNDLE_LAYOUT.chunkBytes, size - offset))
+      const count = readSync(handle, piece, 0, piece.length, offset)
+      if (count === 0)
+        throw failed(
+          'file_changed',
+          `${entry.file} became shorter while it was read`,
+          'Publish again when nothing writes to it.',
+        )
+      yield piece.subarray(0, count)
+      offset += count
+    }
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function bytesAt(place: Place): Uint8Array {
+  if ('bytes' in place) return place.bytes
+  const handle = openSync(place.file, 'r')
+  try {
+    const bytes = Buffer.alloc(place.length)
+    readSync(handle, bytes, 0, place.length, place.offset)
+    return bytes
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Hashes the files into one tree. `onBytes` tells how far the reading is. */
+export function packFiles(files: readonly PackFile[], onBytes: (done: number) => void = () => {}): Packed {
+  const places = new Map<string, Place>()
+  const root: Folder = { folders: new Map(), files: new Map() }
+  let done = 0
+  for (const entry of files) {
+    let offset = 0
+    const builder = createFileBuilder(
+      (cid, bytes) => {
+        const leaf = cid[1] === 0x55
+        places.set(
+          cidKey(cid),
+          leaf && 'file' in entry ? { file: entry.file, offset, length: bytes.length } : { bytes },
+        )
+        if (leaf) offset += bytes.length
+      },
+      sha256Native,
+      BUNDLE_LAYOUT,
+    )
+    for (const piece of piecesOf(entry)) {
+      builder.push(piece)
+      done += piece.length
+      onBytes(done)
+    }
+    const names = entry.path.split('/')
+    const name = names.pop()
+    assert(name !== undefined && name !== '', 'a bundled file has a name')
+    let folder = root
+    for (const step of names) {
+      const next = folder.folders.get(step) ?? { folders: new Map(), files: new Map() }
+      folder.folders.set(step, next)
+      folder = next
+    }
+    const ref = builder.finish()
+    folder.files.set(name, { name, cid: ref.cid, total: ref.total })
+  }
+  const close = (folder: Folder): { cid: Cid; total: number } => {
+    const links: DirectoryLink[] = [...folder.files.values()]
+    for (const [name, inner] of folder.folders) links.push({ name, ...close(inner) })
+    const made = buildDirectory(links, (cid, bytes) => places.set(cidKey(cid), { bytes }), sha256Native)
+    if (!made.ok)
+      throw failed(
+        'too_many_files',
+        'a folder of the site has more files than one directory can hold',
+        'Spread its files over several folders.',
+      )
+    return made.value
+  }
+  const { cid } = close(root)
+  let bytes = 0
+  for (const place of places.values()) bytes += 'bytes' in place ? place.bytes.length : place.length
+  return { root: cid, bytes, blocks: places.size, car: () => carOf(cid, places) }
+}
+
+async function* carOf(root: Cid, places: ReadonlyMap<string, Place>): AsyncGenerator<Uint8Array> {
+  const read = (cid: Cid): Uint8Array | undefined => {
+    const place = places.get(cidKey(cid))
+    return place === undefined ? undefined : bytesAt(place)
+  }
+  const { writer, out } = CarWriter.create([CID.decode(root)])
+  const writing = (async () => {
+    for (const found of walk(read, root)) {
+      assert(found instanceof Uint8Array, 'a tree that was just made is whole')
+      const bytes = read(found)
+      assert(bytes !== undefined, 'a tree that was just made is whole')
+      if (!blockMatches(found, bytes, sha256Native))
+        throw failed(
+          'file_changed',
+          'a file changed while it was uploaded',
+          'Publish again when nothing writes to the folder.',
+        )
+      await writer.put({ cid: CID.decode(found), bytes })
+    }
+    await writer.close()
+  })()
+  // A failure of the writer ends the stream with it, not with a short CAR.
+  let failure: unknown
+  writing.catch(async (cause: unknown) => {
+    failure = cause
+    await writer.close()
+  })
+  yield* out
+  if (failure !== undefined) throw failure
+  await writing
+}
