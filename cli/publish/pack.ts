@@ -140,16 +140,18 @@ async function* carOf(root: Cid, places: ReadonlyMap<string, Place>): AsyncGener
   const { writer, out } = CarWriter.create([CID.decode(root)])
   const writing = (async () => {
     for (const found of walk(read, root)) {
-      assert(found instanceof Uint8Array, 'a tree that was just made is whole')
-      const bytes = read(found)
+      assert(found.ok, 'a tree that was just made is whole')
+      const cid = found.value
+      const bytes = read(cid)
       assert(bytes !== undefined, 'a tree that was just made is whole')
-      if (!blockMatches(found, bytes, sha256Native))
+      if (!blockMatches(cid, bytes, sha256Native)) {
         throw failed(
           'file_changed',
           'a file changed while it was uploaded',
           'Publish again when nothing writes to the folder.',
         )
-      await writer.put({ cid: CID.decode(found), bytes })
+      }
+      await writer.put({ cid: CID.decode(cid), bytes })
     }
     await writer.close()
   })()
