@@ -1,0 +1,161 @@
+// The gateway as a Hono app: a value that `worker.ts` serves and tests call. What is not an address of the gateway's own is
+// a site's: `/<name>/<path>`, any method.
+//
+//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt      PUT /network      POST /register  /evidence
+
+import { Hono } from 'hono'
+import { etag } from 'hono/etag'
+import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
+import { takeEvidence } from '#gateway/evidence/evidence.ts'
+import type { Gateway, Limiter } from '#gateway/gateway.ts'
+import { readBody } from '#gateway/http/body.ts'
+import type { GatewayError } from '#gateway/http/errors.ts'
+import { securityHeaders } from '#gateway/http/headers.ts'
+import { refuse } from '#gateway/http/refusal.ts'
+import { lookupName, lookupPeer } from '#gateway/locate/lookup.ts'
+import { carryNetwork } from '#gateway/network/carry.ts'
+import { homePage } from '#gateway/pages/home.ts'
+import { ICON, STYLE } from '#gateway/pages/style.ts'
+import { redirectTo } from '#gateway/redirect/redirect.ts'
+import { register } from '#gateway/register/register.ts'
+import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
+import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import type { Result } from '#protocol/codec/result.ts'
+import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
+import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
+
+const READ = 'GET, HEAD, OPTIONS'
+const ROBOTS =
+  'User-agent: *\nDisallow: /register\nDisallow: /evidence\nDisallow: /lookup/\nDisallow: /bootstrap\nDisallow: /network$\n'
+
+/** Each path of the gateway's own with the methods it takes; everything else is a site's. */
+const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOrigins: boolean])[] = [
+  ['/', READ, false],
+  ['/robots.txt', READ, false],
+  ['/favicon.ico', READ, false],
+  ['/-/*', READ, false],
+  ['/bootstrap', READ, true],
+  ['/lookup/*', READ, true],
+  ['/network', `${READ}, PUT`, true],
+  ['/register', 'POST, OPTIONS', false],
+  ['/evidence', 'POST, OPTIONS', false],
+]
+
+/** Who is asking, for the limits: the address that Cloudflare saw, or everybody at once where there is none. */
+function addressOf(request: Request): string {
+  return request.headers.get('cf-connecting-ip') ?? 'local'
+}
+
+export function createApp(gateway: Gateway): Hono {
+  const app = new Hono()
+  const { ports } = gateway
+
+  app.onError((cause, context) => {
+    ports.log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+    return refuse(context, { code: 'internal' })
+  })
+  app.use(securityHeaders(gateway.config.publicUrl.startsWith('https:')))
+  app.use(async (context, next) => {
+    const actualBytes = targetOf(context.req.url).length
+    if (actualBytes > TARGET_BYTES_MAX)
+      return refuse(context, { code: 'target_too_long', actualBytes, maxBytes: TARGET_BYTES_MAX })
+    return next()
+  })
+  for (const [path, allow, readableAcrossOrigins] of METHODS) {
+    app.use(path, async (context, next) => {
+      if (readableAcrossOrigins) context.header('Access-Control-Allow-Origin', '*')
+      const { method } = context.req
+      if (method === 'OPTIONS') {
+        if (readableAcrossOrigins) {
+          context.header('Access-Control-Allow-Methods', READ)
+          context.header('Access-Control-Max-Age', '86400')
+        }
+        return context.body(null, 204, { Allow: allow })
+      }
+      if (!allow.split(', ').includes(method)) return refuse(context, { code: 'method_not_allowed', allow })
+      return next()
+    })
+  }
+
+  app.get('/', (context) => {
+    context.header('Cache-Control', 'no-cache')
+    return context.html(homePage(gateway))
+  })
+  app.get('/robots.txt', (context) => context.text(ROBOTS, 200, { 'Cache-Control': 'public, max-age=3600' }))
+  app.get('/-/style.css', etag(), (context) => asset(context.body(STYLE), 'text/css; charset=utf-8'))
+  app.get('/-/icon.svg', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
+  app.get('/favicon.ico', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
+
+  app.get('/bootstrap', async (context) => answer(context, await bootstrapOf(gateway)))
+  app.get('/lookup/name/:name', (context) => answer(context, lookupName(gateway, context.req.param('name'))))
+  app.get('/lookup/peer/:peer', (context) => answer(context, lookupPeer(gateway, context.req.param('peer'))))
+  app.get('/network', (context) => {
+    const { network } = gateway
+    if (network === undefined) return refuse(context, { code: 'no_network' })
+    const tag = `"${network.hash}"`
+    context.header('ETag', tag)
+    context.header('Cache-Control', 'no-cache')
+    const known = context.req.header('If-None-Match')
+    if (known?.split(',').some((entry) => entry.trim().replace(/^W\//, '') === tag)) return context.body(null, 304)
+    return context.body(network.text, 200, { 'Content-Type': 'application/json' })
+  })
+
+  app.put('/network', async (context) => {
+    const body = await limitedBody(context.req.raw, ports.carryLimit, NETWORK_FILE_BYTES_MAX)
+    if (!body.ok) return refuse(context, body.error)
+    const taken = await carryNetwork(gateway, new TextDecoder().decode(body.value))
+    if (!taken.ok) return refuse(context, taken.error)
+    return context.json({ version: taken.value.file.version, hash: taken.value.hash })
+  })
+  app.post('/register', async (context) => {
+    const body = await limitedBody(context.req.raw, ports.registerLimit, REGISTRATION_BYTES_MAX)
+    return answer(context, body.ok ? await register(gateway, body.value) : body)
+  })
+  app.post('/evidence', async (context) => {
+    const body = await limitedBody(context.req.raw, ports.carryLimit, WIRE_BYTES_MAX)
+    return answer(context, body.ok ? await takeEvidence(gateway, body.value) : body)
+  })
+
+  app.notFound((context) => toSite(gateway, context))
+  return app
+}
+
+function asset(response: Response, type: string): Response {
+  response.headers.set('Content-Type', type)
+  response.headers.set('Cache-Control', 'public, max-age=3600')
+  return response
+}
+
+type Context = Parameters<typeof refuse>[0]
+
+function answer<T extends object>(context: Context, result: Result<T, GatewayError>): Response | Promise<Response> {
+  if (!result.ok) return refuse(context, result.error)
+  context.header('Cache-Control', 'no-store')
+  return context.json(result.value)
+}
+
+async function limitedBody(
+  request: Request,
+  limit: Limiter,
+  maxBytes: number,
+): Promise<Result<Uint8Array, GatewayError>> {
+  if (!(await limit(addressOf(request)))) return { ok: false, error: { code: 'rate_limited' } }
+  return readBody(request, maxBytes)
+}
+
+/** `/name/…` → 307 to a living member, `/name` → 308 `/name/`, upper case → 308 lower. */
+function toSite(gateway: Gateway, context: Context): Response | Promise<Response> {
+  const site = siteUrl(targetOf(context.req.url))
+  if (site.kind === 'other') return refuse(context, { code: 'not_found' })
+  const name = site.name.toLowerCase()
+  const target = gateway.locations.target(name, gateway.ports.now())
+  if (target === undefined)
+    return refuse(context, gateway.network === undefined ? { code: 'no_network' } : { code: 'unknown_name', name })
+  const rest = site.kind === 'bare' ? `/${site.query}` : site.rest
+  if (site.kind === 'bare' || name !== site.name) {
+    context.header('Cache-Control', 'public, max-age=3600')
+    return context.redirect(`/${name}${rest}`, 308)
+  }
+  if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name })
+  return redirectTo(target, rest)
+}

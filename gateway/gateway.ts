@@ -1,0 +1,112 @@
+// One gateway in one isolate: its settings, what it was handed, and what it knows. The app and the hot path share it.
+//
+//   worker.ts / a test ── Config, Ports ──> Gateway { network, locations, marks } <── register, carry, refill
+//
+// Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
+
+import { Locations } from '#gateway/locate/locations.ts'
+import type { Store } from '#gateway/store/port.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import type { Result } from '#protocol/codec/result.ts'
+import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import type { PeerName, PublicKey, Signature, Signer } from '#protocol/identity/keys.ts'
+import type { Group } from '#protocol/message/certificate.ts'
+import type { Domain } from '#protocol/message/domain.ts'
+
+export type GatewayConfig = {
+  /** What the world calls this gateway: an origin, without a slash at its end. */
+  readonly publicUrl: string
+  /** The network key that is pinned, 64 hexadecimal digits. */
+  readonly networkKey: string
+}
+
+/** A key that signs asynchronously, as WebCrypto does. */
+export type AsyncSigner = {
+  readonly publicKey: PublicKey
+  sign(message: Uint8Array): Promise<Signature>
+}
+
+/** What a proof shows: who lied in which job. */
+export type ProvenLie = { readonly accused: PublicKey; readonly kind: string; readonly hash: Digest }
+
+/** Judges canonical bytes of a proof about one group. */
+export type EvidenceJudge = (
+  domain: Domain,
+  groups: readonly Group[],
+  bytes: Uint8Array,
+) => Promise<Result<ProvenLie & { readonly job: Digest }, { readonly code: string }>>
+
+export type Limiter = (key: string) => Promise<boolean>
+
+export type GatewayPorts = {
+  readonly store: Store
+  /** ms since the epoch. */
+  readonly now: () => number
+  /** The one verification rule on this runtime. */
+  readonly verify: (key: PublicKey, message: Uint8Array, signature: Signature) => Promise<boolean>
+  /** Undefined: this gateway has no key and signs nothing. */
+  readonly signer: () => Promise<AsyncSigner | undefined>
+  readonly judge: EvidenceJudge
+  /** True: go on. By address. */
+  readonly registerLimit: Limiter
+  readonly carryLimit: Limiter
+  /** One line of the operator's log. */
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+/** The newest network file that verified. */
+export type HeldNetwork = {
+  readonly file: NetworkFile
+  /** As it is given out: JSON in ASCII. */
+  readonly text: string
+  /** The 32 bytes that the network key signed, hexadecimal. */
+  readonly hash: string
+  readonly domain: Domain
+}
+
+/** What the database has of a peer, as far as this isolate knows. */
+export type StoredMark = {
+  readonly time: number
+  readonly skewMs: number
+  readonly leaseUntil: number
+  /** Everything in the registration but its times. */
+  readonly content: string
+  /** Written by this isolate, not read from the database. */
+  readonly ours: boolean
+}
+
+export type Gateway = {
+  readonly config: GatewayConfig
+  readonly ports: GatewayPorts
+  readonly locations: Locations
+  network: HeldNetwork | undefined
+  readonly marks: Map<PeerName, StoredMark>
+  /** Newest `time` of each peer that this isolate took itself. */
+  readonly lastTime: Map<PeerName, number>
+  /** Proofs that were judged, hexadecimal. */
+  readonly judged: Set<string>
+  /** When the database was first and last read, our clock. */
+  startedAt: number | undefined
+  filledAt: number
+  filling: Promise<void> | undefined
+}
+
+export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
+  return {
+    config,
+    ports,
+    locations: new Locations(config.publicUrl),
+    network: undefined,
+    marks: new Map(),
+    lastTime: new Map(),
+    judged: new Set(),
+    startedAt: undefined,
+    filledAt: Number.NEGATIVE_INFINITY,
+    filling: undefined,
+  }
+}
+
+/** A synchronous signer as the asynchronous one that a gateway is given. */
+export function asyncSigner(signer: Signer): AsyncSigner {
+  return { publicKey: signer.publicKey, sign: async (message) => signer.sign(message) }
+}

@@ -1,0 +1,201 @@
+// The real gateway on this machine: the same Worker, built by esbuild, in workerd through Miniflare, with the bindings that
+// `wrangler.toml` names. `interpeer up` and the tests run it.
+//
+// Everything it keeps lies in `directory` (database, key, log, temporary files); nothing is printed. workerd ends with the
+// process that started it, a SIGKILL included (`workerd.sh`).
+
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions, NoOpLog } from 'miniflare'
+import { appendingLog } from '#gateway/local/log.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+
+export type LocalGatewayOptions = {
+  /** Of 127.0.0.1; 0 takes a free one. */
+  readonly port: number
+  /** Made when it is missing. */
+  readonly directory: string
+  /** The pinned network key, 64 hexadecimal digits. */
+  readonly networkKey: string
+  /** Text of a network file to begin with; an older one than it holds already changes nothing. */
+  readonly networkFile?: string
+  /** What the world calls it, when that is not `http://127.0.0.1:<port>`. */
+  readonly publicUrl?: string
+  /** More of the Worker's variables. */
+  readonly vars?: Readonly<Record<string, string>>
+}
+
+export type LocalGateway = AsyncDisposable & {
+  /** Without a slash at its end. */
+  readonly url: string
+  /** Runs the cron trigger, which nothing fires by itself here. */
+  runCron(): Promise<void>
+  dispose(): Promise<void>
+}
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const WORKER_NAME = 'gateway'
+/** workerd's own binary; the package is CommonJS without types. */
+const WORKERD = (createRequire(import.meta.url)('workerd') as { readonly default: string }).default
+const DISPOSE_MS_MAX = 1_500
+const CRON_MS = 60_000
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+  return address.port
+}
+
+type WorkerSettings = { readonly main: string; readonly options: Record<string, unknown> }
+
+/** Bindings, compatibility date and entry point from `wrangler.toml`, by wrangler's own reader. */
+async function workerSettings(): Promise<WorkerSettings> {
+  process.env.WRANGLER_SEND_METRICS ??= 'false'
+  process.env.WRANGLER_HIDE_BANNER ??= 'true'
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false'
+  const { unstable_getMiniflareWorkerOptions: read } = await import('wrangler')
+  const { workerOptions, main } = read(join(ROOT, 'wrangler.toml'))
+  if (main === undefined) throw new Error('wrangler.toml names the entry point')
+  const { modulesRules: _, rootPath: __, ...options } = workerOptions as Record<string, unknown>
+  return { main, options }
+}
+
+/** The Worker in one module, as it is deployed but for its names. */
+export async function bundleWorker(): Promise<string> {
+  const built = await build({
+    entryPoints: [join(ROOT, 'gateway', 'worker.ts')],
+    bundle: true,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['cloudflare:*', 'node:*'],
+    logLevel: 'silent',
+    write: false,
+  })
+  const code = built.outputFiles[0]?.text
+  if (code === undefined) throw new Error('esbuild gives one file')
+  return code
+}
+
+/** Applies the migrations that are missing, in the table that `wrangler d1 migrations apply` keeps too. */
+async function migrate(miniflare: Miniflare): Promise<void> {
+  const database = await miniflare.getD1Database('DB', WORKER_NAME)
+  await database.exec(
+    'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',
+  )
+  const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
+  const applied = new Set(results.map((row) => row.name))
+  const folder = join(ROOT, 'migrations')
+  for (const name of readdirSync(folder).sort()) {
+    if (!name.endsWith('.sql') || applied.has(name)) continue
+    const statements = readFileSync(join(folder, name), 'utf8').split('--> statement-breakpoint')
+    await database.batch([
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name),
+    ])
+  }
+}
+
+/** Runs `work` while temporary files go into the gateway's own directory. */
+function withTemporaryFilesIn<T>(directory: string, work: () => T): T {
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = directory
+  try {
+    return work()
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
+}
+
+export async function startGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const { directory } = options
+  const temporary = join(directory, 'tmp')
+  mkdirSync(temporary, { recursive: true })
+  const keyFile = join(directory, 'gateway.key')
+  loadOrCreateSigner(keyFile)
+  process.env.INTERPEER_WORKERD = WORKERD
+  process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
+
+  const [code, settings, port] = await Promise.all([
+    bundleWorker(),
+    workerSettings(),
+    options.port === 0 ? freePort() : options.port,
+  ])
+  const url = `http://127.0.0.1:${port}`
+  const log = appendingLog(join(directory, 'gateway.log'))
+  const worker = {
+    ...settings.options,
+    name: WORKER_NAME,
+    modules: [{ type: 'ESModule', path: 'worker.js', contents: code }],
+    bindings: {
+      ...(settings.options.bindings as Record<string, unknown> | undefined),
+      PUBLIC_URL: options.publicUrl ?? url,
+      NETWORK_KEY: options.networkKey,
+      GATEWAY_KEY: readFileSync(keyFile, 'utf8'),
+      ...options.vars,
+    },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port }],
+  }
+  const shared = {
+    host: '127.0.0.1',
+    port: 0,
+    cf: false,
+    log: new NoOpLog(),
+    handleStructuredLogs: ({ message }: { readonly message: string }) => log.write(message),
+    resourcePersistencePath: join(directory, 'state'),
+    workers: [worker],
+  }
+  const miniflare = withTemporaryFilesIn(
+    temporary,
+    () => new Miniflare(convertV4MiniflareOptions(shared as never) as MiniflareOptions),
+  )
+  try {
+    await miniflare.ready
+    await migrate(miniflare)
+    if (options.networkFile !== undefined) await carry(url, options.networkFile)
+  } catch (cause) {
+    await miniflare.dispose()
+    log.close()
+    throw cause
+  }
+
+  const runCron = async (): Promise<void> => {
+    const fetcher = await miniflare.getWorker(WORKER_NAME)
+    await fetcher.scheduled({ cron: '* * * * *' })
+  }
+  const cron = setInterval(() => void runCron().catch((cause) => log.write(`cron failed: ${cause}`)), CRON_MS)
+  cron.unref()
+  let disposing: Promise<void> | undefined
+  const dispose = (): Promise<void> => {
+    disposing ??= (async () => {
+      clearInterval(cron)
+      await withDeadline(miniflare.dispose(), DISPOSE_MS_MAX)
+      log.close()
+    })()
+    return disposing
+  }
+  return { url, runCron, dispose, [Symbol.asyncDispose]: dispose }
+}
+
+async function carry(url: string, networkFile: string): Promise<void> {
+  const response = await fetch(`${url}/network`, { method: 'PUT', body: networkFile })
+  const text = await response.text()
+  // 409: it holds this version or a higher one from an earlier life.
+  if (!response.ok && response.status !== 409) throw new Error(`the gateway refuses the network file: ${text}`)
+}
+
+function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs)
+  })
+  return Promise.race([work, deadline]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,133 @@
+// Where every site is reached now: the isolate's own table, which the hot path reads and nothing but memory stands behind.
+//
+//   network file ──> groups ──┐
+//   registrations ────────────┼──> targets by name (made at first need, until the first of their reasons ends)
+//   proven liars ─────────────┘
+//
+// Invariant: `targets` has no name that the network file lacks, and no origin whose reason has ended; so it is bounded by
+// the file (JOBS_MAX × MEMBERS_MAX), and registrations and liars by its members.
+
+import { type GroupView, type LocatedMember, locateMembers, targetsOf } from '#gateway/locate/living.ts'
+import type { Registration } from '#gateway/locate/registration.ts'
+import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
+import { RESERVED_NAMES } from '#protocol/directory/reserved-names.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
+
+/** The living hosts of one site, taken in turn. */
+export type Target = {
+  readonly origins: readonly string[]
+  /** Value of the `Link` header up to the path. */
+  readonly linkStart: string
+  next: number
+  until: number
+}
+
+export class Locations {
+  readonly #linkBase: string
+  #jobByName = new Map<string, NetworkJob>()
+  #jobById = new Map<string, NetworkJob>()
+  #jobsByPeer = new Map<PeerName, NetworkJob[]>()
+  #registrations = new Map<PeerName, Registration>()
+  #liars = new Set<PeerName>()
+  #targets = new Map<string, Target>()
+
+  /** `publicUrl`: the gateway's own address without a slash at its end. */
+  constructor(publicUrl: string) {
+    this.#linkBase = `<${publicUrl}/`
+  }
+
+  /** Takes a new network file's groups; registrations of peers that left every group are forgotten. */
+  setNetwork(file: NetworkFile): void {
+    const jobs = file.jobs.filter((job) => !RESERVED_NAMES.has(job.name))
+    this.#jobByName = new Map(jobs.map((job) => [job.name, job]))
+    this.#jobById = new Map(jobs.map((job) => [job.job, job]))
+    this.#jobsByPeer = new Map()
+    for (const job of jobs) {
+      for (const member of job.members) {
+        const known = this.#jobsByPeer.get(member as PeerName)
+        if (known === undefined) this.#jobsByPeer.set(member as PeerName, [job])
+        else known.push(job)
+      }
+    }
+    for (const peer of this.#registrations.keys()) if (!this.#jobsByPeer.has(peer)) this.#registrations.delete(peer)
+    this.#targets.clear()
+  }
+
+  jobByName(name: string): NetworkJob | undefined {
+    return this.#jobByName.get(name)
+  }
+
+  jobById(job: string): NetworkJob | undefined {
+    return this.#jobById.get(job)
+  }
+
+  jobsOf(peer: PeerName): readonly NetworkJob[] {
+    return this.#jobsByPeer.get(peer) ?? []
+  }
+
+  jobs(): Iterable<NetworkJob> {
+    return this.#jobByName.values()
+  }
+
+  registration(peer: PeerName): Registration | undefined {
+    return this.#registrations.get(peer)
+  }
+
+  registrations(): Iterable<Registration> {
+    return this.#registrations.values()
+  }
+
+  /** Replaces what was believed about the peer; of a peer that is in no group nothing is kept. */
+  setRegistration(registration: Registration): void {
+    if (!this.#jobsByPeer.has(registration.peer)) return
+    this.#registrations.set(registration.peer, registration)
+    this.#forgetTargetsOf(registration.peer)
+  }
+
+  isLiar(peer: PeerName): boolean {
+    return this.#liars.has(peer)
+  }
+
+  setLiar(peer: PeerName): void {
+    this.#liars.add(peer)
+    this.#forgetTargetsOf(peer)
+  }
+
+  members(job: NetworkJob, now: number): readonly LocatedMember[] {
+    const view: GroupView = {
+      job: job.job,
+      members: job.members as readonly PeerName[],
+      registration: (peer) => this.#registrations.get(peer),
+      isLiar: (peer) => this.#liars.has(peer),
+    }
+    return locateMembers(view, now)
+  }
+
+  /** Where to send a visitor of this name. `undefined`: the name is unknown. No origin: nobody is living. */
+  target(name: string, now: number): Target | undefined {
+    const known = this.#targets.get(name)
+    if (known !== undefined && known.until > now) return known
+    const job = this.#jobByName.get(name)
+    if (job === undefined) return undefined
+    const members = this.members(job, now)
+    const origins = targetsOf(members).flatMap((member) => member.origin ?? [])
+    let until = Number.POSITIVE_INFINITY
+    for (const member of members) until = Math.min(until, member.until)
+    const next = known === undefined || known.next >= origins.length ? 0 : known.next
+    const target: Target = { origins, linkStart: `${this.#linkBase}${name}`, next, until }
+    this.#targets.set(name, target)
+    return target
+  }
+
+  /** The hot path's question: a made target that still stands, and nothing is made. */
+  madeTarget(name: string): Target | undefined {
+    return this.#targets.get(name)
+  }
+
+  #forgetTargetsOf(peer: PeerName): void {
+    for (const job of this.jobsOf(peer)) {
+      const target = this.#targets.get(job.name)
+      if (target !== undefined) target.until = 0
+    }
+  }
+}

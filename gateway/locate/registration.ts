@@ -1,0 +1,35 @@
+// What the gateway believes about one seeder: its newest registration, and for how long.
+
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import type { Register } from '#protocol/message/statement.ts'
+
+export type Registration = {
+  readonly peer: PeerName
+  /** `time` of the statement, by the peer's clock. */
+  readonly time: number
+  /** Origins by job, hexadecimal. */
+  readonly origins: ReadonlyMap<string, string>
+  readonly sees: ReadonlySet<PeerName>
+  /** Hashes of proofs it says it holds, hexadecimal. */
+  readonly accuses: readonly string[]
+  /** It is living for its own word until then, by our clock. */
+  readonly freshUntil: number
+  /** It may still be living until then: others have to vouch for it, or nobody else is there. */
+  readonly leaseUntil: number
+}
+
+export function registrationOf(
+  peer: PeerName,
+  body: Register,
+  times: { readonly freshUntil: number; readonly leaseUntil: number },
+): Registration {
+  return {
+    peer,
+    time: body.time,
+    origins: new Map(body.sites.map((site) => [hexFromBytes(site.job), site.origin])),
+    sees: new Set(body.sees.map(peerName)),
+    accuses: body.accuses.map((accusation) => hexFromBytes(accusation.evidence)),
+    ...times,
+  }
+}

@@ -1,0 +1,12 @@
+// What a registration says apart from when: equal content needs no write.
+
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Register } from '#protocol/message/statement.ts'
+
+export function contentOf(body: Register): string {
+  return JSON.stringify([
+    body.sites.map((site) => `${hexFromBytes(site.job)} ${site.origin}`).sort(),
+    body.sees.map(hexFromBytes).sort(),
+    body.accuses.map((accusation) => `${hexFromBytes(accusation.peer)} ${hexFromBytes(accusation.evidence)}`).sort(),
+  ])
+}

@@ -1,0 +1,140 @@
+// POST /register: a seeder says where its sites are, signed, every few seconds (§5.2).
+//
+// Checks from cheap to dear, then one change. Refused are other gateways' registrations, clocks that are off, times not
+// above the last, keys in no group, jobs of other groups, and what does not verify. The database is written when
+// something changed, when the lease is half over, or when another isolate wrote last: not for a plain renewal.
+
+import type { Gateway, StoredMark } from '#gateway/gateway.ts'
+import type { GatewayError } from '#gateway/http/errors.ts'
+import { registrationOf } from '#gateway/locate/registration.ts'
+import { contentOf } from '#gateway/register/content.ts'
+import {
+  CLOCK_SKEW_MS_MAX,
+  FRESH_MS,
+  LEASE_MS,
+  LEASE_RENEW_MS,
+  REGISTRATION_BYTES_MAX,
+  REGISTRATION_LIFE_MS_MAX,
+  RENEW_MS,
+  SKEW_DRIFT_MS,
+} from '#gateway/settings.ts'
+import { timeFloor } from '#gateway/store/refill.ts'
+import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import { readCbor } from '#protocol/codec/shape.ts'
+import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import { statementHash } from '#protocol/message/domain.ts'
+import { type Register, signedShape } from '#protocol/message/statement.ts'
+
+const registerShape = signedShape('register')
+
+/** What a seeder is told. Times in ms. */
+export type Lease = {
+  /** Without another registration it is out after this long. */
+  readonly lease_ms: number
+  /** When it should register again. */
+  readonly renew_ms: number
+  /** Our clock. */
+  readonly time: number
+  readonly network_version: number
+  /** Hashes that it accused with and whose proof is wanted at `POST /evidence`. */
+  readonly evidence_wanted: readonly string[]
+}
+
+function originIsFit(origin: string, gateway: Gateway): boolean {
+  if (origin === gateway.config.publicUrl) return false
+  try {
+    const parsed = new URL(origin)
+    return parsed.origin === origin && parsed.username === ''
+  } catch {
+    return false
+  }
+}
+
+/** Everything that can be said without the signature. */
+function check(gateway: Gateway, peer: PeerName, body: Register, now: number): GatewayError | undefined {
+  const { config, locations, network } = gateway
+  if (network === undefined) return { code: 'no_network' }
+  if (body.gateway !== config.publicUrl) return { code: 'wrong_gateway', expected: config.publicUrl }
+  const skewMs = body.time - now
+  if (Math.abs(skewMs) > CLOCK_SKEW_MS_MAX) return { code: 'clock_skew', skewMs, maxMs: CLOCK_SKEW_MS_MAX, time: now }
+  const lifeMs = body.expires - body.time
+  if (lifeMs < 0 || lifeMs > REGISTRATION_LIFE_MS_MAX) return { code: 'bad_expiry', maxMs: REGISTRATION_LIFE_MS_MAX }
+  if (locations.jobsOf(peer).length === 0) return { code: 'not_a_member', network_version: network.file.version }
+  for (const site of body.sites) {
+    const job = hexFromBytes(site.job)
+    if (locations.jobById(job)?.members.includes(peer) !== true)
+      return { code: 'not_of_this_job', job, network_version: network.file.version }
+    if (!originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
+  }
+  return undefined
+}
+
+function replayed(gateway: Gateway, peer: PeerName, time: number): GatewayError | undefined {
+  const last = timeFloor(gateway, peer, SKEW_DRIFT_MS)
+  return time > last ? undefined : { code: 'replay', last }
+}
+
+export async function register(gateway: Gateway, bytes: Uint8Array): Promise<Result<Lease, GatewayError>> {
+  const { ports, locations } = gateway
+  const read = readCbor(registerShape, bytes, REGISTRATION_BYTES_MAX)
+  if (!read.ok) {
+    const { error } = read
+    return err({ code: 'malformed', detail: error.code === 'shape' ? `${error.path}: ${error.expected}` : error.code })
+  }
+  const { from, body, signature } = read.value
+  const peer = peerName(from)
+  const now = ports.now()
+  const wrong = check(gateway, peer, body, now) ?? replayed(gateway, peer, body.time)
+  if (wrong !== undefined) return err(wrong)
+  const { network } = gateway
+  if (network === undefined) return err({ code: 'no_network' })
+  if (!(await ports.verify(from, statementHash(network.domain, 'register', body), signature)))
+    return err({ code: 'bad_signature' })
+  // The same bytes may have come twice and the other copy been quicker.
+  const late = replayed(gateway, peer, body.time)
+  if (late !== undefined) return err(late)
+  gateway.lastTime.set(peer, body.time)
+
+  const mark = dueMark(gateway, peer, body, now)
+  if (mark !== undefined) {
+    try {
+      const row = { peer, record: base64FromBytes(bytes), updated: now, ...mark }
+      const { content: _, ours: __, ...stored } = row
+      if (!(await ports.store.saveRegistration(stored))) return err({ code: 'replay', last: body.time })
+      gateway.marks.set(peer, mark)
+    } catch (cause) {
+      // Memory still serves it, and its next registration tries again.
+      ports.log('store_failed', { what: 'registration', peer, cause: String(cause) })
+    }
+  }
+  if ((locations.registration(peer)?.time ?? 0) < body.time) {
+    const freshUntil = now + Math.min(FRESH_MS, body.expires - body.time)
+    locations.setRegistration(registrationOf(peer, body, { freshUntil, leaseUntil: freshUntil }))
+  }
+  const accused = body.accuses.map((accusation) => hexFromBytes(accusation.evidence))
+  return ok({
+    lease_ms: Math.min(FRESH_MS, body.expires - body.time),
+    renew_ms: RENEW_MS,
+    time: now,
+    network_version: network.file.version,
+    evidence_wanted: [...new Set(accused)].filter((hash) => !gateway.judged.has(hash)),
+  })
+}
+
+/** What has to be written for this registration, or undefined when the database says as much already. */
+function dueMark(gateway: Gateway, peer: PeerName, body: Register, now: number): StoredMark | undefined {
+  const mark = gateway.marks.get(peer)
+  const content = contentOf(body)
+  const skewMs = body.time - now
+  const stands =
+    mark?.ours === true &&
+    mark.content === content &&
+    mark.leaseUntil - now > LEASE_RENEW_MS &&
+    Math.abs(mark.skewMs - skewMs) <= SKEW_DRIFT_MS
+  if (stands) return undefined
+  // Who asks for less than the usual life, as one that stops does, is not kept longer than it asked.
+  const lifeMs = body.expires - body.time
+  const leaseUntil = now + (lifeMs < FRESH_MS ? lifeMs : LEASE_MS)
+  return { time: body.time, skewMs, leaseUntil, content, ours: true }
+}

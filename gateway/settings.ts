@@ -1,0 +1,34 @@
+// The numbers of the gateway, each with the reason for its size. Times in ms.
+
+/** How often a seeder is asked to renew. */
+export const RENEW_MS = 5_000
+/** A seeder that was not heard for this long is out: three renewals. */
+export const FRESH_MS = 15_000
+/** How long what stands in the database is believed by a gateway that has not heard the seeder itself. */
+export const LEASE_MS = 300_000
+/** The database is written anew when less than this is left of a lease. */
+export const LEASE_RENEW_MS = LEASE_MS / 2
+/** A registration's own life, `expires − time`, may be no longer. */
+export const REGISTRATION_LIFE_MS_MAX = 60_000
+export const CLOCK_SKEW_MS_MAX = 30_000
+/** A clock that moved by more than this against ours is a change that is written down. */
+export const SKEW_DRIFT_MS = 1_000
+/** How often, at most, what other isolates wrote is read, off the way of any request. */
+export const REFILL_MS = 5_000
+/** Rows written this long before the last reading are read again: clocks of isolates differ. */
+export const REFILL_OVERLAP_MS = 10_000
+/** Rows are kept past their end so that their time still bars a replay. */
+export const EXPIRED_KEPT_MS = 600_000
+
+/** Canonical bytes of a registration: 256 sites, 256 sights and 64 accusations fit. */
+export const REGISTRATION_BYTES_MAX = 128 * 1024
+/** Path and query of a redirect: what a site's request may have. */
+export const TARGET_BYTES_MAX = 8 * 1024
+/** An `Accept` or other header that we read. */
+export const SITES_ON_HOME_PAGE_MAX = 200
+/** Verification keys kept parsed. */
+export const CRYPTO_KEYS_MAX = 4096
+/** A signed bootstrap answer is given again for this long. */
+export const BOOTSTRAP_KEPT_MS = 1_000
+/** What a client is told to wait when nobody is there. */
+export const RETRY_AFTER_SECONDS = 5
