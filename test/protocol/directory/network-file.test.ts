@@ -1,0 +1,182 @@
+// The network file: signed, versioned, one form; and how it grows.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { taggedHash } from '#protocol/codec/digest.ts'
+import {
+  applyJobEnd,
+  applyJobNew,
+  applyPeerRecord,
+  membersByHash,
+  STATEMENT_SKEW_MS,
+} from '#protocol/directory/admission.ts'
+import { directoryOf } from '#protocol/directory/directory.ts'
+import { anchorOf, type NetworkFile, signNetworkFile, verifyNetworkFile } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import { type JobNew, jobId } from '#protocol/message/statement.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import { signerNamed, testNetwork } from '#test/support/network.ts'
+
+const NOW = 1_800_000_000_000
+const network = testNetwork({ sites: [{ name: 'wiki', members: ['a', 'b', 'c', 'd'] }], peers: ['e'], time: NOW })
+const signedBy = (file: NetworkFile, name = 'network') => {
+  const { signature: _, ...unsigned } = file
+  return JSON.stringify(signNetworkFile(unsigned, signerNamed(name)))
+}
+
+test('a file that its network key signed is read, whatever its spacing', () => {
+  assert.deepEqual(verifyNetworkFile(network.text, verify), { ok: true, value: network.file })
+  assert.deepEqual(verifyNetworkFile(JSON.stringify(network.file, null, 4), verify), { ok: true, value: network.file })
+})
+
+test('any changed value is refused', () => {
+  const bent: Partial<NetworkFile>[] = [
+    { version: network.file.version + 1 },
+    { time: NOW + 1 },
+    { gateways: ['http://elsewhere.example'] },
+    { jobs: network.file.jobs.map((job) => ({ ...job, members: job.members.toReversed() })) },
+    { settings: { ...network.file.settings, delta_ms: 1 } },
+    { peers: [] },
+  ]
+  for (const change of bent) {
+    const verdict = verifyNetworkFile(JSON.stringify({ ...network.file, ...change }), verify)
+    assert(!verdict.ok)
+    assert.equal(verdict.error.code, 'bad_signature', JSON.stringify(change).slice(0, 60))
+  }
+})
+
+test('a file of another key or chain is refused by whoever pinned one', () => {
+  const anchor = anchorOf(network.file)
+  const other = testNetwork({ sites: [], networkName: 'other' })
+  const codes = [
+    verifyNetworkFile(other.text, verify, anchor),
+    verifyNetworkFile(signedBy({ ...network.file, generation: 1 }), verify, anchor),
+    verifyNetworkFile(signedBy(network.file, 'other'), verify, anchor),
+  ].map((verdict) => (verdict.ok ? 'ok' : verdict.error.code))
+  assert.deepEqual(codes, ['wrong_network_key', 'wrong_chain', 'bad_signature'])
+})
+
+test('what is no network file is refused with its reason', () => {
+  const reason = (text: string) => {
+    const verdict = verifyNetworkFile(text, verify)
+    return verdict.ok ? 'ok' : verdict.error.code
+  }
+  assert.equal(reason('{'), 'not_json')
+  assert.equal(reason('null'), 'shape')
+  assert.equal(reason(JSON.stringify({ ...network.file, more: 1 })), 'shape')
+  assert.equal(reason(' '.repeat(5 * 1024 * 1024)), 'too_large')
+  const [job] = network.file.jobs
+  assert(job !== undefined)
+  assert.equal(reason(signedBy({ ...network.file, jobs: [job, job] })), 'duplicate')
+  assert.equal(
+    reason(signedBy({ ...network.file, jobs: [{ ...job, members: [job.members[0] ?? '', ...job.members] }] })),
+    'duplicate',
+  )
+})
+
+test('the directory answers by name, by id and by peer', () => {
+  const directory = directoryOf(network.file)
+  const job = directory.jobByName('wiki')
+  assert(job !== undefined)
+  assert.equal(directory.jobById(network.job('wiki')), job)
+  assert.deepEqual(directory.group(network.job('wiki'))?.members.map(peerName), job.members)
+  assert.deepEqual(directory.jobsOf(network.peer('a')), [job])
+  assert.deepEqual(directory.jobsOf(network.peer('e')), [])
+  assert.equal(directory.jobByName('nothing'), undefined)
+})
+
+const uploader = signerNamed('uploader')
+const order = (change: Partial<JobNew> = {}): JobNew => ({
+  name: 'blog',
+  account: 'ipn1-account',
+  quorum: 'bft',
+  size: 4,
+  nonce: new Uint8Array(16),
+  time: NOW,
+  ...change,
+})
+const newJob = (change: Partial<JobNew> = {}) => signStatement(network.domain, 'job_new', uploader, order(change))
+
+test('a published job gets the members whose hash is lowest, and the version rises by one', () => {
+  const statement = newJob()
+  const applied = applyJobNew(network.file, statement, NOW)
+  assert(applied.ok)
+  const id = jobId(uploader.publicKey, statement.body)
+  const job = applied.value.jobs.find((known) => known.name === 'blog')
+  assert.equal(applied.value.version, network.file.version + 1)
+  assert.equal(job?.job, hexFromBytes(id))
+  assert.equal(job?.uploader, peerName(uploader.publicKey))
+  const ranked = network.file.peers.map(({ peer }) => ({
+    peer,
+    rank: hexFromBytes(taggedHash('member', id, Buffer.from(peer, 'hex'))),
+  }))
+  ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1))
+  assert.deepEqual(
+    job?.members,
+    ranked.slice(0, 4).map(({ peer }) => peer),
+  )
+  assert.deepEqual(membersByHash(id, network.file.peers.toReversed(), 4), job?.members)
+})
+
+test('the same order again changes nothing; another one under the name is refused', () => {
+  const first = applyJobNew(network.file, newJob(), NOW)
+  assert(first.ok)
+  const file = signNetworkFile(first.value, network.networkSigner)
+  const again = applyJobNew(file, newJob(), NOW)
+  assert(again.ok)
+  assert.equal(again.value.version, file.version)
+  const taken = applyJobNew(file, newJob({ nonce: new Uint8Array(16).fill(1) }), NOW)
+  assert.deepEqual(taken, { ok: false, error: { code: 'name_taken', name: 'blog' } })
+})
+
+test('an order that cannot be met is refused with the number that shows why', () => {
+  const code = (change: Partial<JobNew>, now = NOW) => {
+    const applied = applyJobNew(network.file, newJob(change), now)
+    return applied.ok ? 'ok' : applied.error.code
+  }
+  assert.equal(code({ size: 3 }), 'ok')
+  assert.equal(code({ size: 2 }), 'group_too_small')
+  assert.equal(code({ size: 5 }), 'ok')
+  assert.equal(code({ size: 6 }), 'too_few_peers')
+  assert.equal(code({ name: 'lookup' }), 'name_reserved')
+  assert.equal(code({ name: 'wiki' }), 'name_taken')
+  assert.equal(code({}, NOW + STATEMENT_SKEW_MS), 'ok')
+  assert.equal(code({}, NOW + STATEMENT_SKEW_MS + 1), 'clock_skew')
+})
+
+test('only its uploader ends a job', () => {
+  const admitted = applyJobNew(network.file, newJob(), NOW)
+  assert(admitted.ok)
+  const file = signNetworkFile(admitted.value, network.networkSigner)
+  const job = jobId(uploader.publicKey, order())
+  const end = (name: string) =>
+    applyJobEnd(file, signStatement(network.domain, 'job_end', signerNamed(name), { job, time: NOW }), NOW)
+  const foreign = end('somebody')
+  assert.equal(foreign.ok ? 'ok' : foreign.error.code, 'not_the_uploader')
+  const own = end('uploader')
+  assert(own.ok)
+  assert.deepEqual(own.value.jobs, network.file.jobs)
+})
+
+test('a peer moves by a newer record of its own', () => {
+  const peer = signerNamed('a')
+  const known = network.file.peers.find((entry) => entry.peer === network.peer('a'))
+  assert(known !== undefined)
+  const record = (sequence: number, by = peer) =>
+    signStatement(network.domain, 'peer_record', by, {
+      peer: peer.publicKey,
+      addresses: ['/ip4/127.0.0.1/tcp/9'],
+      http: 'http://s9.localhost:9',
+      sequence,
+      time: NOW,
+    })
+  const code = (sequence: number, by = peer) => {
+    const applied = applyPeerRecord(network.file, record(sequence, by), NOW)
+    return applied.ok ? 'ok' : applied.error.code
+  }
+  assert.equal(code(known.sequence + 1), 'ok')
+  assert.equal(code(known.sequence), 'not_newer')
+  assert.equal(code(known.sequence + 1, signerNamed('b')), 'not_the_peer')
+})
