@@ -1,0 +1,95 @@
+// `interpeer seed`: one seeder, in the foreground.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import process from 'node:process'
+import { type Command, type CommandContext, flagOf, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
+import { EXIT, usageFailure } from '#cli/failure.ts'
+import { networkPath, readNetwork } from '#cli/network/place.ts'
+import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
+
+const BYZANTINE = ['wrong-result', 'equivocate', 'silent', 'stale', 'forge'] as const
+/** A seeder stops within 5 s; then it is ended. */
+const STOP_MS = 8_000
+
+export const command: Command = {
+  name: 'seed',
+  summary: 'run one seeder: lend this machine to the sites the network gives it',
+  usage: 'seed --dir DIR [--network FILE] [--json]',
+  about:
+    "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR.",
+  options: {
+    dir: { type: 'string', value: 'DIR', help: 'data directory of this seeder' },
+    network: NETWORK_OPTION,
+    label: {
+      type: 'string',
+      value: 'NAME',
+      help: "host label of its origins: http://SITE.NAME.localhost (default: kept in DIR, else 's')",
+    },
+    port: { type: 'string', value: 'PORT', help: 'HTTP port (default: the one it had, else any)' },
+    'p2p-port': { type: 'string', value: 'PORT', help: 'libp2p port (default: the one it had, else any)' },
+    'control-port': {
+      type: 'string',
+      value: 'PORT',
+      help: 'status page and metrics, on loopback (default: the one it had, else any)',
+    },
+    target: {
+      type: 'string',
+      value: 'hosts|plain',
+      help: 'one host name or one port a site (default: as before, else hosts)',
+    },
+    byzantine: { type: 'string', value: 'KIND', help: `misbehave, in the local profile only: ${BYZANTINE.join(', ')}` },
+  },
+  positionals: { min: 0, max: 0 },
+  examples: [
+    'interpeer seed --dir ./my-seeder --network network.json',
+    'interpeer seed --dir .interpeer/local/seeder-2 --network .interpeer/local/network.json',
+  ],
+  run,
+}
+
+async function run(context: CommandContext): Promise<number> {
+  const dir = stringOf(context, 'dir')
+  if (dir === undefined) throw usageFailure('a seeder needs a directory of its own', 'interpeer seed --dir DIR')
+  const network = networkPath(context)
+  const byzantine = stringOf(context, 'byzantine')
+  if (byzantine !== undefined && !(BYZANTINE as readonly string[]).includes(byzantine)) {
+    throw usageFailure(`--byzantine is one of ${BYZANTINE.join(', ')}, not '${byzantine}'`)
+  }
+  if (byzantine !== undefined && readNetwork(network).profile !== 'local') {
+    throw usageFailure(
+      '--byzantine is for networks of the local profile',
+      'A lie in a real network is evidence against you.',
+    )
+  }
+  const directory = resolve(dir)
+  mkdirSync(directory, { recursive: true })
+  const args = ['--dir', directory, '--network', network]
+  for (const name of ['port', 'p2p-port', 'control-port'] as const) {
+    if (stringOf(context, name) !== undefined)
+      args.push(`--${name}`, String(numberOf(context, name, { default: 0, min: 0, max: 65_535 })))
+  }
+  for (const name of ['label', 'target', 'byzantine'] as const) {
+    const value = stringOf(context, name)
+    if (value !== undefined) args.push(`--${name}`, value)
+  }
+  if (flagOf(context, 'json')) args.push('--json')
+  // The seeder is this process's child and ends with it: its standard input is the tie.
+  const child = spawn(process.execPath, [SEEDER_ENTRY, ...args, '--parent'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+    detached: true,
+  })
+  child.stdin.on('error', () => {})
+  const stop = () => {
+    child.kill('SIGTERM')
+    setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref()
+  }
+  if (context.signal.aborted) stop()
+  context.signal.addEventListener('abort', stop, { once: true })
+  const code = await new Promise<number>((resolve) => {
+    child.once('exit', (exit) => resolve(exit ?? EXIT.failed))
+    child.once('error', () => resolve(EXIT.failed))
+  })
+  return code
+}
