@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The door of the command: plain JavaScript, so that any Node opens it. When the running Node cannot run TypeScript itself,
-// the one that npm installed beside us is started in its place with the same arguments, streams and signals.
+// the one that npm installed beside us is started in its place with the same arguments, streams and signals; the channel between
+// the two tells it when this process is gone.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -21,7 +22,7 @@ else {
     )
     process.exit(1)
   }
-  const child = spawn(binary, process.argv.slice(1), { stdio: 'inherit' })
+  const child = spawn(binary, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => {
     if (signal !== null) {

@@ -65,14 +65,23 @@ function report(failure: Failure, json: boolean): void {
   else process.stderr.write(`interpeer: ${failure.message}\n${failure.todo === undefined ? '' : `  ${failure.todo}\n`}`)
 }
 
+/** A second Ctrl-C this long after the first ends at once; sooner, it is the same one, passed on by a parent. */
+const SECOND_INTERRUPT_MS = 1_000
+
 const abort = new AbortController()
-let interrupted = false
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (interrupted) process.exit(EXIT.interrupted)
-    interrupted = true
-    abort.abort()
-  })
+let interruptedAt: number | undefined
+function interrupt(): void {
+  const now = performance.now()
+  if (interruptedAt !== undefined && now - interruptedAt > SECOND_INTERRUPT_MS) process.exit(EXIT.interrupted)
+  interruptedAt ??= now
+  abort.abort()
+}
+process.on('SIGINT', interrupt)
+process.on('SIGTERM', interrupt)
+// Started by the launcher of an older Node: when that is gone, so are we.
+if (process.connected) {
+  process.once('disconnect', interrupt)
+  process.channel?.unref()
 }
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok)
@@ -82,9 +91,9 @@ const words = process.argv.slice(2)
 const json = words.includes('--json')
 try {
   const code = await run(words, abort.signal)
-  process.exitCode = interrupted ? EXIT.interrupted : code
+  process.exitCode = interruptedAt !== undefined ? EXIT.interrupted : code
 } catch (cause) {
-  if (interrupted) process.exitCode = EXIT.interrupted
+  if (interruptedAt !== undefined) process.exitCode = EXIT.interrupted
   else if (cause instanceof Failure) {
     report(cause, json)
     process.exitCode = cause.exit
