@@ -100,7 +100,8 @@ export function refusalOf(action: number, first: string | undefined, second: str
     case ACTION.update:
     case ACTION.delete: {
       const table = first?.toLowerCase() ?? ''
-      return TABLES_DENIED.has(table) ? { what: `the table ${table}` } : undefined
+      const denied = TABLES_DENIED.has(table) || (table.startsWith('pragma_') && !PRAGMAS.has(table.slice(7)))
+      return denied ? { what: `the table ${table}` } : undefined
     }
     default:
       return undefined

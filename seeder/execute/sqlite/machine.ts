@@ -19,7 +19,8 @@ import { type Callback, installCallbacks } from '#seeder/execute/sqlite/callback
 import { DEPTH_EXPORT, FUEL_EXPORT, GLOBAL_EXPORT } from '#seeder/execute/wasm/options.ts'
 
 const ENOSYS = 52
-const PROBE_BYTES = 1 << 20
+/** Less than the connections take anyway: the heap's end never comes down again. */
+const PROBE_BYTES = 1 << 17
 
 type Counters = { readonly fuel: WebAssembly.Global<'i64'>; readonly depth: WebAssembly.Global<'i32'> }
 

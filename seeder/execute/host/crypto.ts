@@ -1,0 +1,107 @@
+// Hashes, HMAC, PBKDF2 and scrypt by the host's native code, and what each costs: the charge is taken before the call, so that no
+// script can make a member work for nothing (runtime.md "The script's API").
+
+import { createHash, createHmac, pbkdf2Sync, scryptSync } from 'node:crypto'
+import { argumentOf, countField, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
+
+const HASHES: Readonly<Record<string, { readonly native: string; readonly bytes: number }>> = {
+  'SHA-1': { native: 'sha1', bytes: 20 },
+  'SHA-256': { native: 'sha256', bytes: 32 },
+  'SHA-384': { native: 'sha384', bytes: 48 },
+  'SHA-512': { native: 'sha512', bytes: 64 },
+}
+
+export const PBKDF2_ITERATIONS_MAX = 10_000_000
+export const DERIVED_BYTES_MAX = 1_024
+/** 128·N·r: what scrypt keeps in memory. */
+export const SCRYPT_MEMORY_MAX = 16 * 2 ** 20
+const SALT_CHARS_MAX = 4_096
+
+/** Fuel, with ~1 ns of native work as the unit's order of magnitude. */
+const CALL_FUEL = 5_000
+const BYTE_FUEL = 4
+const PBKDF2_ITERATION_FUEL = 600
+/** Of one N·r·p: four salsa20/8 of 64 bytes each way. */
+const SCRYPT_MIX_FUEL = 800
+
+type Argument = Readonly<Record<string, unknown>>
+
+function hashOf(argument: Argument): { native: string; bytes: number } {
+  const name = textField(argument, 'hash')
+  const found = Object.hasOwn(HASHES, name) ? HASHES[name] : undefined
+  if (found === undefined) throw new ScriptError('hash', `The hash ${name} is not supported.`)
+  return found
+}
+
+function bytesField(argument: Argument, name: string): Buffer {
+  return Buffer.from(textField(argument, name), 'base64url')
+}
+
+type Pbkdf2 = { hash: { native: string; bytes: number }; iterations: number; length: number; salt: Buffer }
+
+function pbkdf2Of(argument: Argument): Pbkdf2 {
+  const iterations = countField(argument, 'iterations', PBKDF2_ITERATIONS_MAX)
+  const length = countField(argument, 'length', DERIVED_BYTES_MAX)
+  if (iterations === 0 || length === 0) throw new ScriptError('argument', 'iterations and length must be above 0.')
+  return { hash: hashOf(argument), iterations, length, salt: saltOf(argument) }
+}
+
+function saltOf(argument: Argument): Buffer {
+  if (textField(argument, 'salt').length > SALT_CHARS_MAX) throw new ScriptError('argument', 'The salt is too long.')
+  return bytesField(argument, 'salt')
+}
+
+type Scrypt = { N: number; r: number; p: number; length: number; salt: Buffer }
+
+function scryptOf(argument: Argument): Scrypt {
+  const N = countField(argument, 'N', SCRYPT_MEMORY_MAX / 128)
+  const r = countField(argument, 'r', 1_024)
+  const p = countField(argument, 'p', 1_024)
+  const length = countField(argument, 'length', DERIVED_BYTES_MAX)
+  const power = N >= 2 && (N & (N - 1)) === 0
+  if (!power || r === 0 || p === 0 || length === 0 || 128 * N * r > SCRYPT_MEMORY_MAX) {
+    throw new ScriptError(
+      'argument',
+      `scrypt needs N a power of two, r, p and length above 0, and 128·N·r ≤ ${SCRYPT_MEMORY_MAX}.`,
+    )
+  }
+  return { N, r, p, length, salt: saltOf(argument) }
+}
+
+/** The charge of an operation; 0 for arguments that the call will refuse anyway, beyond the flat part. */
+export function cryptoCost(op: string, text: string, bytes: Uint8Array | undefined): number {
+  const flat = CALL_FUEL + BYTE_FUEL * ((bytes?.length ?? 0) + text.length)
+  try {
+    if (op === 'crypto.pbkdf2') {
+      const { hash, iterations, length } = pbkdf2Of(argumentOf(text))
+      return flat + iterations * Math.ceil(length / hash.bytes) * PBKDF2_ITERATION_FUEL
+    }
+    if (op === 'crypto.scrypt') {
+      const { N, r, p } = scryptOf(argumentOf(text))
+      return flat + N * r * p * SCRYPT_MIX_FUEL
+    }
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error
+  }
+  return flat
+}
+
+export function cryptoOperation(op: string, text: string, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const argument = argumentOf(text)
+  switch (op) {
+    case 'crypto.digest':
+      return createHash(hashOf(argument).native).update(bytes).digest()
+    case 'crypto.hmac':
+      return createHmac(hashOf(argument).native, bytesField(argument, 'key')).update(bytes).digest()
+    case 'crypto.pbkdf2': {
+      const { hash, iterations, length, salt } = pbkdf2Of(argument)
+      return pbkdf2Sync(bytes, salt, iterations, length, hash.native)
+    }
+    case 'crypto.scrypt': {
+      const { N, r, p, length, salt } = scryptOf(argument)
+      return scryptSync(bytes, salt, length, { N, r, p, maxmem: 2 * SCRYPT_MEMORY_MAX + 2 ** 20 })
+    }
+    default:
+      throw new ScriptError('operation', `There is no operation ${op}.`)
+  }
+}

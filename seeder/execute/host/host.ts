@@ -1,0 +1,145 @@
+// createHost: everything a script may ask for except the log and chance, which the engine serves itself.
+//
+//   db.query db.batch db.exec · kv.get head put delete list · files.head get put delete list · assets.resolve get ·
+//   crypto.digest hmac pbkdf2 scrypt · utf8.encode decode
+//
+// Invariant: in a read, nothing outside the volatile paths changes: the first attempt ends the request with `wrote`.
+
+import type { SiteManifest } from '#protocol/site/manifest.ts'
+import { assetsOperation } from '#seeder/execute/host/assets.ts'
+import { cryptoCost, cryptoOperation } from '#seeder/execute/host/crypto.ts'
+import { databaseOperation } from '#seeder/execute/host/d1.ts'
+import { beginDatabases, SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
+import { filesOperation } from '#seeder/execute/host/files.ts'
+import { kvOperation } from '#seeder/execute/host/kv.ts'
+import { type FuelPurse, type HostOperations, HostStop } from '#seeder/execute/host/port.ts'
+import { errorText, ScriptError } from '#seeder/execute/host/script-error.ts'
+import { SystemTables } from '#seeder/execute/host/system-schema.ts'
+import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
+import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
+import type { StateTree } from '#seeder/execute/state/port.ts'
+
+export type HostRequest = {
+  readonly tree: StateTree
+  readonly sqlite: SqliteBox
+  readonly manifest: SiteManifest
+  /** `read`: changes outside the volatile paths end the request; the caller rolls the tree back afterwards in any case. */
+  readonly mode: 'ordered' | 'read'
+  /** Block time, ms since the epoch. */
+  readonly time: number
+  /** The request's chance. */
+  readonly random: (bytes: number) => Uint8Array
+  readonly fuel: FuelPurse
+}
+
+/** Flat part of a call: crossing, parsing, answering. */
+const CALL_FUEL = 4_000
+/** A byte that crosses is copied and usually converted. */
+const BYTE_FUEL = 2
+
+/** Operations of one request. Takes the SQLite box for itself until the next request begins. */
+export function createHost(request: HostRequest): HostOperations {
+  const { tree, sqlite, manifest, mode } = request
+  let askedTime = false
+  let wrote = false
+  let tables: SystemTables | undefined
+  /** Which binding of env the running operation speaks for, as a volatile path would name it. */
+  let place = ''
+
+  const writes = (path: string): void => {
+    if (place !== '' && manifest.volatile.includes(place)) return
+    if (mode === 'read') {
+      wrote = true
+      throw new HostStop('wrote')
+    }
+    wrote ||= path !== ''
+  }
+  const now = (): number => {
+    askedTime = true
+    return request.time
+  }
+  let begun = false
+  const databases = (): SqliteBox => {
+    if (!begun) beginDatabases({ ...request, writes })
+    begun = true
+    return sqlite
+  }
+  const system = (): SystemTables => {
+    tables ??= new SystemTables(databases(), tree.open(SYSTEM_PATH) !== undefined)
+    return tables
+  }
+
+  const run = (op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array => {
+    const [family] = op.split('.', 1)
+    switch (family) {
+      case 'utf8':
+        return utf8Operation(op, text, bytes)
+      case 'crypto':
+        return cryptoOperation(op, text, bytes)
+      case 'db':
+        if (op !== 'db.query' && op !== 'db.batch' && op !== 'db.exec') break
+        place = `db/${placeName(text, 'binding')}`
+        return databaseOperation(databases(), manifest, op, text)
+      case 'kv':
+        place = `kv/${placeName(text, 'namespace')}`
+        return kvOperation({ tables: system(), namespaces: manifest.kv, now }, op, text, bytes)
+      case 'files':
+        place = `files/${placeName(text, 'binding')}`
+        return filesOperation({ tables: system(), tree, bindings: manifest.files, now, writes }, op, text, bytes)
+      case 'assets':
+        return assetsOperation(manifest, tree, op, text)
+    }
+    throw new ScriptError('operation', `There is no operation ${op}.`)
+  }
+
+  return {
+    call(op, text, bytes) {
+      place = ''
+      let answer: string | Uint8Array
+      try {
+        answer = run(op, text, bytes)
+      } catch (error) {
+        if (error instanceof ScriptError) return errorText(error.code, error.message)
+        if (error instanceof SqliteError) return errorText(error.code, error.message)
+        throw error
+      }
+      // What comes back is paid for too, by its size.
+      request.fuel.charge(answer.length * BYTE_FUEL)
+      return answer
+    },
+    cost(op, text, bytes) {
+      if (op.startsWith('crypto.')) return cryptoCost(op, text, bytes)
+      return CALL_FUEL + BYTE_FUEL * (text.length + (bytes?.length ?? 0))
+    },
+    asked() {
+      const sql = begun ? sqlite.asked : { time: false, chance: false }
+      return { time: askedTime || sql.time, chance: sql.chance }
+    },
+    wrote: () => wrote,
+  }
+}
+
+/** The binding of an operation's argument, read without trust: it only says which volatile path might cover the call. */
+function placeName(text: string, field: string): string {
+  try {
+    const value = (JSON.parse(text) as Record<string, unknown> | null)?.[field]
+    return typeof value === 'string' ? value : ''
+  } catch {
+    return ''
+  }
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** Text ⇄ UTF-8 for long texts. `utf8.decode` answers JSON: the text, or null when it had to be valid and is not. */
+function utf8Operation(op: string, text: string, bytes: Uint8Array = new Uint8Array(0)): string | Uint8Array {
+  if (op === 'utf8.encode') return new Uint8Array(Buffer.from(text))
+  if (op !== 'utf8.decode') throw new ScriptError('operation', `There is no operation ${op}.`)
+  if (text !== 'fatal') return JSON.stringify(lenient.decode(bytes))
+  try {
+    return JSON.stringify(strict.decode(bytes))
+  } catch {
+    return 'null'
+  }
+}

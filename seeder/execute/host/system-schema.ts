@@ -1,0 +1,44 @@
+// The tables of system.sqlite: env.KV, what is known about env.FILES, agreed answers (R9), cron and update bookkeeping.
+// The file appears with the first write; until then every question finds nothing.
+
+import type { SqlAnswer, SqliteBox } from '#seeder/execute/sqlite/box.ts'
+import { SYSTEM_SLOT } from '#seeder/execute/sqlite/box.ts'
+import type { SqlValue } from '#seeder/execute/sqlite/statement.ts'
+
+export const SYSTEM_SCHEMA = `
+CREATE TABLE IF NOT EXISTS kv(namespace TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, metadata TEXT NOT NULL, expires INTEGER, PRIMARY KEY(namespace, key));
+CREATE INDEX IF NOT EXISTS kv_expires ON kv(expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS file(binding TEXT NOT NULL, key TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, http TEXT NOT NULL, custom TEXT NOT NULL, PRIMARY KEY(binding, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answer(key BLOB PRIMARY KEY, body BLOB NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL, content BLOB NOT NULL, time INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS answer_time ON answer(time);
+CREATE TABLE IF NOT EXISTS cron(schedule TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS migration(binding TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(binding, name)) WITHOUT ROWID;
+`
+
+/** system.sqlite of the running request. Rows come back as plain values; blobs as arrays of bytes. */
+export class SystemTables {
+  readonly #sqlite: SqliteBox
+  #exists: boolean
+
+  constructor(sqlite: SqliteBox, exists: boolean) {
+    this.#sqlite = sqlite
+    this.#exists = exists
+  }
+
+  read(sql: string, ...params: SqlValue[]): unknown[][] {
+    if (!this.#exists) return []
+    return JSON.parse(this.#sqlite.query(SYSTEM_SLOT, { sql, params }).rows)
+  }
+
+  write(sql: string, ...params: SqlValue[]): SqlAnswer {
+    if (!this.#exists) {
+      this.#sqlite.exec(SYSTEM_SLOT, SYSTEM_SCHEMA)
+      this.#exists = true
+    }
+    return this.#sqlite.query(SYSTEM_SLOT, { sql, params })
+  }
+
+  get exists(): boolean {
+    return this.#exists
+  }
+}
