@@ -74,6 +74,14 @@ export const EMPTY_DIRECTORY: Cid = (() => {
   return cidFromDigest(CODEC_DAG_PB, digest.value as Digest)
 })()
 
+/** The block of `EMPTY_DIRECTORY`: every job starts from it, so whoever looks blocks up knows this one without being given it. */
+export const EMPTY_DIRECTORY_BYTES: Uint8Array = Uint8Array.of(0x0a, 2, 0x08, 1)
+
+export function isEmptyDirectory(cid: Cid): boolean {
+  for (let index = CID_BYTES - 1; index >= 0; index--) if (cid[index] !== EMPTY_DIRECTORY[index]) return false
+  return true
+}
+
 /** A CID as a key of a `Map`: its 36 bytes as 36 characters, cheaper than its text. */
 export function cidKey(cid: Cid): string {
   return String.fromCharCode.apply(undefined, cid as unknown as number[])

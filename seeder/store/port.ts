@@ -16,7 +16,7 @@ import type { Result } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 
-/** Why a directory could not be opened; thrown as `StoreError` with this as its `reason`. */
+/** Why a directory could not be opened or written; thrown as `StoreError` with this as its `reason`. */
 export type StoreRefusal =
   /** Another living process holds the directory; `pid` when it could be read. */
   | { readonly code: 'store_locked'; readonly directory: string; readonly pid?: number }
@@ -24,6 +24,8 @@ export type StoreRefusal =
   | { readonly code: 'store_newer'; readonly directory: string; readonly found: number; readonly known: number }
   /** Not a store of this program, or damaged beyond opening. */
   | { readonly code: 'store_unreadable'; readonly directory: string; readonly detail: string }
+  /** An fsync failed while it was open: every later write is refused. */
+  | { readonly code: 'store_failed'; readonly directory: string }
 
 export type Block = { readonly cid: Cid; readonly bytes: Uint8Array }
 

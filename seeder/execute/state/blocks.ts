@@ -1,7 +1,7 @@
 // Where a state tree reads: what it made and the store may not have yet, what it read lately, then the store.
 
 import type { Result } from '#protocol/codec/result.ts'
-import { type Cid, cidKey } from '#protocol/content/cid.ts'
+import { type Cid, cidKey, EMPTY_DIRECTORY_BYTES, isEmptyDirectory } from '#protocol/content/cid.ts'
 import { type ContentError, loadNode } from '#protocol/content/file.ts'
 import type { ContentNode } from '#protocol/content/node.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
@@ -48,7 +48,7 @@ export class StateBlocks {
       const made = this.#unstored[index]?.get(key)
       if (made !== undefined) return made.bytes
     }
-    return this.#leaves.get(key) ?? this.#store(cid)
+    return this.#leaves.get(key) ?? this.#store(cid) ?? (isEmptyDirectory(cid) ? EMPTY_DIRECTORY_BYTES : undefined)
   }
 
   readonly node = (cid: Cid): Result<ContentNode, ContentError> => {

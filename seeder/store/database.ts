@@ -1,0 +1,125 @@
+// The writer's connection: transactions that nest, groups that share an fsync, and what happens when the disk fails.
+//
+// Invariant: outside `transact` no transaction is open. A failed COMMIT or fsync ends the writer for good: what the kernel
+// still holds of it cannot be known, so nothing may be sent on its strength; a restart goes on from what is on disk.
+
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { assert } from '#protocol/codec/result.ts'
+import { StoreError } from '#seeder/store/errors.ts'
+
+const SQLITE_IOERR = 10
+
+/** Told when a transaction begins, is about to commit, and was taken back: for what is kept in memory beside the tables. */
+export type Participant = {
+  /** Before an inner or outer transaction; returns how to go back. */
+  save(): () => void
+  /** Before the outermost COMMIT. */
+  flush(): void
+}
+
+export class Writer {
+  readonly database: DatabaseSync
+  readonly #directory: string
+  readonly #participants: Participant[] = []
+  #depth = 0
+  #durable = true
+  #failed = false
+  #commits = 0
+  #group: { run: () => void; fail: (error: unknown) => void }[] = []
+
+  constructor(database: DatabaseSync, directory: string) {
+    this.database = database
+    this.#directory = directory
+  }
+
+  get commits(): number {
+    return this.#commits
+  }
+
+  join(participant: Participant): void {
+    this.#participants.push(participant)
+  }
+
+  prepare(sql: string): StatementSync {
+    return this.database.prepare(sql)
+  }
+
+  transact<T>(work: () => T, durable = true): T {
+    if (this.#failed) throw new StoreError({ code: 'store_failed', directory: this.#directory })
+    const outermost = this.#depth === 0
+    if (outermost && durable !== this.#durable) {
+      this.database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+      this.#durable = durable
+    }
+    const back = this.#participants.map((participant) => participant.save())
+    this.database.exec(outermost ? 'BEGIN IMMEDIATE' : `SAVEPOINT nested${this.#depth}`)
+    this.#depth++
+    try {
+      const result = work()
+      assert(!(result instanceof Promise), 'a transaction is synchronous')
+      if (outermost) {
+        for (const participant of this.#participants) participant.flush()
+        this.#commit()
+      } else this.database.exec(`RELEASE nested${this.#depth - 1}`)
+      return result
+    } catch (error) {
+      for (const restore of back) restore()
+      if (this.database.isTransaction) {
+        const name = `nested${this.#depth - 1}`
+        this.database.exec(outermost ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`)
+      }
+      throw error
+    } finally {
+      this.#depth--
+    }
+  }
+
+  enqueue<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#group.push({
+        run: () => {
+          const result = this.transact(work)
+          this.#done.push(() => resolve(result))
+        },
+        fail: reject,
+      })
+      if (this.#group.length === 1) setImmediate(() => this.flushGroup())
+    })
+  }
+
+  #done: (() => void)[] = []
+
+  /** Commits what was enqueued; each piece of work fails alone, all of them when the commit does. */
+  flushGroup(): void {
+    const group = this.#group
+    this.#group = []
+    if (group.length === 0) return
+    this.#done = []
+    const failed = new Set<(typeof group)[number]>()
+    try {
+      this.transact(() => {
+        for (const each of group) {
+          try {
+            each.run()
+          } catch (error) {
+            failed.add(each)
+            each.fail(error)
+          }
+        }
+      })
+      for (const resolve of this.#done) resolve()
+    } catch (error) {
+      for (const each of group) if (!failed.has(each)) each.fail(error)
+    }
+  }
+
+  #commit(): void {
+    try {
+      this.database.exec('COMMIT')
+      this.#commits++
+    } catch (error) {
+      this.#failed = ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_IOERR
+      throw error
+    }
+  }
+}

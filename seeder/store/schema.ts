@@ -1,0 +1,95 @@
+// The tables of a store and how an older store becomes a present one. A step is never changed once it was released: add another.
+//
+//   blocks      who a block is, how often it is referred to, whether its bytes are here    bodies   the bytes, one row a block
+//   jobs        a small number for each job        roots      trees that are kept, by label
+//   certified   agreed heights                     votes      one vote state a job
+//   evidence, updates, logs                        settings
+//
+// Keys of rows that belong to a job are one integer, job · 2^38 + (height, sequence or running number): rows of a job lie side by side.
+
+import type { DatabaseSync } from 'node:sqlite'
+import { assert } from '#protocol/codec/result.ts'
+import { StoreError } from '#seeder/store/errors.ts'
+
+/** `PRAGMA application_id`: "ipn1". */
+const APPLICATION_ID = 0x69706e31
+
+/** A block that is wanted and not here; one whose bytes are here; one that was here and whose bytes were found damaged. */
+export const WANTED = 0
+export const HELD = 1
+export const LOST = 2
+
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE blocks (id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, state INTEGER NOT NULL, size INTEGER NOT NULL, cid BLOB NOT NULL UNIQUE);
+  CREATE INDEX orphans ON blocks (id) WHERE refs = 0;
+  CREATE TABLE bodies (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+  CREATE TABLE jobs (id INTEGER PRIMARY KEY, job BLOB NOT NULL UNIQUE);
+  CREATE TABLE roots (job INTEGER NOT NULL, label TEXT NOT NULL, cid BLOB NOT NULL, PRIMARY KEY (job, label)) WITHOUT ROWID;
+  CREATE TABLE votes (job INTEGER PRIMARY KEY, digest BLOB NOT NULL, record BLOB NOT NULL);
+  CREATE TABLE certified (key INTEGER PRIMARY KEY, kept INTEGER NOT NULL, state BLOB NOT NULL, certificate BLOB NOT NULL, requests BLOB NOT NULL);
+  CREATE TABLE evidence (key INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash BLOB NOT NULL, kind TEXT NOT NULL, accused BLOB NOT NULL, height INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE (job, hash));
+  CREATE TABLE updates (key INTEGER PRIMARY KEY, record BLOB NOT NULL);
+  CREATE TABLE logs (key INTEGER PRIMARY KEY, time INTEGER NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL);
+  CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+  `,
+]
+
+/** Raised by every step. */
+export const SCHEMA_VERSION = STEPS.length
+
+/** Bytes of a database page; a 16 KiB chunk fits into one. */
+export const PAGE_BYTES = 32_768
+/** The write-ahead log is moved into the file when it is as large, and cut back to it. */
+export const WAL_BYTES_MAX = 16 * 2 ** 20
+const CACHE_KIB = 8_192
+
+/** Makes or upgrades the tables, in one transaction; throws a `StoreError` for what is newer or not ours. */
+export function prepareSchema(database: DatabaseSync, directory: string): void {
+  const number = (pragma: string) => Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma])
+  const found = number('user_version')
+  const application = number('application_id')
+  if (found > SCHEMA_VERSION) {
+    throw new StoreError({ code: 'store_newer', directory, found, known: SCHEMA_VERSION })
+  }
+  if (application !== (found === 0 ? 0 : APPLICATION_ID)) {
+    throw new StoreError({ code: 'store_unreadable', directory, detail: 'the database belongs to another program' })
+  }
+  if (found === 0) database.exec(`PRAGMA page_size = ${PAGE_BYTES}`)
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -${CACHE_KIB};
+  `)
+  const pageBytes = number('page_size')
+  database.exec(`
+    PRAGMA wal_autocheckpoint = ${Math.floor(WAL_BYTES_MAX / pageBytes)};
+    PRAGMA journal_size_limit = ${WAL_BYTES_MAX};
+  `)
+  if (found === SCHEMA_VERSION) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    for (const step of STEPS.slice(found)) database.exec(step)
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+const KEY_SPAN = 2 ** 38
+/** The highest height or running number of a row. */
+export const NUMBER_MAX = KEY_SPAN - 1
+const JOB_NUMBER_MAX = 2 ** 15 - 1
+
+/** The key of a job's row; below 2^53. */
+export function keyOf(job: number, number: number): number {
+  assert(job >= 0 && job <= JOB_NUMBER_MAX, 'a store has fewer than 2^15 jobs')
+  assert(Number.isSafeInteger(number) && number >= 0 && number < KEY_SPAN, 'a height or number is below 2^38')
+  return job * KEY_SPAN + number
+}
+
+export function numberOfKey(key: number): number {
+  return key % KEY_SPAN
+}
