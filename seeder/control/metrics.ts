@@ -1,0 +1,151 @@
+// Counters, gauges and histograms in the Prometheus text format (version 0.0.4), handed to every part that counts something.
+//
+// Names follow Prometheus' conventions: `interpeer_…_total` counts, `_seconds` and `_bytes` are base units. A metric keeps at most
+// `SERIES_MAX` label combinations: what a stranger can invent must not become a label, and this is the belt to those braces.
+
+import { assert } from '#protocol/codec/result.ts'
+
+export const SERIES_MAX = 1024
+/** From a cached read to the longest wait for a certificate. */
+export const SECONDS_BUCKETS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+]
+
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+export type Counter = { inc(labels?: readonly string[], by?: number): void }
+export type Gauge = { set(value: number, labels?: readonly string[]): void; clear(): void }
+export type Histogram = { observe(value: number, labels?: readonly string[]): void }
+
+type Family = { write(lines: string[]): void }
+
+export type Registry = {
+  counter(name: string, help: string, labels?: readonly string[]): Counter
+  gauge(name: string, help: string, labels?: readonly string[]): Gauge
+  /** A gauge whose values are asked for when somebody looks. */
+  observed(name: string, help: string, labels: readonly string[], read: () => Iterable<Observed>): void
+  histogram(name: string, help: string, labels?: readonly string[], buckets?: readonly number[]): Histogram
+  text(): string
+}
+export type Observed = { readonly labels: readonly string[]; readonly value: number }
+
+const NAME = /^[a-z_][a-z0-9_]*$/
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf'
+  if (value === Number.NEGATIVE_INFINITY) return '-Inf'
+  return String(value)
+}
+
+export function createRegistry(): Registry {
+  const families = new Map<string, Family>()
+
+  function header(name: string, help: string, type: string): string[] {
+    return [`# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`, `# TYPE ${name} ${type}`]
+  }
+
+  function series(name: string, labels: readonly string[], values: readonly string[]): string {
+    assert(labels.length === values.length, `${name} has ${labels.length} labels`)
+    if (labels.length === 0) return ''
+    return `{${labels.map((label, index) => `${label}="${escaped(values[index] ?? '')}"`).join(',')}}`
+  }
+
+  function register(name: string, family: Family): void {
+    assert(NAME.test(name) && !families.has(name), `metric ${name} is named well and once`)
+    families.set(name, family)
+  }
+
+  return {
+    counter(name, help, labels = []) {
+      assert(name.endsWith('_total'), 'a counter ends in _total')
+      const counts = new Map<string, number>()
+      if (labels.length === 0) counts.set('', 0)
+      register(name, {
+        write: (lines) => {
+          lines.push(...header(name, help, 'counter'))
+          for (const [key, value] of counts) lines.push(`${name}${key} ${value}`)
+        },
+      })
+      return {
+        inc(values = [], by = 1) {
+          const key = series(name, labels, values)
+          const before = counts.get(key)
+          if (before === undefined && counts.size >= SERIES_MAX) return
+          counts.set(key, (before ?? 0) + by)
+        },
+      }
+    },
+    gauge(name, help, labels = []) {
+      const current = new Map<string, number>()
+      register(name, {
+        write: (lines) => {
+          lines.push(...header(name, help, 'gauge'))
+          for (const [key, value] of current) lines.push(`${name}${key} ${numberText(value)}`)
+        },
+      })
+      return {
+        set(value, values = []) {
+          const key = series(name, labels, values)
+          if (current.has(key) || current.size < SERIES_MAX) current.set(key, value)
+        },
+        clear: () => current.clear(),
+      }
+    },
+    observed(name, help, labels, read) {
+      register(name, {
+        write: (lines) => {
+          lines.push(...header(name, help, 'gauge'))
+          let left = SERIES_MAX
+          for (const { labels: values, value } of read()) {
+            if (left-- <= 0) return
+            lines.push(`${name}${series(name, labels, values)} ${numberText(value)}`)
+          }
+        },
+      })
+    },
+    histogram(name, help, labels = [], buckets = SECONDS_BUCKETS) {
+      type Cell = { readonly values: readonly string[]; readonly counts: number[]; sum: number; count: number }
+      const cells = new Map<string, Cell>()
+      register(name, {
+        write: (lines) => {
+          lines.push(...header(name, help, 'histogram'))
+          for (const [key, cell] of cells) {
+            let below = 0
+            for (const [index, bound] of buckets.entries()) {
+              below += cell.counts[index] ?? 0
+              lines.push(
+                `${name}_bucket${series(name, [...labels, 'le'], [...cell.values, numberText(bound)])} ${below}`,
+              )
+            }
+            lines.push(`${name}_bucket${series(name, [...labels, 'le'], [...cell.values, '+Inf'])} ${cell.count}`)
+            lines.push(`${name}_sum${key} ${cell.sum}`, `${name}_count${key} ${cell.count}`)
+          }
+        },
+      })
+      return {
+        observe(value, values = []) {
+          const key = series(name, labels, values)
+          let cell = cells.get(key)
+          if (cell === undefined) {
+            if (cells.size >= SERIES_MAX) return
+            cell = { values: [...values], counts: buckets.map(() => 0), sum: 0, count: 0 }
+            cells.set(key, cell)
+          }
+          cell.sum += value
+          cell.count++
+          const index = buckets.findIndex((bound) => value <= bound)
+          if (index >= 0) cell.counts[index] = (cell.counts[index] ?? 0) + 1
+        },
+      }
+    },
+    text() {
+      const lines: string[] = []
+      for (const family of families.values()) family.write(lines)
+      return `${lines.join('\n')}\n`
+    },
+  }
+}

@@ -1,0 +1,213 @@
+// Certified reads: a read is a pure function of (state root, request, block time, nonce), so what was computed once is served from memory
+// for as long as it stays true (agreement §5).
+//
+//   asked for neither time nor chance   until the state root changes
+//   asked for the time                  until the next block
+//   asked for chance                    never, and never for two visitors
+//
+// Invariant: an answer's receipt names the height whose state it was computed on, or a height with the same state root when
+// it did not ask for the time. Only the receipt is signed anew a height.
+
+import type { Coding } from '#protocol/answer/etag.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import type { Cid } from '#protocol/content/cid.ts'
+import { requestHash } from '#protocol/message/request.ts'
+import { requestHeaders } from '#protocol/site/request-headers.ts'
+import { NO_BODY } from '#protocol/site/response-hash.ts'
+import type { Log } from '#seeder/config/log.ts'
+import type { AssetFinder } from '#seeder/serve/assets.ts'
+import { byteCache } from '#seeder/serve/byte-cache.ts'
+import type { ServeLimits } from '#seeder/serve/limits.ts'
+import type { Head, HostedSite } from '#seeder/serve/port.ts'
+import type { Refusal } from '#seeder/serve/refusal.ts'
+import { type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
+
+/** A finished read and what proves it. */
+export type ReadEntry = {
+  readonly requestHash: Digest
+  readonly representation: Representation
+  readonly asked: { readonly time: boolean; readonly chance: boolean }
+  readonly stateRoot: Cid
+  readonly height: number
+  /** Present when the script asked for chance. */
+  readonly nonce: Uint8Array | undefined
+  /** The newest receipt, and the whole heads sent with it, by coding or `304`. */
+  receipt: { readonly height: number; readonly text: string } | undefined
+  readonly sent: Map<Coding | 'plain' | '304', { readonly height: number; readonly fields: string[] }>
+}
+
+export type ReadRequest = {
+  /** GET or OPTIONS: a HEAD is the GET it stands for. */
+  readonly method: string
+  readonly target: string
+  readonly headers: readonly (readonly [string, string])[]
+  /** Names the request among all of all sites. */
+  readonly key: string
+}
+
+/** A read, the order to run it as a write, or why not. */
+export type ReadOutcome = Result<ReadEntry | 'writes', Refusal>
+
+export type Reads = {
+  /** The answer from memory, if there is one that is true at this head. */
+  find(request: ReadRequest, head: Head): ReadEntry | undefined
+  /** Runs it, together with everybody who asks the same at the same time. */
+  run(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome>
+  /** Runs it alone with a nonce of the asker's choice, or at a height that is not the newest; nobody else sees the answer. */
+  runAlone(site: HostedSite, request: ReadRequest, head: Head, nonce: Uint8Array | undefined): Promise<ReadOutcome>
+  readonly cacheBytes: number
+  readonly running: number
+}
+
+export type ReadsOptions = {
+  readonly limits: ServeLimits
+  readonly assets: AssetFinder
+  readonly random: (bytes: number) => Uint8Array
+  readonly log: Log
+  readonly onCache: (result: 'hit' | 'miss' | 'shared') => void
+}
+
+/** The listed headers and the key that names this read. */
+export function readRequest(
+  site: HostedSite,
+  method: string,
+  target: string,
+  pairs: readonly (readonly [string, string])[],
+  origin: string,
+  alsoListed: readonly string[],
+): ReadRequest {
+  const headers = requestHeaders(pairs, origin, site.name, alsoListed)
+  const verb = method === 'HEAD' ? 'GET' : method
+  let key = `${site.name}\n${verb} ${target}`
+  for (const [name, value] of headers) key += `\n${name}: ${value}`
+  return { method: verb, target, headers, key }
+}
+
+/**
+ * Ends of a read that another member would not reach at the same point (a clock of the machine, a lost worker): no receipt may stand for
+ * them. All others are functions of the request and the state, as the fuel is.
+ */
+const MACHINE_FAILURES: ReadonlySet<string> = new Set(['deadline', 'timeout', 'wall_clock', 'worker', 'host'])
+
+export function createReads(options: ReadsOptions): Reads {
+  const { limits, assets, random, log, onCache } = options
+  const cache = byteCache<ReadEntry>(limits.readCacheBytes)
+  const flights = new Map<string, { readonly height: number; readonly outcome: Promise<ReadOutcome> }>()
+  let running = 0
+
+  function holds(entry: ReadEntry, head: Head): boolean {
+    if (entry.asked.time) return entry.height === head.height
+    return entry.height === head.height || bytesEqual(entry.stateRoot, head.stateRoot)
+  }
+
+  async function compute(
+    site: HostedSite,
+    request: ReadRequest,
+    head: Head,
+    chosen: Uint8Array | undefined,
+  ): Promise<ReadOutcome> {
+    const hashed = requestHash({
+      job: site.job,
+      method: request.method,
+      target: request.target,
+      headers: request.headers,
+      bodyHash: NO_BODY,
+    })
+    const entryOf = (
+      representation: Representation,
+      asked: ReadEntry['asked'],
+      nonce: Uint8Array | undefined,
+    ): ReadEntry => ({
+      requestHash: hashed,
+      representation,
+      asked,
+      stateRoot: head.stateRoot,
+      height: head.height,
+      nonce,
+      receipt: undefined,
+      sent: new Map(),
+    })
+    if (request.method === 'GET') {
+      const asset = await assets.find(site, head, request.target)
+      if (asset !== undefined) return ok(entryOf(asset, { time: false, chance: false }, undefined))
+    }
+    if (running >= limits.readsMax) return err({ code: 'overloaded' })
+    running++
+    try {
+      const nonce = chosen ?? random(16)
+      const result = await site.read({
+        time: head.time,
+        stateRoot: head.stateRoot,
+        request: { method: request.method, target: request.target, headers: request.headers, body: new Uint8Array(0) },
+        requestHash: hashed,
+        nonce,
+      })
+      if (result.failure !== undefined && MACHINE_FAILURES.has(result.failure)) {
+        log.warn('read_failed', { site: site.name, target: request.target, failure: result.failure })
+        return err({ code: 'runtime_unavailable' })
+      }
+      if (result.wrote) return ok('writes')
+      const representation = representationOf(result.response, true)
+      if (!representation.ok) {
+        log.warn('script_answer', { site: site.name, target: request.target, status: result.response.status })
+        return err({ code: representation.error })
+      }
+      return ok(entryOf(representation.value, result.asked, result.asked.chance ? nonce : undefined))
+    } catch (cause) {
+      log.error('read_broke', { site: site.name, target: request.target, cause })
+      return err({ code: 'runtime_unavailable' })
+    } finally {
+      running--
+    }
+  }
+
+  async function fly(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome> {
+    const outcome = await compute(site, request, head, undefined)
+    if (outcome.ok && outcome.value !== 'writes' && !outcome.value.asked.chance)
+      cache.set(request.key, outcome.value, weightOf(outcome.value.representation) + request.key.length)
+    return outcome
+  }
+
+  return {
+    find(request, head) {
+      const entry = cache.get(request.key)
+      if (entry === undefined) return undefined
+      if (holds(entry, head)) {
+        onCache('hit')
+        return entry
+      }
+      if (entry.height < head.height) cache.delete(request.key)
+      return undefined
+    },
+    async run(site, request, head) {
+      const flight = flights.get(request.key)
+      if (flight !== undefined && flight.height === head.height) {
+        const outcome = await flight.outcome
+        // An answer with chance in it, or one that has to be ordered, is its asker's alone.
+        if (!outcome.ok || (outcome.value !== 'writes' && !outcome.value.asked.chance)) {
+          onCache('shared')
+          return outcome
+        }
+        onCache('miss')
+        return outcome.value === 'writes' ? outcome : compute(site, request, head, undefined)
+      }
+      onCache('miss')
+      const outcome = fly(site, request, head)
+      flights.set(request.key, { height: head.height, outcome })
+      try {
+        return await outcome
+      } finally {
+        if (flights.get(request.key)?.outcome === outcome) flights.delete(request.key)
+      }
+    },
+    runAlone: (site, request, head, nonce) => compute(site, request, head, nonce),
+    get cacheBytes() {
+      return cache.bytes
+    },
+    get running() {
+      return running
+    },
+  }
+}

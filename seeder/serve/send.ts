@@ -1,0 +1,210 @@
+// The last step of a read: conditions, ranges and codings of one certified answer, and its bytes on the wire.
+
+import { hash } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import { contentDigest } from '#protocol/answer/http-signature.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { wantedCoding } from '#seeder/serve/coding.ts'
+import { type ByteRange, evaluate, rangesOf } from '#seeder/serve/condition.ts'
+import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
+import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
+import type { ReadEntry } from '#seeder/serve/reads.ts'
+import { refuse } from '#seeder/serve/refusal.ts'
+import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
+import type { RequestHead } from '#seeder/serve/request-head.ts'
+
+export type Sender = {
+  /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
+  read(response: ServerResponse, request: RequestHead, place: ReadPlace, entry: ReadEntry): void | Promise<void>
+}
+
+export function createSender(options: { readonly fields: FieldMaker; readonly limits: ServeLimits }): Sender {
+  const { fields: maker, limits } = options
+  let streams = 0
+
+  function receiptOf(place: ReadPlace, entry: ReadEntry): string {
+    if (entry.receipt?.height === place.head.height) return entry.receipt.text
+    const { representation, requestHash, nonce } = entry
+    const text = maker.receipt(place.site, place.head, requestHash, representation.responseHash, nonce)
+    entry.receipt = { height: place.head.height, text }
+    return text
+  }
+
+  /** The head of an answer, from memory when this very one was sent at this height before. */
+  function remembered(
+    place: ReadPlace,
+    entry: ReadEntry,
+    kind: 'plain' | 'br' | 'gzip' | '304',
+    sent: SentContent,
+  ): string[] {
+    const before = entry.sent.get(kind)
+    if (before?.height === place.head.height) return before.fields
+    const fields = maker.read(place, entry.representation, receiptOf(place, entry), sent)
+    entry.sent.set(kind, { height: place.head.height, fields })
+    return fields
+  }
+
+  async function stream(response: ServerResponse, body: Representation, { start, end }: ByteRange): Promise<void> {
+    streams++
+    try {
+      for (let offset = start; offset <= end; ) {
+        const chunk = bodyBytes(body, offset, Math.min(STREAM_CHUNK_BYTES, end + 1 - offset))
+        if (chunk.length === 0) throw new Error('the file ended before its size')
+        offset += chunk.length
+        if (!response.write(chunk) && !(await drained(response, limits.stallMs))) {
+          response.destroy()
+          return
+        }
+      }
+      response.end()
+    } catch (cause) {
+      // Cut short: the visitor sees that bytes are missing, and never another file's end.
+      response.destroy(cause as Error)
+    } finally {
+      streams--
+    }
+  }
+
+  function sendBody(response: ServerResponse, representation: Representation, range: ByteRange): void | Promise<void> {
+    const { bytes } = representation.plain
+    if (bytes !== undefined) {
+      response.end(bytes.subarray(range.start, range.end + 1))
+      return
+    }
+    return stream(response, representation, range)
+  }
+
+  function sendWhole(
+    response: ServerResponse,
+    request: RequestHead,
+    place: ReadPlace,
+    entry: ReadEntry,
+    selected: Selected,
+  ): void | Promise<void> {
+    const { representation } = entry
+    response.writeHead(
+      representation.status,
+      remembered(place, entry, selected.coding ?? 'plain', { kind: 'whole', selected }),
+    )
+    if (request.method === 'HEAD' || selected.length === 0) response.end()
+    else if (selected.bytes !== undefined) response.end(selected.bytes)
+    else return stream(response, representation, { start: 0, end: selected.length - 1 })
+  }
+
+  function sendParts(
+    response: ServerResponse,
+    place: ReadPlace,
+    entry: ReadEntry,
+    ranges: readonly ByteRange[],
+  ): void | Promise<void> {
+    const { representation } = entry
+    const size = representation.plain.length
+    const receipt = receiptOf(place, entry)
+    const [only] = ranges
+    if (only !== undefined && ranges.length === 1) {
+      const length = only.end + 1 - only.start
+      const digest =
+        length <= CODED_FILE_BYTES_MAX
+          ? contentDigest(hash('sha256', bodyBytes(representation, only.start, length), 'buffer'))
+          : undefined
+      const contentRange = `bytes ${only.start}-${only.end}/${size}`
+      const sent: SentContent = { kind: 'part', length, contentRange, contentType: undefined, digest }
+      response.writeHead(206, maker.read(place, representation, receipt, sent))
+      return sendBody(response, representation, only)
+    }
+    const boundary = hexFromBytes(
+      hash('sha256', `${representation.rootText} ${JSON.stringify(ranges)}`, 'buffer'),
+    ).slice(0, 32)
+    const pieces: Buffer[] = []
+    for (const { start, end } of ranges) {
+      const type = representation.contentType === undefined ? '' : `Content-Type: ${representation.contentType}\r\n`
+      pieces.push(
+        Buffer.from(`\r\n--${boundary}\r\n${type}Content-Range: bytes ${start}-${end}/${size}\r\n\r\n`, 'latin1'),
+        bodyBytes(representation, start, end + 1 - start),
+      )
+    }
+    pieces.push(Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1'))
+    const whole = Buffer.concat(pieces)
+    response.writeHead(
+      206,
+      maker.read(place, representation, receipt, {
+        kind: 'part',
+        length: whole.length,
+        contentRange: undefined,
+        contentType: `multipart/byteranges; boundary=${boundary}`,
+        digest: contentDigest(hash('sha256', whole, 'buffer')),
+      }),
+    )
+    response.end(whole)
+  }
+
+  function sendSelected(
+    response: ServerResponse,
+    request: RequestHead,
+    place: ReadPlace,
+    entry: ReadEntry,
+    selected: Selected,
+  ): void | Promise<void> {
+    const { representation } = entry
+    const { conditions } = request
+    if (representation.file !== undefined && request.method !== 'HEAD' && streams >= limits.streamsMax)
+      return refuse(response, { code: 'overloaded' }, { accept: request.accept })
+    if (conditions !== undefined && representation.status === 200 && request.method !== 'OPTIONS') {
+      const validators = { etag: selected.etag, modified: representation.modified }
+      const verdict = evaluate(conditions, validators)
+      if (verdict === 'failed') return refuse(response, { code: 'precondition_failed' }, { accept: request.accept })
+      if (verdict === 'not_modified') {
+        response.writeHead(304, remembered304(place, entry, selected))
+        response.end()
+        return
+      }
+      if (request.method === 'GET') {
+        const ranges = rangesOf(conditions, representation.plain.length, validators)
+        if (ranges === 'unsatisfiable') {
+          const headers = [['Content-Range', `bytes */${representation.plain.length}`]] as const
+          return refuse(response, { code: 'range_not_satisfiable', headers }, { accept: request.accept })
+        }
+        const total = ranges === 'whole' ? 0 : ranges.reduce((sum, { start, end }) => sum + end + 1 - start, 0)
+        if (ranges !== 'whole' && (ranges.length === 1 || total <= CODED_FILE_BYTES_MAX))
+          return sendParts(response, place, entry, ranges)
+      }
+    }
+    return sendWhole(response, request, place, entry, selected)
+  }
+
+  function remembered304(place: ReadPlace, entry: ReadEntry, selected: Selected): string[] {
+    const sent: SentContent = { kind: 'not_modified', etag: selected.etag }
+    if (selected.coding === undefined) return remembered(place, entry, '304', sent)
+    return maker.read(place, entry.representation, receiptOf(place, entry), sent)
+  }
+
+  return {
+    read(response, request, place, entry) {
+      const { representation } = entry
+      // A range is of the identity body, so that If-Range and the tag mean the same bytes.
+      const coding = request.conditions?.range === undefined ? wantedCoding(request.acceptEncoding) : undefined
+      const selected = select(representation, coding)
+      if (selected instanceof Promise)
+        return selected.then((made) => sendSelected(response, request, place, entry, made))
+      return sendSelected(response, request, place, entry, selected)
+    },
+  }
+}
+
+/** False when the visitor took nothing for `stallMs` or went away. */
+function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(false)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const done = (moves: boolean) => (): void => {
+    clearTimeout(timer)
+    response.off('drain', onDrain)
+    response.off('close', onClose)
+    resolve(moves)
+  }
+  const onDrain = done(true)
+  const onClose = done(false)
+  const timer = setTimeout(done(false), stallMs)
+  response.once('drain', onDrain)
+  response.once('close', onClose)
+  return promise
+}

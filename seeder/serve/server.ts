@@ -1,0 +1,414 @@
+// The HTTP edge of a seeder: every hosted site at an origin of its own, every answer with its evidence.
+//
+//   socket ─> head ─> site by host ─┬─> /.well-known/interpeer/…
+//                                   ├─> read:  memory, else the bundle's file, else the script ──> receipt, certificate
+//                                   └─> write: body whole ─> ordered, agreed, executed ──────────> certificate, path
+//
+// Invariants: two sites never share an origin; nothing that a visitor sends is held without a bound; an answer that leaves here with a
+// receipt or a path has the response hash that they name.
+
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import type { Signer } from '#protocol/identity/keys.ts'
+import type { Log } from '#seeder/config/log.ts'
+import type { Registry } from '#seeder/control/metrics.ts'
+import { createAssetFinder } from '#seeder/serve/assets.ts'
+import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
+import { wantedCoding } from '#seeder/serve/coding.ts'
+import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
+import { HEADS_KEPT, SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
+import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
+import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
+import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
+import { representationOf, select } from '#seeder/serve/representation.ts'
+import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
+import { createSender } from '#seeder/serve/send.ts'
+import { serveWellKnown } from '#seeder/serve/well-known.ts'
+import { createWrites } from '#seeder/serve/writes.ts'
+
+export type ServeOptions = {
+  readonly sites: HostedSites
+  /** The seeder's key: signs what RFC 9421 covers; receipts are signed by `HostedSite.receipt`. */
+  readonly signer: Signer
+  /**
+   * `hosts`: `http://<name>.<label>.<hostsDomain>:<port>`, told apart by `Host`. `plain`: a port a site at `address`, for tools that cannot
+   * resolve `*.localhost`; `plainPorts` remembers them between starts.
+   */
+  readonly target: 'hosts' | 'plain'
+  readonly label: string
+  readonly hostsDomain?: string
+  /** Bound address; 127.0.0.1 unless told. */
+  readonly address?: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly plainPorts?: PlainPorts
+  /** Origin of a gateway, for `rel="canonical"`. */
+  readonly gateway?: string
+  readonly limits?: Partial<ServeLimits>
+  readonly registry: Registry
+  readonly log: Log
+  readonly now?: () => number
+  readonly random?: (bytes: number) => Uint8Array
+}
+
+/** The port each site had; kept by the caller. */
+export type PlainPorts = { get(site: string): number | undefined; set(site: string, port: number): void }
+
+export type SiteServer = {
+  /** Of the hosts listener; with `plain` the first site's. */
+  readonly port: number
+  /** Where a hosted site is reached; undefined when it is not hosted or not listening yet. */
+  originOf(siteName: string): string | undefined
+  /** Stops taking requests, lets those under way end within `graceMs`, then closes every connection. */
+  close(graceMs?: number): Promise<void>
+}
+
+const CLOSE_GRACE_MS = 3_000
+/** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
+const LINGER_MS = 1_000
+
+function originHost(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+export async function startServer(options: ServeOptions): Promise<SiteServer> {
+  const { sites, signer, target: mode, label, registry, log } = options
+  const hostsDomain = options.hostsDomain ?? 'localhost'
+  const address = options.address ?? '127.0.0.1'
+  const limits: ServeLimits = { ...SERVE_LIMITS, ...options.limits }
+  const now = options.now ?? Date.now
+  const random = options.random ?? ((bytes: number) => new Uint8Array(randomBytes(bytes)))
+
+  const requests = registry.counter('interpeer_http_requests_total', 'Answered requests.', ['kind', 'status'])
+  const seconds = registry.histogram('interpeer_http_request_seconds', 'From the head of a request to its answer.', [
+    'kind',
+  ])
+  const cached = registry.counter('interpeer_read_cache_total', 'Reads by where the answer came from.', ['result'])
+  const assets = createAssetFinder({ cacheBytes: limits.assetCacheBytes, log })
+  const reads = createReads({ limits, assets, random, log, onCache: (result) => cached.inc([result]) })
+  const writes = createWrites({ limits, now, random, log })
+  const fields = createFieldMaker({ signer, now, canonical: options.gateway })
+  const sender = createSender({ fields, limits })
+  const budget: BodyBudget = { used: 0, max: limits.bodiesBytesMax }
+  const sockets = new Set<Socket>()
+  registry.observed('interpeer_http_connections', 'Open connections.', [], () => [{ labels: [], value: sockets.size }])
+  registry.observed('interpeer_http_waiting', 'Requests under way.', ['kind'], () => [
+    { labels: ['read'], value: reads.running },
+    { labels: ['write'], value: writes.waiting },
+  ])
+  registry.observed('interpeer_http_body_bytes', 'Request bodies in memory.', [], () => [
+    { labels: [], value: budget.used },
+  ])
+  registry.observed('interpeer_read_cache_bytes', 'Certified answers in memory.', [], () => [
+    { labels: [], value: reads.cacheBytes },
+  ])
+
+  const heads = new Map<HostedSite, { readonly recent: Head[]; readonly stop: () => void }>()
+  let stopping = false
+
+  function watchSites(): void {
+    const present = new Set(sites.all())
+    for (const [site, { stop }] of heads) {
+      if (present.has(site)) continue
+      stop()
+      heads.delete(site)
+    }
+    for (const site of present) {
+      if (heads.has(site)) continue
+      const recent: Head[] = []
+      const first = site.head()
+      if (first !== undefined) recent.push(first)
+      const stop = site.onHead((head) => {
+        recent.push(head)
+        if (recent.length > HEADS_KEPT) recent.shift()
+      })
+      heads.set(site, { recent, stop })
+    }
+  }
+
+  function siteByHost(host: string): HostedSite | undefined {
+    const name = host.replace(/:[0-9]+$/, '')
+    const suffix = `.${label}.${hostsDomain}`
+    return name.endsWith(suffix) ? sites.byName(name.slice(0, -suffix.length)) : undefined
+  }
+
+  function say(
+    response: ServerResponse,
+    head: RequestHead | undefined,
+    refusal: Refusal,
+    options: { close?: boolean } = {},
+  ): void {
+    const close = options.close === true || stopping
+    refuse(response, refusal, { accept: head?.accept, head: head?.method === 'HEAD', close })
+    if (options.close === true) linger(response)
+  }
+
+  /** The rest of a refused body is drained for a moment: a reset would take the answer with it (RFC 9112 §9.6). */
+  function linger(response: ServerResponse): void {
+    const { req } = response
+    req.on('error', () => {})
+    req.resume()
+    const timer = setTimeout(() => req.socket.destroy(), LINGER_MS)
+    timer.unref()
+    req.once('close', () => clearTimeout(timer))
+  }
+
+  async function ordered(
+    response: ServerResponse,
+    request: RequestHead,
+    site: HostedSite,
+    committed: Committed,
+  ): Promise<void> {
+    const representation = representationOf(committed.response, false)
+    if (!representation.ok) {
+      log.warn('script_answer', { site: site.name, target: request.target, status: committed.response.status })
+      return say(response, request, { code: representation.error })
+    }
+    const selected = await select(representation.value, wantedCoding(request.acceptEncoding))
+    response.writeHead(
+      representation.value.status,
+      fields.write(site, request.target, committed, representation.value, selected),
+    )
+    response.end(request.method === 'HEAD' ? undefined : selected.bytes)
+  }
+
+  function answerRead(
+    response: ServerResponse,
+    request: RequestHead,
+    asked: ReadRequest,
+    place: ReadPlace,
+    source: string,
+  ): void | Promise<void> {
+    const { site, head } = place
+    if (request.nonce === undefined && request.height === undefined) {
+      const entry = reads.find(asked, head)
+      if (entry !== undefined) return sender.read(response, request, place, entry)
+    }
+    return answerFresh(response, request, asked, site, head, source)
+  }
+
+  async function answerFresh(
+    response: ServerResponse,
+    request: RequestHead,
+    asked: ReadRequest,
+    site: HostedSite,
+    newest: Head,
+    source: string,
+  ): Promise<void> {
+    let head = newest
+    if (request.height !== undefined && request.height !== newest.height) {
+      const earlier = heads.get(site)?.recent.find(({ height }) => height === request.height)
+      if (earlier === undefined) return say(response, request, { code: 'height_gone' })
+      head = earlier
+    }
+    const alone = request.nonce !== undefined || head !== newest
+    const outcome = alone ? await reads.runAlone(site, asked, head, request.nonce) : await reads.run(site, asked, head)
+    if (!outcome.ok) {
+      const gone = head !== newest && outcome.error.code === 'runtime_unavailable'
+      return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
+    }
+    if (outcome.value !== 'writes')
+      return sender.read(response, request, { site, head, target: request.target }, outcome.value)
+    const committed = await writes.resubmit(site, asked, source)
+    return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
+  }
+
+  async function answerWrite(
+    response: ServerResponse,
+    request: RequestHead,
+    asked: ReadRequest,
+    site: HostedSite,
+    source: string,
+  ): Promise<void> {
+    const { req } = response
+    const refused = bodyRefusal(request.contentLength, budget)
+    if (refused !== undefined) return say(response, request, { code: refused }, { close: true })
+    if (req.headers.expect !== undefined) response.writeContinue()
+    const body = await readBody(req, budget)
+    if (body === undefined) return
+    if (!body.ok) return say(response, request, { code: body.error }, { close: true })
+    try {
+      const committed = await writes.submit(site, asked, body.value.bytes, source)
+      if (committed.ok) await ordered(response, request, site, committed.value)
+      else say(response, request, committed.error)
+    } finally {
+      body.value.release()
+    }
+  }
+
+  function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
+    const began = performance.now()
+    let kind = 'refused'
+    response.on('finish', () => {
+      requests.inc([kind, String(response.statusCode)])
+      seconds.observe((performance.now() - began) / 1000, [kind])
+    })
+    const failed = (cause: unknown): void => {
+      log.error('http_broke', { target: req.url, cause })
+      refuse(response, { code: 'internal' }, { close: true })
+    }
+    try {
+      const read = readHead(req)
+      if (!read.ok) return say(response, undefined, { code: read.error }, { close: true })
+      const request = read.value
+      if (stopping) return say(response, request, { code: 'stopping' }, { close: true })
+      const site = only === undefined ? siteByHost(request.host) : sites.byName(only)
+      if (site === undefined) return say(response, request, { code: 'unknown_site' }, { close: request.hasBody })
+      if (request.target.startsWith(WELL_KNOWN)) {
+        kind = 'well_known'
+        return serveWellKnown(response, request, site, assets, now())
+      }
+      const source = req.socket.remoteAddress ?? ''
+      const head = site.head()
+      if (head === undefined) return say(response, request, { code: 'not_ready' }, { close: request.hasBody })
+      const asked = readRequest(
+        site,
+        request.method,
+        request.target,
+        sentPairs(request.raw),
+        `http://${request.host}`,
+        assets.listed(site, head),
+      )
+      if (!request.reads) {
+        kind = 'write'
+        if (request.conditions?.ifMatch !== undefined || request.conditions?.ifUnmodifiedSince !== undefined)
+          return say(response, request, { code: 'precondition_not_implemented' }, { close: true })
+        answerWrite(response, request, asked, site, source).catch(failed)
+        return
+      }
+      kind = 'read'
+      const sending = answerRead(response, request, asked, { site, head, target: request.target }, source)
+      if (sending instanceof Promise) sending.catch(failed)
+    } catch (cause) {
+      failed(cause)
+    }
+  }
+
+  function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const code: RefusalCode =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? 'headers_too_large'
+        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+          ? 'request_timeout'
+          : error.code === 'HPE_INVALID_METHOD'
+            ? 'method_not_implemented'
+            : 'bad_request'
+    const status = statusOf(code)
+    const { text } = refusalBody({ code }, undefined)
+    requests.inc(['refused', String(status)])
+    const length = Buffer.byteLength(text)
+    socket.end(
+      `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${text}`,
+    )
+  }
+
+  function makeServer(only: string | undefined): Server {
+    const server = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
+      insecureHTTPParser: false,
+      requireHostHeader: false,
+      noDelay: true,
+    })
+    server.maxConnections = limits.connectionsMax
+    server.maxRequestsPerSocket = limits.requestsPerConnectionMax
+    server.timeout = limits.idleMs
+    server.on('connection', (socket) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    })
+    server.on('request', (req, response) => handle(req, response, only))
+    server.on('checkContinue', (req, response) => handle(req, response, only))
+    server.on('checkExpectation', (_, response) => refuse(response, { code: 'expectation_failed' }, { close: true }))
+    server.on('clientError', onClientError)
+    return server
+  }
+
+  const servers = new Map<string, Server>()
+  const ports = new Map<string, number>()
+
+  async function listen(key: string, wanted: number): Promise<number> {
+    const server = makeServer(mode === 'plain' ? key : undefined)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', reject)
+    server.listen(wanted, address, resolve)
+    await promise
+    server.off('error', reject)
+    server.on('error', (cause) => log.error('http_server', { cause }))
+    const { port } = server.address() as AddressInfo
+    servers.set(key, server)
+    ports.set(key, port)
+    return port
+  }
+
+  async function listenPlain(): Promise<void> {
+    for (const { name } of sites.all()) {
+      if (servers.has(name) || stopping) continue
+      const before = options.plainPorts?.get(name) ?? (servers.size === 0 ? options.port : 0)
+      let port: number
+      try {
+        port = await listen(name, before)
+      } catch (cause) {
+        if (before === 0) throw cause
+        log.warn('port_taken', { site: name, port: before })
+        port = await listen(name, 0)
+      }
+      options.plainPorts?.set(name, port)
+    }
+    for (const [name, server] of servers) {
+      if (sites.byName(name) !== undefined) continue
+      servers.delete(name)
+      ports.delete(name)
+      server.close()
+      server.closeIdleConnections()
+    }
+  }
+
+  watchSites()
+  let opening: Promise<void> = Promise.resolve()
+  if (mode === 'hosts') await listen('', options.port)
+  else await listenPlain()
+  const stopWatching = sites.onChange(() => {
+    watchSites()
+    if (mode === 'plain') opening = opening.then(listenPlain).catch((cause) => log.error('plain_port', { cause }))
+  })
+
+  return {
+    get port() {
+      return ports.values().next().value ?? 0
+    },
+    originOf(siteName) {
+      if (sites.byName(siteName) === undefined) return undefined
+      if (mode === 'hosts') return `http://${siteName}.${label}.${hostsDomain}:${ports.get('')}`
+      const port = ports.get(siteName)
+      return port === undefined ? undefined : `http://${originHost(address)}:${port}`
+    },
+    async close(graceMs = CLOSE_GRACE_MS) {
+      stopping = true
+      stopWatching()
+      await opening
+      for (const { stop } of heads.values()) stop()
+      const closed = [...servers.values()].map((server) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        server.close(() => resolve())
+        server.closeIdleConnections()
+        return promise
+      })
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, graceMs)
+      await Promise.all(closed)
+      clearTimeout(timer)
+    },
+  }
+}

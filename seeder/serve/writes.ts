@@ -1,0 +1,101 @@
+// Ordered requests: everything but GET, HEAD and OPTIONS, and a read that turned out to write. The body is here whole before
+// the request is shared; the salt makes what the script draws unguessable from outside (agreement §5).
+
+import { hash } from 'node:crypto'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
+import type { Log } from '#seeder/config/log.ts'
+import type { ServeLimits } from '#seeder/serve/limits.ts'
+import type { Committed, HostedSite } from '#seeder/serve/port.ts'
+import type { Refusal } from '#seeder/serve/refusal.ts'
+
+export type OrderedRequest = {
+  readonly method: string
+  readonly target: string
+  readonly headers: readonly (readonly [string, string])[]
+}
+
+export type Writes = {
+  /** `source`: the visitor's address, for its share of what may wait. */
+  submit(
+    site: HostedSite,
+    request: OrderedRequest,
+    body: Uint8Array,
+    source: string,
+  ): Promise<Result<Committed, Refusal>>
+  /** As `submit`, for a read that writes: rate-limited a site, since any link on any page can cause one. */
+  resubmit(site: HostedSite, request: OrderedRequest, source: string): Promise<Result<Committed, Refusal>>
+  readonly waiting: number
+}
+
+export type WritesOptions = {
+  readonly limits: ServeLimits
+  /** ms since the epoch. */
+  readonly now: () => number
+  readonly random: (bytes: number) => Uint8Array
+  readonly log: Log
+}
+
+const NO_BODY_BYTES = new Uint8Array(0)
+
+export function createWrites(options: WritesOptions): Writes {
+  const { limits, now, random, log } = options
+  const bySource = new Map<string, number>()
+  const tokens = new WeakMap<HostedSite, { left: number; time: number }>()
+  let waiting = 0
+
+  function takeToken(site: HostedSite): boolean {
+    const time = now()
+    const bucket = tokens.get(site) ?? { left: limits.resubmitsBurst, time }
+    const refill = (Math.max(0, time - bucket.time) / 1000) * limits.resubmitsPerSecond
+    const left = Math.min(limits.resubmitsBurst, bucket.left + refill)
+    tokens.set(site, { left: left >= 1 ? left - 1 : left, time })
+    return left >= 1
+  }
+
+  async function submit(
+    site: HostedSite,
+    request: OrderedRequest,
+    body: Uint8Array,
+    source: string,
+  ): Promise<Result<Committed, Refusal>> {
+    const ofSource = bySource.get(source) ?? 0
+    if (waiting >= limits.writesMax || ofSource >= limits.writesPerSourceMax) return err({ code: 'queue_full' })
+    waiting++
+    bySource.set(source, ofSource + 1)
+    try {
+      const ordered: Request = {
+        job: site.job,
+        method: request.method,
+        target: request.target,
+        headers: request.headers,
+        body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
+        body_bytes: body.length,
+        salt: random(SALT_BYTES),
+        time: now(),
+      }
+      const outcome = await site.submit(ordered, body)
+      return 'code' in outcome ? err(outcome) : ok(outcome)
+    } catch (cause) {
+      log.error('write_broke', { site: site.name, target: request.target, cause })
+      return err({ code: 'internal' })
+    } finally {
+      waiting--
+      const left = (bySource.get(source) ?? 1) - 1
+      if (left > 0) bySource.set(source, left)
+      else bySource.delete(source)
+    }
+  }
+
+  return {
+    submit,
+    async resubmit(site, request, source) {
+      if (!takeToken(site)) return err({ code: 'overloaded' })
+      return submit(site, request, NO_BODY_BYTES, source)
+    },
+    get waiting() {
+      return waiting
+    },
+  }
+}
