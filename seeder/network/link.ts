@@ -2,8 +2,9 @@
 // It is whole or not at all: when either stream ends, the connection is cut and the link is over.
 
 import type { Connection, Stream } from '@libp2p/interface'
+import { DIGEST_BYTES } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
-import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
+import { TRANSFER_BYTES_MAX, WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 import { Channel, type ChannelClose, type ChannelLimits } from '#seeder/network/channel.ts'
 import { Exchange } from '#seeder/network/exchange.ts'
 import { FRAME_KIND, type Frame } from '#seeder/network/frame.ts'
@@ -12,10 +13,10 @@ export const AGREE_PROTOCOL = '/interpeer/agree/1'
 export const CONTENT_PROTOCOL = '/interpeer/content/1'
 export type LinkProtocol = typeof AGREE_PROTOCOL | typeof CONTENT_PROTOCOL
 
-/** A proposal is the largest agreement message: 256 KiB of requests, and what justifies it. */
-export const AGREE_MESSAGE_BYTES_MAX = 1024 * 1024
-/** One request body and its envelope is the largest answer. */
-export const CONTENT_MESSAGE_BYTES_MAX = BODY_BYTES_MAX + 1024 * 1024
+/** The job that it is about, then the message. */
+export const AGREE_MESSAGE_BYTES_MAX = WIRE_BYTES_MAX + DIGEST_BYTES
+/** Certified blocks with their bodies are the largest answer. */
+export const CONTENT_MESSAGE_BYTES_MAX = TRANSFER_BYTES_MAX + 64 * 1024
 
 const LIMITS: Record<LinkProtocol, ChannelLimits> = {
   [AGREE_PROTOCOL]: { payloadBytesMax: AGREE_MESSAGE_BYTES_MAX, sendBytesMax: 8 * 1024 * 1024 },

@@ -1,0 +1,153 @@
+// The answering half of `/interpeer/content/1`: co-members get bodies, blocks, states and content of the job they share with
+// us; any peer of the network gets the network file. Answers are bounded; what does not fit is asked for again.
+
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
+import type { Cert } from '#protocol/message/certificate.ts'
+import type { CertifiedBlock } from '#protocol/message/wire.ts'
+import type { BodyKeeper } from '#seeder/agree/body-keeper.ts'
+import {
+  CONTENT_ANSWER_BYTES,
+  type ContentMessage,
+  contentFromBytes,
+  contentToBytes,
+} from '#seeder/agree/content-message.ts'
+import { certFromBytes, heightFromBytes } from '#seeder/agree/record.ts'
+import type { Store } from '#seeder/store/port.ts'
+
+/** What of a hosted site others may ask. */
+export type SharedSite = {
+  readonly job: Digest
+  readonly others: readonly PeerName[]
+  readonly bodies: BodyKeeper
+  /** Heights whose whole state is here. */
+  hasState(height: number): boolean
+}
+
+export type ContentServer = {
+  readonly store: Store
+  site(job: Digest): SharedSite | undefined
+  networkText(above: number): string | undefined
+  /** A peer says that it has this version. */
+  onNetworkVersion(peer: PeerName, version: number): void
+}
+
+export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected'
+
+export async function answerContent(
+  server: ContentServer,
+  peer: PeerName,
+  question: Uint8Array,
+): Promise<Result<Uint8Array, ContentRefusal>> {
+  const read = contentFromBytes(question)
+  if (!read.ok) return err('malformed')
+  const answer = answerTo(server, peer, read.value)
+  return answer.ok ? ok(contentToBytes(answer.value)) : answer
+}
+
+function answerTo(
+  server: ContentServer,
+  peer: PeerName,
+  question: ContentMessage,
+): Result<ContentMessage, ContentRefusal> {
+  switch (question.type) {
+    case 'want_network':
+      return ok({ type: 'network', file: server.networkText(question.above) ?? null })
+    case 'have_network':
+      server.onNetworkVersion(peer, question.version)
+      return ok({ type: 'noted' })
+    case 'want_content':
+    case 'want_state':
+    case 'want_blocks':
+    case 'want_bodies': {
+      const site = server.site(question.job)
+      if (site === undefined || !site.others.includes(peer)) return err('not_a_member')
+      return ok(answerMember(server.store, site, question))
+    }
+    case 'content':
+    case 'state':
+    case 'network':
+    case 'noted':
+    case 'blocks':
+    case 'bodies':
+      return err('unexpected')
+    default:
+      return err('unexpected')
+  }
+}
+
+type MemberQuestion = Extract<ContentMessage, { type: 'want_content' | 'want_state' | 'want_blocks' | 'want_bodies' }>
+
+function answerMember(store: Store, site: SharedSite, question: MemberQuestion): ContentMessage {
+  switch (question.type) {
+    case 'want_content': {
+      let size = 0
+      const blocks = question.cids.map((cid) => {
+        if (size > CONTENT_ANSWER_BYTES) return null
+        const bytes = store.blocks.get(cid) ?? null
+        size += bytes?.length ?? 0
+        return bytes
+      })
+      return { type: 'content', blocks }
+    }
+    case 'want_state':
+      return { type: 'state', cert: site.hasState(question.height) ? certAt(store, site.job, question.height) : null }
+    case 'want_blocks':
+      return { type: 'blocks', job: site.job, blocks: certifiedBlocks(store, site.job, question.from, question.count) }
+    case 'want_bodies': {
+      const bodies: Uint8Array[] = []
+      let size = 0
+      for (const hash of question.hashes) {
+        const body = site.bodies.get(hash) ?? bodyOfRecentBlocks(store, site.job, hash)
+        if (body === undefined || size > CONTENT_ANSWER_BYTES) continue
+        bodies.push(body)
+        size += body.length
+      }
+      return { type: 'bodies', job: site.job, bodies }
+    }
+  }
+}
+
+function certAt(store: Store, job: Digest, height: number): Cert | null {
+  const row = store.certified.at(job, height)
+  const cert = row === undefined ? undefined : certFromBytes(row.certificate)
+  return cert?.ok ? cert.value : null
+}
+
+function certifiedBlocks(store: Store, job: Digest, from: number, count: number): CertifiedBlock[] {
+  const blocks: CertifiedBlock[] = []
+  for (const row of store.certified.range(job, from, count, CONTENT_ANSWER_BYTES)) {
+    const cert = certFromBytes(row.certificate)
+    const height = row.requests.length === 0 ? undefined : heightFromBytes(row.requests)
+    if (!cert.ok || !height?.ok) break
+    blocks.push({ cert: cert.value, requests: height.value.requests, bodies: height.value.bodies })
+  }
+  return blocks
+}
+
+/** Bodies leave the keeper at the commit; who is a block behind still asks for them. */
+const RECENT_BLOCKS = 4
+
+function bodyOfRecentBlocks(store: Store, job: Digest, hash: Digest): Uint8Array | undefined {
+  const head = store.certified.head(job)
+  if (head === undefined) return undefined
+  const wanted = hexFromBytes(hash)
+  const from = Math.max(1, head.height - RECENT_BLOCKS + 1)
+  for (const row of store.certified.range(job, from, RECENT_BLOCKS, Number.MAX_SAFE_INTEGER)) {
+    const height = row.requests.length === 0 ? undefined : heightFromBytes(row.requests)
+    if (!height?.ok) continue
+    const { requests, bodies } = height.value
+    let at = 0
+    const seen = new Set<string>()
+    for (const request of requests) {
+      const key = hexFromBytes(request.body_hash)
+      if (request.body_bytes === 0 || seen.has(key)) continue
+      seen.add(key)
+      if (key === wanted) return bodies[at]
+      at++
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,167 @@
+// Publishing over HTTP, on the seeder's own origin (not a site's): what `interpeer publish` speaks.
+//
+//   POST /.well-known/interpeer/upload/<job>   body: CAR of the bundle; header `Interpeer-Update`: the signed UPDATE, base64
+//        200 {"blocks","bytes"}
+//   POST /.well-known/interpeer/update/<job>   body: the signed UPDATE, canonical CBOR
+//        200 {"height","status","answer","stateRoot","codeRoot"}   409 bundle_missing   422 update_failed   503 try again
+//
+// Nothing is read of a body before the uploader's signature is checked.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { base64FromBytes, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
+import { digestFromBytes } from '#protocol/codec/digest.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import type { Publisher } from '#seeder/agree/publish.ts'
+import { certToBytes } from '#seeder/agree/record.ts'
+import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
+import type { HostedSite } from '#seeder/serve/port.ts'
+
+const ROUTE = /^\/\.well-known\/interpeer\/(upload|update)\/([0-9a-f]{64})$/
+/** An upload that stands still for this long is cut. */
+const IDLE_MS = 30_000
+
+export type PublishSites = {
+  /** The hosted site of a job, and who may update it. */
+  site(job: Uint8Array): { readonly site: HostedSite; readonly rule: UpdateRule } | undefined
+}
+
+export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/** False: the request is about something else. */
+export function createPublishHandler(publisher: Publisher, sites: PublishSites): PublishHandler {
+  return (request, response) => {
+    const route = ROUTE.exec((request.url ?? '').split('?')[0] ?? '')
+    if (route === null) return false
+    const [, action, jobText = ''] = route
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST')
+      answer(response, 405, { code: 'method', message: 'POST only' })
+      return true
+    }
+    const bytes = bytesFromHex(jobText)
+    const job = bytes.ok ? digestFromBytes(bytes.value) : bytes
+    const hosted = job.ok ? sites.site(job.value) : undefined
+    if (hosted === undefined) {
+      answer(response, 404, {
+        code: 'not_hosted',
+        message: 'this seeder does not host that job (yet): try another member',
+      })
+      return true
+    }
+    const work =
+      action === 'upload'
+        ? upload(publisher, hosted.site, hosted.rule, request, response)
+        : update(publisher, hosted.site, hosted.rule, request, response)
+    work.catch((cause: unknown) => {
+      if (response.headersSent || response.destroyed) response.destroy()
+      else answer(response, 500, { code: 'internal', message: cause instanceof Error ? cause.message : String(cause) })
+    })
+    return true
+  }
+}
+
+async function upload(
+  publisher: Publisher,
+  site: HostedSite,
+  rule: UpdateRule,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const header = request.headers['interpeer-update']
+  const bytes = typeof header === 'string' ? bytesFromBase64(header) : undefined
+  const signed = bytes?.ok ? updateFromBytes(rule, bytes.value) : undefined
+  if (signed === undefined) {
+    answer(response, 400, {
+      code: 'update_form',
+      message: 'the header Interpeer-Update has the signed UPDATE in base64',
+    })
+    return
+  }
+  if (!signed.ok) {
+    answer(response, 403, { code: signed.error.code, message: 'the UPDATE is not signed by the uploader of this job' })
+    return
+  }
+  request.setTimeout(IDLE_MS, () => request.destroy(new Error('the upload stood still')))
+  const taken = await publisher.takeBundle(site, signed.value, request as AsyncIterable<Uint8Array>)
+  if (taken.ok) return answer(response, 200, taken.value)
+  const { code, ...facts } = taken.error
+  const status = code === 'car_too_large' ? 413 : code === 'store_failed' ? 503 : 400
+  answer(response, status, { code, message: `the bundle was not taken: ${code}`, ...printable(facts) })
+}
+
+async function update(
+  publisher: Publisher,
+  site: HostedSite,
+  rule: UpdateRule,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const bytes = await bodyOf(request, UPDATE_BYTES_MAX)
+  if (bytes === undefined)
+    return answer(response, 413, { code: 'too_large', message: `at most ${UPDATE_BYTES_MAX} bytes` })
+  const signed = updateFromBytes(rule, bytes)
+  if (!signed.ok) {
+    const status = signed.error.code === 'update_form' ? 400 : 403
+    answer(response, status, {
+      code: signed.error.code,
+      message: 'this is no UPDATE signed by the uploader of this job',
+    })
+    return
+  }
+  const outcome = await publisher.takeUpdate(site, signed.value)
+  if (!outcome.ok) {
+    if (outcome.error.code === 'bundle_missing') {
+      answer(response, 409, { code: 'bundle_missing', message: 'upload the bundle to this member first' })
+      return
+    }
+    response.setHeader('retry-after', String(outcome.error.retryAfterSeconds))
+    answer(response, 503, { code: outcome.error.code, message: 'the group did not take the UPDATE now: try again' })
+    return
+  }
+  const { height, cert, response: said } = outcome.value
+  const text = Buffer.from(said.body).toString('utf8')
+  if (said.status >= 400) {
+    answer(response, 422, { code: 'update_failed', status: said.status, height, message: text })
+    return
+  }
+  answer(response, 200, {
+    height,
+    status: said.status,
+    answer: text,
+    stateRoot: textFromCid(cert.block.state_root),
+    codeRoot: textFromCid(cert.block.code_root),
+    certificate: base64FromBytes(certToBytes(cert)),
+  })
+}
+
+async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > bytesMax) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function printable(facts: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [
+      name,
+      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+    ]),
+  )
+}
+
+function answer(response: ServerResponse, status: number, value: object): void {
+  const text = `${JSON.stringify(value)}\n`
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    // What is left of a body that was refused is not read.
+    ...(status >= 400 ? { connection: 'close' } : {}),
+  })
+  response.end(text)
+}

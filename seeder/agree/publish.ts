@@ -1,0 +1,113 @@
+// Publishing (§5): a bundle's blocks come first and wait under a name of their own; then its UPDATE, signed by the uploader, is
+// ordered like any write. Members that lack the blocks fetch them by CID before they execute it.
+//
+//   CAR + Signed<Update> ──> takeBundle ──> store, under `bundle/<code root>`
+//   Signed<Update> ──> takeUpdate ──> REQUEST of method UPDATE ──> agreement ──> code, migrations and data switch at one height
+
+import { hash, randomBytes } from 'node:crypto'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import type { Cid } from '#protocol/content/cid.ts'
+import type { Signed } from '#protocol/message/domain.ts'
+import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
+import type { Update } from '#protocol/message/statement.ts'
+import { bundleLabel } from '#seeder/agree/restore.ts'
+import { UPDATE_METHOD, UPDATE_TARGET, updateToBytes } from '#seeder/agree/update.ts'
+import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
+import type { CarError, Store } from '#seeder/store/port.ts'
+
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024
+/** Bundles of one job that wait for their UPDATE; a further one replaces the oldest. */
+export const BUNDLES_WAITING_MAX = 4
+export const BUNDLE_WAIT_MS = 15 * 60_000
+
+export type BundleError = CarError | { readonly code: 'store_failed'; readonly detail: string }
+
+export type Publisher = Disposable & {
+  /** `update` is verified. Resolves when the whole bundle is stored; once more the same is no error. */
+  takeBundle(
+    site: HostedSite,
+    update: Signed<Update>,
+    car: AsyncIterable<Uint8Array>,
+  ): Promise<Result<{ readonly blocks: number; readonly bytes: number }, BundleError>>
+  /** `update` is verified. Resolves when it is certified here, or refused. */
+  takeUpdate(
+    site: HostedSite,
+    update: Signed<Update>,
+  ): Promise<Result<Committed, Refusal | { readonly code: 'bundle_missing' }>>
+}
+
+export function createPublisher(store: Store, now: () => number): Publisher {
+  /** When each waiting bundle came; what an earlier run of the program left counts from now. */
+  const came = new Map<string, { readonly job: Digest; readonly label: string; readonly time: number }>()
+  const keyOf = (job: Digest, label: string): string => `${Buffer.from(job).toString('hex')} ${label}`
+  const isWhole = (root: Cid): boolean => store.blocks.missing(root).next(1).length === 0
+
+  const sweep = (): void => {
+    for (const job of store.jobs()) {
+      const labels = [...store.blocks.roots(job).keys()].filter((label) => BUNDLE_LABEL.test(label))
+      for (const label of labels) {
+        const key = keyOf(job, label)
+        if (!came.has(key)) came.set(key, { job, label, time: now() })
+      }
+    }
+    for (const [key, { job, label, time }] of came) {
+      if (now() - time < BUNDLE_WAIT_MS) continue
+      store.blocks.releaseRoot(job, label)
+      came.delete(key)
+    }
+  }
+  const timer = setInterval(() => {
+    try {
+      sweep()
+    } catch {
+      // The disk is unwell; the next turn tries again.
+    }
+  }, BUNDLE_WAIT_MS / 15)
+  timer.unref()
+
+  return {
+    async takeBundle(site, update, car) {
+      const root = update.body.code_root
+      const label = bundleLabel(root)
+      const waiting = [...came.entries()].filter(([, entry]) => Buffer.compare(entry.job, site.job) === 0)
+      const oldest = waiting.sort((a, b) => a[1].time - b[1].time)[0]
+      if (waiting.length >= BUNDLES_WAITING_MAX && oldest !== undefined && oldest[1].label !== label) {
+        store.blocks.releaseRoot(site.job, oldest[1].label)
+        came.delete(oldest[0])
+      }
+      const key = keyOf(site.job, label)
+      came.set(key, { job: site.job, label, time: now() })
+      try {
+        const taken = await store.importCar(site.job, label, root, car, BUNDLE_BYTES_MAX)
+        if (!taken.ok) came.delete(key)
+        return taken
+      } catch (cause) {
+        came.delete(key)
+        return err({ code: 'store_failed', detail: cause instanceof Error ? cause.message : String(cause) })
+      }
+    },
+    async takeUpdate(site, update) {
+      const root = update.body.code_root
+      if (!isWhole(root)) return err({ code: 'bundle_missing' })
+      const body = updateToBytes(update)
+      const request: Request = {
+        job: site.job,
+        method: UPDATE_METHOD,
+        target: UPDATE_TARGET,
+        headers: [],
+        body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
+        body_bytes: body.length,
+        salt: randomBytes(SALT_BYTES),
+        time: now(),
+      }
+      const outcome = await site.submit(request, body)
+      return 'cert' in outcome ? ok(outcome) : err(outcome)
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer)
+    },
+  }
+}
+
+const BUNDLE_LABEL = /^bundle\/b[a-z2-7]+$/

@@ -1,0 +1,188 @@
+// Which sites this seeder hosts: the jobs of whose group it is a member, as the network file says. A higher version starts and
+// stops sites; frames and questions of peers find their site by the job that they name.
+//
+// Invariant: changes happen one after the other, a site that is being stopped is at rest before its successor starts, and
+// a job that was taken out of the network file (its uploader ended it) leaves nothing in the store.
+
+import type { MemberOptions } from '#protocol/agreement/port.ts'
+import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
+import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
+import type { ContentServer, SharedSite } from '#seeder/agree/content-server.ts'
+import { startChecks } from '#seeder/agree/restore.ts'
+import { type Member, Site } from '#seeder/agree/site.ts'
+import type { UpdateRule } from '#seeder/agree/update.ts'
+import type { Log } from '#seeder/config/log.ts'
+import type { Runtime } from '#seeder/execute/port.ts'
+import type { NetworkHolder } from '#seeder/host/network-holder.ts'
+import type { PeerNetwork } from '#seeder/network/port.ts'
+import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
+import type { StartDamage, Store } from '#seeder/store/port.ts'
+
+/** R8: what the requests of one block may burn together, in units of one request's limit. */
+const BLOCK_FUEL_REQUESTS = 4
+
+export type SiteHostOptions = {
+  readonly signer: Signer
+  readonly holder: NetworkHolder
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly network: PeerNetwork
+  readonly createMember: (options: MemberOptions) => Member
+  readonly now: () => number
+  readonly log: Log
+}
+
+type Hosted = { readonly site: Site; readonly fingerprint: string; readonly rule: UpdateRule }
+
+export class SiteHost implements HostedSites {
+  readonly #options: SiteHostOptions
+  readonly #self: PeerName
+  readonly #byJob = new Map<string, Hosted>()
+  readonly #byName = new Map<string, Hosted>()
+  readonly #listeners = new Set<() => void>()
+  #damage: readonly StartDamage[] = []
+  #work: Promise<void> = Promise.resolve()
+  #stopping = false
+
+  constructor(options: SiteHostOptions) {
+    this.#options = options
+    this.#self = peerName(options.signer.publicKey)
+  }
+
+  /** Checks the store, then starts the sites of the present network file. */
+  async start(): Promise<void> {
+    const { store, holder, log } = this.#options
+    this.#damage = store.verify(startChecks(holder.domain, (job) => holder.directory().group(job)))
+    for (const { job, part } of this.#damage) {
+      log.error('store_damaged', { job, part })
+      // What the head's certificate does not vouch for is worth nothing: the others have it.
+      if (part === 'head') store.removeJob(job)
+    }
+    holder.onChange(() => void this.follow())
+    await this.follow()
+  }
+
+  byName(name: string): HostedSite | undefined {
+    return this.#byName.get(name)?.site
+  }
+
+  all(): readonly Site[] {
+    return [...this.#byJob.values()].map(({ site }) => site)
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  byJob(job: Uint8Array): Hosted | undefined {
+    return this.#byJob.get(hexFromBytes(job))
+  }
+
+  /** One agreement frame: the job, then the message. */
+  receive(peer: PeerName, frame: Uint8Array): undefined | Promise<void> {
+    const hosted = this.byJob(frame.subarray(0, DIGEST_BYTES))
+    return hosted?.site.receive(peer, frame.subarray(DIGEST_BYTES))
+  }
+
+  linked(peer: PeerName): void {
+    for (const { site } of this.#byJob.values()) if (site.others.includes(peer)) site.linked()
+  }
+
+  /** What co-members may ask about a job. */
+  shared(job: Digest): SharedSite | undefined {
+    return this.byJob(job)?.site
+  }
+
+  contentServer(hooks: Pick<ContentServer, 'networkText' | 'onNetworkVersion'>): ContentServer {
+    return { store: this.#options.store, site: (job) => this.shared(job), ...hooks }
+  }
+
+  /** Resolves when the sites are as the network file says. */
+  follow(): Promise<void> {
+    this.#work = this.#work
+      .then(() => this.#follow())
+      .catch((cause: unknown) => {
+        this.#options.log.error('sites_not_followed', { cause })
+      })
+    return this.#work
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#work
+    await Promise.all(this.all().map((site) => site.stop()))
+  }
+
+  async #follow(): Promise<void> {
+    if (this.#stopping) return
+    const { holder, network, store, log } = this.#options
+    const file = holder.file()
+    const wanted = new Map(
+      file.jobs.filter((job) => job.members.includes(this.#self)).map((job) => [job.job, job] as const),
+    )
+    const known = file.peers.map((peer) => ({ peer: peer.peer as PeerName, addresses: peer.addresses }))
+    network.setKnown(known)
+    network.setWanted(new Set([...wanted.values()].flatMap((job) => job.members as readonly PeerName[])))
+    let changed = false
+    for (const [key, hosted] of this.#byJob) {
+      const job = wanted.get(key)
+      if (job !== undefined && hosted.fingerprint === fingerprintOf(file, job)) continue
+      this.#byJob.delete(key)
+      this.#byName.delete(hosted.site.name)
+      changed = true
+      await hosted.site.stop()
+      log.info('site_stopped', { site: hosted.site.name, job: key })
+    }
+    for (const job of store.jobs()) {
+      if (!file.jobs.some((each) => each.job === hexFromBytes(job))) {
+        store.removeJob(job)
+        log.info('job_removed', { job })
+      }
+    }
+    for (const [key, job] of wanted) {
+      if (this.#byJob.has(key)) continue
+      const hosted = this.#start(file, job)
+      this.#byJob.set(key, hosted)
+      this.#byName.set(job.name, hosted)
+      changed = true
+      log.info('site_started', { site: job.name, job: key, height: hosted.site.head()?.height ?? 0 })
+    }
+    if (changed) for (const listener of [...this.#listeners]) listener()
+  }
+
+  #start(file: NetworkFile, job: NetworkJob): Hosted {
+    const { holder, log, signer, store, runtime, network, createMember, now } = this.#options
+    const group = groupOf(job)
+    const uploader = publicKeyFromName(job.uploader)
+    assert(uploader.ok, 'a network file names uploaders by their keys')
+    const damaged = this.#damage.filter((each) => bytesEqual(each.job, group.job))
+    this.#damage = this.#damage.filter((each) => !bytesEqual(each.job, group.job))
+    if (damaged.some((each) => each.part === 'head')) store.votes.save(group.job, new Uint8Array(0))
+    const site = new Site({
+      name: job.name,
+      uploader: uploader.value,
+      group,
+      domain: holder.domain,
+      signer,
+      settings: file.settings,
+      blockFuel: BLOCK_FUEL_REQUESTS * file.settings.request_fuel,
+      stateDamaged: damaged.some((each) => each.part === 'state'),
+      store,
+      runtime,
+      network,
+      createMember,
+      now,
+      log,
+    })
+    return { site, fingerprint: fingerprintOf(file, job), rule: site.execution.rule }
+  }
+}
+
+/** A site is started anew when any of this changes. */
+function fingerprintOf(file: NetworkFile, job: NetworkJob): string {
+  return JSON.stringify([job, file.settings])
+}
