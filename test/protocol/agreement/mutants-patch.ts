@@ -1,0 +1,80 @@
+// Makes a copy of the protocol with one rule broken and sets the simulator on it. The product's own files are never touched:
+// the copy has a package.json of its own, so that `#protocol/…` means the copied folder inside it.
+
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { GroupKind } from '#test/simulator/scenario.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** One edit: `find` has to stand in `file` exactly once. */
+export type Patch = { readonly file: string; readonly find: string; readonly replace: string }
+
+export type Mutant = {
+  /** The rule that it breaks, by its number. */
+  readonly rule: string
+  readonly what: string
+  readonly patches: readonly Patch[]
+  /** The invariants of which one has to break. */
+  readonly breaks: readonly string[]
+  /** Worlds that it may take. */
+  readonly seeds: number
+  readonly from?: number
+  readonly group?: GroupKind
+}
+
+export type Kill = {
+  readonly runs: number
+  /** The seed that killed it, or null: it survived. */
+  readonly seed: number | null
+  readonly rule: string | null
+  /** Invariants that broke beside the expected ones, with how many times. */
+  readonly others: Readonly<Record<string, number>>
+}
+
+export class StalePatch extends Error {}
+
+export function applyPatch(text: string, patch: Patch): string {
+  const pieces = text.split(patch.find)
+  if (pieces.length !== 2) {
+    throw new StalePatch(`${patch.file}: ${JSON.stringify(patch.find)} occurs ${pieces.length - 1} times, not once`)
+  }
+  return pieces.join(patch.replace)
+}
+
+/** Longest that the hunt for one mutant may take. */
+const HUNT_MS_MAX = 120_000
+
+/** Hunts one mutant in a copy of its own; `undefined` patches hunt the unbroken protocol. */
+export async function huntMutant(mutant: Mutant): Promise<Kill> {
+  const copy = await mkdtemp(join(tmpdir(), 'mutant-'))
+  try {
+    await cp(join(ROOT, 'protocol'), join(copy, 'protocol'), { recursive: true })
+    await cp(join(ROOT, 'test/simulator'), join(copy, 'test/simulator'), { recursive: true })
+    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+    await writeFile(
+      join(copy, 'package.json'),
+      JSON.stringify({ type: 'module', imports: { '#protocol/*': './protocol/*', '#test/*': './test/*' } }),
+    )
+    for (const patch of mutant.patches) {
+      const path = join(copy, patch.file)
+      await writeFile(path, applyPatch(await readFile(path, 'utf8'), patch))
+    }
+    const args = [String(mutant.from ?? 1), String(mutant.seeds), mutant.group ?? 'any', mutant.breaks.join(',')]
+    const output = await new Promise<string>((resolve, reject) => {
+      execFile(
+        process.execPath,
+        [join(copy, 'test/simulator/hunt.ts'), ...args],
+        { timeout: HUNT_MS_MAX, maxBuffer: 1 << 22 },
+        (error, stdout, stderr) =>
+          error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
+      )
+    })
+    return JSON.parse(output) as Kill
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,144 @@
+// Everything that honest members ever signed and sent, whether or not it arrived: what the Byzantine actor may know, and
+// what could be assembled from it. A vote counts as said when it leaves its sender.
+
+import { type Block, blockHash } from '#protocol/message/block.ts'
+import type { Cert, Qc1, Qc2 } from '#protocol/message/certificate.ts'
+import type { Domain, Signed } from '#protocol/message/domain.ts'
+import type { Request } from '#protocol/message/request.ts'
+import type { Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
+import type { WireMessage } from '#protocol/message/wire.ts'
+import { brief } from './chronicle.ts'
+
+export type Known = { readonly block: Block; readonly hash: Uint8Array; readonly requests: readonly Request[] }
+
+/** Votes of one (height, view, block), by member. */
+export type Poll = {
+  readonly height: number
+  readonly view: number
+  readonly hash: Vote1['block_hash']
+  readonly vote1: Map<number, Signed<Vote1>>
+  readonly vote2: Map<number, Signed<Vote2>>
+}
+
+/** Messages kept for replays. */
+const HEARD_MAX = 256
+
+export type Air = {
+  /** Blocks whose content was said, by the brief name of their hash. */
+  readonly blocks: Map<number, Known>
+  readonly blocksByHeight: Map<number, Known[]>
+  readonly polls: Map<string, Poll>
+  readonly pollsByHeight: Map<number, Poll[]>
+  /** TIMEOUTs by view and member, the latest last. */
+  readonly timeouts: Map<number, Map<number, Signed<Timeout>[]>>
+  /** Valid QC1s by (height, view, block). */
+  readonly qc1s: Map<string, Qc1>
+  /** Certificates by height. */
+  readonly certs: Map<number, Cert>
+  readonly requests: Request[]
+  readonly heard: WireMessage[]
+  poll(height: number, view: number, hash: Vote1['block_hash']): Poll
+  addBlock(block: Block, requests: readonly Request[]): Known
+  addQc1(qc1: Qc1): void
+  hear(message: WireMessage): void
+}
+
+export function placeName(height: number, view: number, hash: Uint8Array): string {
+  return `${height}/${view}/${brief(hash)}`
+}
+
+export function createAir(domain: Domain): Air {
+  const blocks = new Map<number, Known>()
+  const blocksByHeight = new Map<number, Known[]>()
+  const polls = new Map<string, Poll>()
+  const pollsByHeight = new Map<number, Poll[]>()
+  const qc1s = new Map<string, Qc1>()
+  const certs = new Map<number, Cert>()
+  const heard: WireMessage[] = []
+  const requests: Request[] = []
+  let turn = 0
+  const air: Air = {
+    blocks,
+    blocksByHeight,
+    polls,
+    pollsByHeight,
+    timeouts: new Map(),
+    qc1s,
+    certs,
+    requests,
+    heard,
+    poll(height, view, hash) {
+      const name = placeName(height, view, hash)
+      let poll = polls.get(name)
+      if (poll === undefined) {
+        poll = { height, view, hash, vote1: new Map(), vote2: new Map() }
+        polls.set(name, poll)
+        const of = pollsByHeight.get(height)
+        if (of === undefined) pollsByHeight.set(height, [poll])
+        else of.push(poll)
+      }
+      return poll
+    },
+    addBlock(block, of) {
+      const hash = blockHash(domain, block)
+      const name = brief(hash)
+      let known = blocks.get(name)
+      if (known === undefined) {
+        known = { block, hash, requests: of }
+        blocks.set(name, known)
+        const there = blocksByHeight.get(block.height)
+        if (there === undefined) blocksByHeight.set(block.height, [known])
+        else there.push(known)
+      }
+      return known
+    },
+    addQc1(qc1) {
+      const name = placeName(qc1.height, qc1.view, qc1.block_hash)
+      if (!qc1s.has(name)) qc1s.set(name, qc1)
+    },
+    hear(message) {
+      if (heard.length < HEARD_MAX) heard.push(message)
+      else heard[turn++ % HEARD_MAX] = message
+      if ('qc1s' in message) for (const qc1 of message.qc1s) air.addQc1(qc1)
+      if (message.type === 'propose') air.addBlock(message.block, message.requests)
+      if (message.type === 'qc1' && message.content !== null) {
+        air.addBlock(message.content.block, message.content.requests)
+      }
+      if (message.type === 'cert') {
+        air.addQc1(message.cert.qc1)
+        if (!certs.has(message.cert.block.height)) certs.set(message.cert.block.height, message.cert)
+      }
+      if (message.type === 'request' && requests.length < HEARD_MAX) requests.push(message.request)
+    },
+  }
+  return air
+}
+
+/** QC1 of these votes: member order, each once. */
+export function qc1OfVotes(votes: ReadonlyMap<number, Signed<Vote1>>, some: readonly number[]): Qc1 {
+  const first = votes.get(some[0] ?? -1)
+  if (first === undefined) throw new Error(`no vote of member ${some[0]}`)
+  const { job, epoch, height, view, block_hash } = first.body
+  const entries = [...some]
+    .sort((a, b) => a - b)
+    .map((member) => {
+      const vote = votes.get(member)
+      if (vote === undefined) throw new Error(`no vote of member ${member}`)
+      return [member, vote.body.jview, vote.signature] as const
+    })
+  return { job, epoch, height, view, block_hash, votes: entries }
+}
+
+export function qc2OfVotes(votes: ReadonlyMap<number, Signed<Vote2>>, some: readonly number[]): Qc2 {
+  const first = votes.get(some[0] ?? -1)
+  if (first === undefined) throw new Error(`no vote of member ${some[0]}`)
+  const { job, epoch, height, view, block_hash } = first.body
+  const entries = [...some]
+    .sort((a, b) => a - b)
+    .map((member) => {
+      const vote = votes.get(member)
+      if (vote === undefined) throw new Error(`no vote of member ${member}`)
+      return [member, vote.signature] as const
+    })
+  return { job, epoch, height, view, block_hash, votes: entries }
+}

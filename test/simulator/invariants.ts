@@ -1,0 +1,408 @@
+// The judge of a run: told of everything that rule-abiding members say, commit and answer, it asserts agreement §9 at once.
+//
+//   G1   no two certificates that exist or could be assembled differ at one height
+//   G2   over the bound they may: then at least one culprit is named by what was signed
+//   G3   nobody honest is provably guilty
+//   G4   views and locks never regress, crashes included
+//   G5   the roots of every block that gets a certificate are those of a re-execution
+//   G6   heights are contiguous, each block names its parent
+//   G8   each request runs once, near its time
+//   G9   what an honest member answers from is what re-execution gives
+//   G11  what was acknowledged is durable at the member that said so
+// Beside them R2 (block time rises) and R8 (a block's fuel) by their rules' names. G10 and the end of G11 are the world's.
+
+import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
+import type { Effect } from '#protocol/agreement/port.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import type { PublicKey } from '#protocol/identity/keys.ts'
+import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
+import { type Group, quorumOf } from '#protocol/message/certificate.ts'
+import type { Domain } from '#protocol/message/domain.ts'
+import { orderedRequestHash, type Request, requestsRoot } from '#protocol/message/request.ts'
+import type { WireMessage } from '#protocol/message/wire.ts'
+import { type Air, type Poll, placeName } from './air.ts'
+import { brief, type Chronicle, short } from './chronicle.ts'
+import { type Lie, type Record as MemberRecord, recordOfMember, type Statement } from './culprits.ts'
+import { GENESIS_STATE, type Ledger, type LedgerState, ledgerSteps } from './ledger.ts'
+import type { Scenario } from './scenario.ts'
+import type { Seat } from './seat.ts'
+
+export type Rule = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G8' | 'G9' | 'G10' | 'G11' | 'R2' | 'R8' | 'driver'
+export type Violation = { readonly rule: Rule; readonly text: string }
+
+/** R9 as the judge holds it. */
+const REQUEST_NEAR_MS = 60_000
+/** One run tells at most so many violations. */
+const VIOLATIONS_MAX = 16
+
+export type Committed = {
+  readonly block: Block
+  readonly hash: Digest
+  readonly view: number
+  readonly state: LedgerState
+  readonly requestHashes: readonly Digest[]
+}
+
+export type Judge = {
+  readonly violations: readonly Violation[]
+  /** The first commit of each height by a rule-abiding member. */
+  readonly chain: ReadonlyMap<number, Committed>
+  /** Pairs of conflicting certificates that could be assembled. */
+  readonly forks: number
+  violate(rule: Rule, text: string, now: number): void
+  said(seat: Seat, message: WireMessage, now: number): void
+  committed(seat: Seat, effect: Extract<Effect, { type: 'commit' }>, now: number): void
+  replied(seat: Seat, effect: Extract<Effect, { type: 'reply' }>, now: number): void
+  accused(seat: Seat, evidence: Evidence, now: number): void
+}
+
+export type JudgeOptions = {
+  readonly scenario: Scenario
+  readonly domain: Domain
+  readonly group: Group
+  readonly air: Air
+  readonly ledger: Ledger
+  readonly blockRequestsMax: number
+  readonly chronicle: Chronicle
+}
+
+type Said = { highestView: number; timedOut: number; readonly names: Set<string>; readonly record: MemberRecord }
+
+function accusedKey(evidence: Evidence): PublicKey {
+  switch (evidence.kind) {
+    case 'amnesia':
+    case 'hidden_lock':
+      return evidence.vote2.from
+    case 'wrong_result':
+      return evidence.claim.signed.from
+    case 'wrong_receipt':
+      return evidence.receipt.from
+    default:
+      return evidence.first.from
+  }
+}
+
+export function createJudge(options: JudgeOptions): Judge {
+  const { scenario, domain, group, air, ledger, chronicle } = options
+  const q = quorumOf(group)
+  const byzantine = [...scenario.faults].filter(([, fault]) => fault === 'byzantine').map(([member]) => member)
+  const isMalicious = (member: number) => scenario.faults.get(member) === 'byzantine'
+  const isFaulty = (member: number) => scenario.faults.has(member)
+  const violations: Violation[] = []
+  const chain = new Map<number, Committed>()
+  const said = new Map<number, Said>()
+  const certifiable = new Map<number, Poll[]>()
+  const truths = new Map<number, LedgerState | undefined>()
+  const ranByKey = new Map<number, number>()
+  const judgedForks = new Set<string>()
+  let forks = 0
+
+  const violate = (rule: Rule, text: string, now: number) => {
+    chronicle.note(now, () => `!! ${rule}: ${text}`)
+    if (violations.length < VIOLATIONS_MAX && !violations.some((known) => known.rule === rule && known.text === text)) {
+      violations.push({ rule, text })
+    }
+  }
+
+  const genesis = genesisHash(domain, group.job)
+  truths.set(brief(genesis), GENESIS_STATE)
+
+  const reexecute = (parent: LedgerState, block: Block, requests: readonly Request[]): LedgerState =>
+    ledger.run(
+      parent,
+      { parent: block.parent, time: block.time, steps: ledgerSteps(requests, []), update: block.kind === 'update' },
+      false,
+    )
+  /** The state after a block by re-execution from the genesis, as far as its history was ever said aloud. */
+  const truthOf = (hash: Digest | Uint8Array, depth = 0): LedgerState | undefined => {
+    const name = brief(hash)
+    if (truths.has(name)) return truths.get(name)
+    const known = air.blocks.get(name)
+    if (known === undefined || depth > 4000) return undefined
+    const parent = truthOf(known.block.parent, depth + 1)
+    const truth = parent === undefined ? undefined : reexecute(parent, known.block, known.requests)
+    if (truth !== undefined) truths.set(name, truth)
+    return truth
+  }
+  const honestRoots = (block: Block, truth: LedgerState) =>
+    bytesEqual(block.state_root, truth.root) &&
+    bytesEqual(block.code_root, truth.code) &&
+    bytesEqual(block.receipts_root, receiptsRoot(truth.applied.map((applied) => applied.leaf)))
+
+  const obtainable = (poll: Poll) =>
+    poll.vote1.size + byzantine.length >= q && poll.vote2.size + byzantine.length >= q && poll.vote2.size > 0
+
+  /** The best QC1 of the same block below `view` that exists: what a liar would name as its jview. */
+  const bestJview = (poll: Poll): number | null => {
+    let best: number | null = null
+    for (const other of air.pollsByHeight.get(poll.height) ?? []) {
+      const same = other.view < poll.view && bytesEqual(other.hash, poll.hash)
+      if (same && other.vote1.size + byzantine.length >= q && other.vote1.size > 0 && other.view > (best ?? -1)) {
+        best = other.view
+      }
+    }
+    return best
+  }
+
+  /** Who is guilty by two certificates and the QC1s that their votes name, each made with as few liars as possible. */
+  const culpritsOf = (x: Poll, y: Poll): ReadonlyMap<number, Lie> => {
+    const guilty = new Map<number, Lie>()
+    const records = new Map<number, MemberRecord>()
+    const shown = new Set<Poll>()
+    const show = (member: number, statement: Statement) => {
+      let record = records.get(member)
+      if (record === undefined) {
+        record = recordOfMember()
+        records.set(member, record)
+      }
+      const lie = record.add(statement)
+      if (lie !== undefined) guilty.set(member, lie)
+    }
+    const common = (poll: Poll) => ({
+      job: group.job,
+      epoch: group.epoch,
+      height: poll.height,
+      view: poll.view,
+      block_hash: poll.hash,
+    })
+    const showQc1 = (poll: Poll | undefined) => {
+      if (poll === undefined || shown.has(poll)) return
+      shown.add(poll)
+      let votes = 0
+      for (const [member, vote] of poll.vote1) {
+        if (votes++ >= q) break
+        show(member, { type: 'vote1', body: vote.body })
+        if (vote.body.jview !== null) showQc1(air.polls.get(placeName(poll.height, vote.body.jview, poll.hash)))
+      }
+      const jview = bestJview(poll)
+      for (const member of byzantine) {
+        if (votes++ >= q) break
+        show(member, { type: 'vote1', body: { ...common(poll), jview } })
+        if (jview !== null) showQc1(air.polls.get(placeName(poll.height, jview, poll.hash)))
+      }
+    }
+    for (const poll of [x, y]) {
+      showQc1(poll)
+      let votes = 0
+      for (const [member, vote] of poll.vote2) if (votes++ < q) show(member, { type: 'vote2', body: vote.body })
+      for (const member of byzantine) if (votes++ < q) show(member, { type: 'vote2', body: common(poll) })
+    }
+    return guilty
+  }
+
+  const checkCertifiable = (poll: Poll, now: number) => {
+    if (!obtainable(poll)) return
+    let there = certifiable.get(poll.height)
+    if (there === undefined) {
+      there = []
+      certifiable.set(poll.height, there)
+    }
+    if (!there.includes(poll)) {
+      there.push(poll)
+      if (!scenario.overBound) {
+        const known = air.blocks.get(brief(poll.hash))
+        const truth = truthOf(poll.hash)
+        if (known !== undefined && truth !== undefined && !honestRoots(known.block, truth)) {
+          violate(
+            'G5',
+            `block ${short(poll.hash)} at height ${poll.height} can be certified with roots that nobody gets`,
+            now,
+          )
+        }
+      }
+    }
+    for (const other of there) {
+      if (bytesEqual(other.hash, poll.hash)) continue
+      const pair = `${poll.height}/${[placeName(poll.height, poll.view, poll.hash), placeName(other.height, other.view, other.hash)].sort().join()}`
+      if (judgedForks.has(pair)) continue
+      judgedForks.add(pair)
+      forks++
+      const where = `height ${poll.height}: ${short(other.hash)} (view ${other.view}) and ${short(poll.hash)} (view ${poll.view})`
+      if (!scenario.overBound) violate('G1', `two certificates can be assembled at ${where}`, now)
+      const [x, y] = other.view <= poll.view ? [other, poll] : [poll, other]
+      const guilty = culpritsOf(x, y)
+      if (guilty.size === 0) violate('G2', `no culprit for ${where}`, now)
+      for (const [member, lie] of guilty) {
+        if (!isMalicious(member)) violate('G3', `${lie} by honest member ${member} in the fork at ${where}`, now)
+      }
+    }
+  }
+
+  const saidBy = (member: number): Said => {
+    let record = said.get(member)
+    if (record === undefined) {
+      record = { highestView: 0, timedOut: -1, names: new Set(), record: recordOfMember() }
+      said.set(member, record)
+    }
+    return record
+  }
+
+  const state = (seat: Seat, statement: Statement, now: number) => {
+    const member = seat.index
+    const of = saidBy(member)
+    const { body } = statement
+    const tail = statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : brief(statement.body.block_hash)
+    const name = `${statement.type}/${body.height}/${body.view}/${tail}`
+    if (of.names.has(name) && statement.type !== 'vote1') return
+    const again = of.names.has(name)
+    of.names.add(name)
+    if (!again) {
+      if (body.view < of.highestView) {
+        violate('G4', `member ${member} says ${statement.type} in view ${body.view} after view ${of.highestView}`, now)
+      }
+      if (body.view <= of.timedOut && statement.type !== 'timeout') {
+        violate(
+          'G4',
+          `member ${member} says ${statement.type} in view ${body.view} after its TIMEOUT of view ${of.timedOut}`,
+          now,
+        )
+      }
+      of.highestView = Math.max(of.highestView, body.view)
+      if (statement.type === 'timeout') of.timedOut = Math.max(of.timedOut, body.view)
+    }
+    const lie = of.record.add(statement)
+    if (lie !== undefined) {
+      violate('G3', `${lie} by honest member ${member} at height ${body.height}, view ${body.view}`, now)
+    }
+  }
+
+  return {
+    violations,
+    chain,
+    get forks() {
+      return forks
+    },
+    violate,
+    said(seat, message, now) {
+      air.hear(message)
+      const mine = (signed: { from: PublicKey }) => bytesEqual(signed.from, seat.signer.publicKey)
+      switch (message.type) {
+        case 'propose':
+          if (mine(message.propose)) state(seat, { type: 'propose', body: message.propose.body }, now)
+          break
+        case 'vote1':
+          if (mine(message.vote)) {
+            const { body } = message.vote
+            state(seat, { type: 'vote1', body }, now)
+            const poll = air.poll(body.height, body.view, body.block_hash)
+            if (!poll.vote1.has(seat.index)) {
+              poll.vote1.set(seat.index, message.vote)
+              checkCertifiable(poll, now)
+            }
+          }
+          break
+        case 'vote2':
+          if (mine(message.vote)) {
+            const { body } = message.vote
+            state(seat, { type: 'vote2', body }, now)
+            const poll = air.poll(body.height, body.view, body.block_hash)
+            if (!poll.vote2.has(seat.index)) {
+              poll.vote2.set(seat.index, message.vote)
+              checkCertifiable(poll, now)
+            }
+          }
+          break
+        case 'timeout':
+          if (mine(message.timeout)) {
+            const { body } = message.timeout
+            state(seat, { type: 'timeout', body }, now)
+            let byMember = air.timeouts.get(body.view)
+            if (byMember === undefined) {
+              byMember = new Map()
+              air.timeouts.set(body.view, byMember)
+            }
+            const list = byMember.get(seat.index)
+            if (list === undefined) byMember.set(seat.index, [message.timeout])
+            else if (!list.some(({ signature }) => bytesEqual(signature, message.timeout.signature)))
+              list.push(message.timeout)
+          }
+          break
+        case 'nay':
+          if (mine(message.nay) && !isFaulty(seat.index)) {
+            const { body } = message.nay
+            const truth = truthOf(body.block_hash)
+            if (truth !== undefined && !bytesEqual(body.state_root, truth.root)) {
+              violate('G3', `wrong result: NAY of honest member ${seat.index} at height ${body.height}`, now)
+            }
+          }
+          break
+        default:
+      }
+    },
+
+    committed(seat, effect, now) {
+      const { cert, requests, requestHashes, snapshot } = effect
+      const { block } = cert
+      const hash = blockHash(domain, block)
+      const name = `member ${seat.index}, height ${block.height}`
+      if (!bytesEqual(requestsRoot(requests), block.requests_root)) {
+        // A snapshot has no requests with it.
+        if (!snapshot || requests.length > 0) violate('driver', `${name}: requests that are not the block's`, now)
+      }
+      air.certs.set(block.height, cert)
+      if (!snapshot) air.addBlock(block, requests)
+      const before = chain.get(block.height - 1)
+      const first = chain.get(block.height)
+      if (first !== undefined) {
+        if (!bytesEqual(first.hash, hash) && !scenario.overBound) {
+          violate('G1', `${name}: commits ${short(hash)} where another committed ${short(first.hash)}`, now)
+        }
+        return
+      }
+      const parent = block.height === 1 ? genesis : before?.hash
+      if (parent !== undefined && !bytesEqual(parent, block.parent) && !scenario.overBound) {
+        violate('G6', `${name}: its parent is not the block of the height below`, now)
+      }
+      if (before !== undefined && block.time <= before.block.time)
+        violate('R2', `${name}: block time does not rise`, now)
+      if (requests.length > options.blockRequestsMax)
+        violate('R8', `${name}: ${requests.length} requests in a block`, now)
+      const truth = truthOf(hash)
+      if (truth === undefined) return
+      if (!scenario.overBound && !honestRoots(block, truth)) {
+        violate('G5', `${name}: certified roots are not those of a re-execution`, now)
+      }
+      chain.set(block.height, { block, hash, view: cert.qc1.view, state: truth, requestHashes })
+      chronicle.mix(0xc0, block.height, brief(hash))
+      if (scenario.overBound) return
+      for (const [index, request] of requests.entries()) {
+        const request_hash = orderedRequestHash(request)
+        if (!bytesEqual(request_hash, requestHashes[index] ?? new Uint8Array(0))) {
+          violate('driver', `${name}: request ${index} under a wrong hash`, now)
+        }
+        const key = brief(request_hash)
+        const ran = ranByKey.get(key)
+        if (ran !== undefined) violate('G8', `${name}: request ${short(request_hash)} stands in height ${ran} too`, now)
+        ranByKey.set(key, block.height)
+        if (Math.abs(request.time - block.time) > REQUEST_NEAR_MS) {
+          violate('G8', `${name}: request of ${request.time} in a block of ${block.time}`, now)
+        }
+      }
+    },
+
+    replied(seat, effect, now) {
+      const name = `member ${seat.index}, height ${effect.height}`
+      const stored = seat.disk.image.blocks.get(effect.height)
+      if (stored === undefined || seat.disk.image.head < effect.height) {
+        violate('G11', `${name}: answers before the height is durable`, now)
+        return
+      }
+      const committed = chain.get(effect.height)
+      if (committed === undefined || scenario.overBound) return
+      const applied = committed.state.applied[effect.index]
+      if (applied === undefined || !bytesEqual(applied.leaf.requestHash, effect.requestHash)) {
+        violate('G9', `${name}: answer ${effect.index} is not of request ${short(effect.requestHash)}`, now)
+      }
+    },
+
+    accused(seat, evidence, now) {
+      const key = accusedKey(evidence)
+      const accused = group.members.findIndex((member) => bytesEqual(member, key))
+      chronicle.mix(0xe0, accused, evidence.kind.length)
+      if (!isFaulty(accused)) {
+        violate('G3', `member ${seat.index} holds evidence of ${evidence.kind} against honest member ${accused}`, now)
+      }
+    },
+  }
+}

@@ -1,0 +1,71 @@
+// Messages and effects as one short line each, for people who read a trace.
+
+import type { Effect } from '#protocol/agreement/port.ts'
+import { unreachable } from '#protocol/codec/result.ts'
+import type { WireMessage } from '#protocol/message/wire.ts'
+import { short } from './chronicle.ts'
+
+const place = (body: { height: number; view: number }) => `h${body.height} v${body.view}`
+
+export function lineOfMessage(message: WireMessage): string {
+  switch (message.type) {
+    case 'request':
+      return `REQUEST ${message.request.target}${message.body === null ? ' (no body)' : ''}`
+    case 'propose': {
+      const { body } = message.propose
+      const qc1s = message.qc1s.map((qc1) => `${short(qc1.block_hash)}@${qc1.view}`).join(' ')
+      return `PROPOSE ${place(body)} ${short(body.block_hash)} (${message.requests.length} requests${message.tc === null ? '' : ', tc'}) [${qc1s}]`
+    }
+    case 'vote1': {
+      const { body } = message.vote
+      return `VOTE1 ${place(body)} ${short(body.block_hash)} j${body.jview ?? '-'}`
+    }
+    case 'vote2':
+      return `VOTE2 ${place(message.vote.body)} ${short(message.vote.body.block_hash)}`
+    case 'nay':
+      return `NAY ${place(message.nay.body)} ${short(message.nay.body.block_hash)}`
+    case 'qc1': {
+      const qc1s = message.qc1s.map((qc1) => `h${qc1.height} ${short(qc1.block_hash)}@${qc1.view}`).join(' ')
+      return `QC1 [${qc1s}]${message.content === null ? '' : ' with content'}`
+    }
+    case 'cert':
+      return `CERT h${message.cert.block.height} v${message.cert.qc1.view} ${short(message.cert.qc1.block_hash)}`
+    case 'timeout': {
+      const { body } = message.timeout
+      const high = body.high === null ? '-' : `${short(body.high.block_hash)}@${body.high.view}`
+      return `TIMEOUT ${place(body)} high ${high}`
+    }
+    case 'tc':
+      return `TC v${message.timeouts[0]?.body.view ?? '?'} by ${message.timeouts.length}`
+    case 'status':
+      return `STATUS h${message.height} v${message.view} first ${message.first} snapshot ${message.snapshot ?? '-'}${message.disputed ? ' disputed' : ''}${message.ask ? ' ask' : ''}`
+    default:
+      return unreachable(message)
+  }
+}
+
+/** Undefined for effects that are told elsewhere or say nothing. */
+export function lineOfEffect(effect: Effect): string | undefined {
+  switch (effect.type) {
+    case 'persist':
+      return `persist ${effect.record.length} bytes, ${effect.bodies.length} bodies`
+    case 'execute':
+      return `execute #${effect.ticket} h${effect.context.height} time ${effect.context.time} (${effect.context.kind}, ${effect.context.requests.length})`
+    case 'commit':
+      return `COMMIT h${effect.cert.block.height} v${effect.cert.qc1.view} ${short(effect.cert.qc1.block_hash)}${effect.snapshot ? ' snapshot' : ''}`
+    case 'reply':
+      return `reply ${short(effect.requestHash)} h${effect.height} #${effect.index}`
+    case 'refuse':
+      return `refuse ${short(effect.requestHash)} ${effect.code}`
+    case 'evidence':
+      return `EVIDENCE ${effect.evidence.kind}`
+    case 'fetchBodies':
+      return `fetch ${effect.hashes.length} bodies from ${effect.from}`
+    case 'fetchBlocks':
+      return `fetch blocks from height ${effect.fromHeight} from ${effect.from}`
+    case 'fetchState':
+      return `fetch state ${effect.height} from ${effect.from}`
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,413 @@
+// A whole peer-group in one process: seats with the machine under test, a net, disks, clocks, visitors and a Byzantine actor,
+// driven by one queue of events and one seed. Two phases: until `goodAt` anything may happen and only safety is owed; after it
+// the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
+
+import { createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
+import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
+import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
+import { SALT_BYTES } from '#protocol/message/request.ts'
+import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { createAir } from './air.ts'
+import { type Byzantine, createByzantine } from './byzantine.ts'
+import { brief, chronicle as createChronicle } from './chronicle.ts'
+import { type Clients, createClients, requestOf, someBody, type Write } from './clients.ts'
+import type { StoredBlock } from './disk.ts'
+import { createJudge, type Violation } from './invariants.ts'
+import { createLedger } from './ledger.ts'
+import { startMachine } from './machine.ts'
+import { virtualNet } from './net.ts'
+import { eventQueue } from './queue.ts'
+import { randomFromSeed } from './random.ts'
+import { DELTA_MS, type Scenario } from './scenario.ts'
+import { createSeat, EPOCH_MS, type Seat, type Surroundings } from './seat.ts'
+import { keyring } from './signatures.ts'
+import { lineOfEffect, lineOfMessage } from './trace.ts'
+import { createTransfer } from './transfer.ts'
+
+export type { Violation } from './invariants.ts'
+
+export type Totals = {
+  readonly events: number
+  readonly heights: number
+  readonly views: number
+  readonly acknowledged: number
+  readonly crashes: number
+  readonly forks: number
+  readonly evidence: number
+  /** Messages of the actor that the door refused. */
+  readonly refused: number
+  /** Most views that a write took which was pending when the net got good. */
+  readonly viewsToCommit: number
+}
+
+export type WorldResult = {
+  readonly seed: number
+  readonly digest: string
+  readonly violations: readonly Violation[]
+  readonly totals: Totals
+  readonly lines: readonly string[]
+}
+
+export function totalsOf(all: readonly Totals[]): Totals {
+  const sum = (of: (totals: Totals) => number) => all.reduce((total, totals) => total + of(totals), 0)
+  return {
+    events: sum((totals) => totals.events),
+    heights: sum((totals) => totals.heights),
+    views: sum((totals) => totals.views),
+    acknowledged: sum((totals) => totals.acknowledged),
+    crashes: sum((totals) => totals.crashes),
+    forks: sum((totals) => totals.forks),
+    evidence: sum((totals) => totals.evidence),
+    refused: sum((totals) => totals.refused),
+    viewsToCommit: all.reduce((most, totals) => Math.max(most, totals.viewsToCommit), 0),
+  }
+}
+
+/** A run that does more than this is caught in a loop. */
+const EVENTS_MAX = 400_000
+const HEARTBEAT_MS = 10_000
+const REQUEST_FUEL = 1_000
+const BLOCK_REQUESTS = 5
+const IDEMPOTENCY_MS = 24 * 3_600_000
+/** Without progress owed, how long the good phase is watched. */
+const WATCH_MS = 15_000
+/** One message in so many goes through its bytes. */
+const ENCODED_ONE_IN = 16
+
+export function runWorld(scenario: Scenario, options: { readonly trace?: boolean } = {}): WorldResult {
+  const chronicle = createChronicle(options.trace === true)
+  const random = randomFromSeed(scenario.seed, `world/${scenario.group}`)
+  const keys = keyring(random.fork('keys'))
+  const everyone = Array.from({ length: scenario.members }, (_, index) => index)
+  const signers = everyone.map(() => keys.create())
+  const domain = { chainId: taggedHash('simulated chain'), generation: 1 }
+  const job: Digest = taggedHash('job', random.bytes(8))
+  const image = sha256(new Uint8Array(1))
+  const group: Group = { job, epoch: 1, members: signers.map((signer) => signer.publicKey), quorum: scenario.quorum }
+  const door = createDoor(domain, group)
+  const ledger = createLedger(IDEMPOTENCY_MS)
+  const air = createAir(domain)
+  const judge = createJudge({ scenario, domain, group, air, ledger, blockRequestsMax: BLOCK_REQUESTS, chronicle })
+  const queue = eventQueue<(now: number) => void>()
+  const net = virtualNet(scenario.net, scenario.members, random.fork('net'))
+  const chance = random.fork('world')
+  const seats = new Map<number, Seat>()
+  const known = new Map<number, StoredBlock>()
+  const totals = { events: 0, crashes: 0, evidence: 0, refused: 0 }
+  let now = 0
+  let halted = false
+
+  const at = (time: number, event: (now: number) => void) => queue.push(Math.max(now, time), event)
+  const settings = {
+    deltaMs: DELTA_MS,
+    heartbeatMs: HEARTBEAT_MS,
+    requestFuel: REQUEST_FUEL,
+    blockFuel: REQUEST_FUEL * BLOCK_REQUESTS,
+    snapshotHeights: chance.pick([2, 4, 1024]),
+    image,
+  }
+
+  const verdicts = new WeakMap<WireMessage, ReturnType<typeof verifyWire>>()
+  const verify = (message: WireMessage) => {
+    let verdict = verdicts.get(message)
+    if (verdict === undefined) {
+      verdict = verifyWire(door, message, keys.verify)
+      verdicts.set(message, verdict)
+    }
+    return verdict
+  }
+  const arrive = (from: number, to: number, message: WireMessage, time: number) => {
+    at(time, (arrived) => {
+      const seat = seats.get(to)
+      if (seat === undefined || !seat.up) return
+      const verdict = verify(message)
+      if (!verdict.ok) {
+        totals.refused++
+        if (seats.has(from))
+          judge.violate(
+            'driver',
+            `the door refuses ${message.type} of honest member ${from}: ${verdict.error.code}`,
+            arrived,
+          )
+        return
+      }
+      chronicle.mix(0xa0, from, to, arrived)
+      chronicle.note(arrived, () => `${to} <- ${from}  ${lineOfMessage(message)}`)
+      seat.deliver({ type: 'message', from, message: verdict.value, now: 0 }, arrived)
+    })
+  }
+  const transmit = (from: number, to: number, message: WireMessage, time: number) => {
+    for (const arrival of net.arrivals(from, to, time)) arrive(from, to, message, arrival)
+  }
+
+  const clients: Clients = createClients({
+    job,
+    members: scenario.members,
+    seats,
+    random: random.fork('clients'),
+    at,
+    note: (time, text) => chronicle.note(time, text),
+  })
+
+  const transfer = createTransfer({
+    door,
+    keys,
+    seats,
+    members: scenario.members,
+    random: random.fork('transfer'),
+    at,
+    arrivals: (from, to, time) => net.arrivals(from, to, time),
+    known(height) {
+      const stored = known.get(height)
+      const committed = judge.chain.get(height)
+      return stored === undefined || committed === undefined ? undefined : { stored, state: committed.state }
+    },
+  })
+
+  const around: Surroundings = {
+    ledger,
+    at,
+    send(seat, to, message, time) {
+      judge.said(seat, message, time)
+      chronicle.mix(0x50, seat.index, message.type.length, time)
+      let sent = message
+      if (chance.below(ENCODED_ONE_IN) === 0) {
+        const again = wireFromBytes(wireToBytes(message))
+        if (again.ok) sent = again.value
+        else
+          judge.violate('driver', `${message.type} of member ${seat.index} does not decode: ${again.error.code}`, time)
+      }
+      if (to === 'all') {
+        chronicle.note(time, () => `${seat.index} -> all  ${lineOfMessage(message)}`)
+        for (const member of everyone) if (member !== seat.index) transmit(seat.index, member, sent, time)
+      } else {
+        chronicle.note(time, () => `${seat.index} -> ${to}  ${lineOfMessage(message)}`)
+        if (to === seat.index) judge.violate('driver', `member ${to} sends to itself`, time)
+        else transmit(seat.index, to, sent, time)
+      }
+    },
+    fetch: transfer,
+    verifiedCert(cert: Cert) {
+      const verdict = verifyCert(door, cert, keys.verify)
+      return verdict.ok ? verdict.value : undefined
+    },
+    committed(seat, effect, _state, time) {
+      if (!verifyCert(door, effect.cert, keys.verify).ok) {
+        judge.violate(
+          'G1',
+          `member ${seat.index} commits height ${effect.cert.block.height} on an invalid certificate`,
+          time,
+        )
+      }
+      const { cert, requests, requestHashes } = effect
+      if (!effect.snapshot && !known.has(cert.block.height))
+        known.set(cert.block.height, { cert, requests, requestHashes })
+      chronicle.mix(0xc1, seat.index, cert.block.height, brief(cert.qc1.block_hash))
+      judge.committed(seat, effect, time)
+    },
+    replied(seat, effect, time) {
+      judge.replied(seat, effect, time)
+      clients.replied(seat, effect.requestHash, effect.height, time)
+    },
+    refused(seat, effect, time) {
+      clients.refused(seat, effect.requestHash, effect.code, time)
+    },
+    accused(seat, effect, time) {
+      totals.evidence++
+      judge.accused(seat, effect.evidence, time)
+    },
+    stepped(seat, _input, effects, time) {
+      chronicle.mix(0x57, seat.index, effects.length)
+      if (!chronicle.tracing) return
+      for (const effect of effects) {
+        const line = lineOfEffect(effect)
+        if (line !== undefined) chronicle.note(time, () => `${seat.index}   ${line}`)
+      }
+    },
+    broken(seat, what, time, rule) {
+      judge.violate(rule ?? 'driver', `member ${seat.index}: ${what}`, time)
+      halted = true
+    },
+    note(seat, time, text) {
+      chronicle.note(time, () => `${seat.index} == ${text()}`)
+    },
+  }
+
+  const malicious = new Map(
+    everyone
+      .filter((member) => scenario.faults.get(member) === 'byzantine')
+      .map((member) => [member, signers[member]] as const),
+  ) as Map<number, (typeof signers)[number]>
+  for (const member of everyone) {
+    const signer = signers[member]
+    if (malicious.has(member) || signer === undefined) continue
+    const seat = createSeat(
+      {
+        index: member,
+        signer,
+        wrong: scenario.faults.get(member) === 'wrong_executor',
+        skewMs: scenario.skewMs[member] ?? 0,
+        executeMs: scenario.executeMs,
+        syncMs: chance.pick([0, 5, 60]),
+        start: (self, own, restored) =>
+          startMachine({ domain, group, self, signer: own, settings, ...(restored === undefined ? {} : { restored }) }),
+      },
+      around,
+      random.fork(`seat/${member}`),
+    )
+    seats.set(member, seat)
+    at(chance.between(0, 2_000), (time) => seat.boot(time))
+  }
+  const alive = [...seats.values()]
+
+  for (const crash of scenario.crashes) {
+    at(crash.at, () => {
+      const seat = seats.get(crash.member)
+      if (seat === undefined || !seat.up) return
+      totals.crashes++
+      const { afterEffects, downMs, losesDisk: wipe } = crash
+      seat.armCrash({ afterEffects, downMs, wipe, backBy: scenario.goodAt })
+    })
+  }
+  at(scenario.goodAt, () => {
+    for (const seat of alive) seat.disarm()
+  })
+
+  if (malicious.size > 0) {
+    const dice = random.fork('byzantine')
+    const actor: Byzantine = createByzantine({
+      domain,
+      group,
+      signers: malicious,
+      air,
+      ledger,
+      image,
+      reach: scenario.malice.reach,
+      random: dice,
+      victims: alive.map((seat) => seat.index),
+      glimpse(member) {
+        const seat = seats.get(member)
+        if (seat === undefined || !seat.up) return undefined
+        const { height, view } = seat.status()
+        return { height, view, clock: Math.floor(EPOCH_MS + now) }
+      },
+      send(from, to, message) {
+        chronicle.note(now, () => `${from} ~> ${to}  ${lineOfMessage(message)}`)
+        arrive(from, to, message, now + (dice.chance(0.6) ? 1 : dice.between(1, 3_000)))
+      },
+      makeRequest(clock) {
+        const write = { name: `lie${dice.below(4)}`, keyed: dice.chance(0.5), update: false, body: someBody(dice) }
+        return requestOf(job, write, Math.max(0, clock), dice.bytes(SALT_BYTES))
+      },
+    })
+    const act = (time: number) => {
+      if (time >= scenario.goodAt && !scenario.malice.actsAfterGood) return
+      actor.act()
+      const pause = scenario.malice.everyMs * (time >= scenario.goodAt ? 4 : 1)
+      at(time + dice.between(0.1, 1.9) * pause, act)
+    }
+    at(500, act)
+  }
+
+  const visitors = random.fork('visitors')
+  for (let client = 0; client < scenario.clients; client++) {
+    let left = scenario.writesPerClient
+    const visit = (time: number) => {
+      if (left-- <= 0 || time >= scenario.goodAt) return
+      const kind = { keyed: visitors.chance(0.8), update: visitors.chance(0.05) }
+      clients.write(`c${client}w${left}`, kind, visitors.below(scenario.members), time)
+      at(time + visitors.between(0.1, 2) * scenario.thinkMs, visit)
+    }
+    at(visitors.between(0, scenario.goodAt * 0.5), visit)
+  }
+
+  // Progress is owed when enough members follow the rules with their votes intact.
+  const voters = () => alive.filter((seat) => !seat.wrong && !seat.abstains)
+  let owed = false
+  let viewAtGood = 0
+  const probes: Write[] = []
+  at(scenario.goodAt + DELTA_MS, () => {
+    owed = !scenario.overBound && voters().length >= quorumOf(group) && alive.every((seat) => seat.up)
+    if (!owed) return
+    viewAtGood = Math.max(...alive.map((seat) => seat.status().view))
+    for (const seat of alive) {
+      if (seat.status().state !== 'agreeing') continue
+      probes.push(clients.write(`probe${seat.index}`, { keyed: true, update: false }, seat.index, now))
+    }
+  })
+  let viewsToCommit = 0
+  const settledBy = () =>
+    owed &&
+    clients.writes.every((write) => write.acknowledged !== undefined || !write.keyed) &&
+    alive.every((seat) => seat.up && seat.disk.image.head >= judge.chain.size)
+
+  let settled = false
+  const endAt = () => (owed ? scenario.endAt : scenario.goodAt + WATCH_MS)
+  for (;;) {
+    const next = queue.pop()
+    if (next === undefined || halted || totals.events >= EVENTS_MAX) break
+    if (next.at > scenario.goodAt + 2 * DELTA_MS && next.at > endAt()) break
+    now = next.at
+    totals.events++
+    next.event(now)
+    if (owed && totals.events % 8 === 0 && settledBy()) {
+      settled = true
+      break
+    }
+  }
+  if (totals.events >= EVENTS_MAX) judge.violate('G10', 'the run does not come to rest', now)
+
+  if (!halted && owed) {
+    const bound = scenario.bound + 2
+    for (const probe of probes) {
+      const { acknowledged } = probe
+      if (acknowledged === undefined || scenario.quorum !== 'bft') continue
+      const views = (judge.chain.get(acknowledged.height)?.view ?? viewAtGood) - viewAtGood
+      viewsToCommit = Math.max(viewsToCommit, views)
+      if (views > bound && scenario.crashes.length === 0 && probe.attempts === 1) {
+        judge.violate('G10', `${probe.name} took ${views} views after the one under way, not ${bound}`, now)
+      }
+    }
+    if (!settled) {
+      const waiting = clients.writes
+        .filter((write) => write.keyed && write.acknowledged === undefined)
+        .map((write) => write.name)
+      const heads = alive.map(
+        (seat) =>
+          `${seat.index}:${seat.up ? `${seat.disk.image.head}/v${seat.status().view}/${seat.status().state}` : 'down'}`,
+      )
+      judge.violate(
+        'G10',
+        `no progress in the good phase: unanswered [${waiting.join()}], heads ${heads.join(' ')}`,
+        now,
+      )
+    }
+    const top = Math.max(...alive.map((seat) => seat.disk.image.head))
+    for (const { name, acknowledged } of clients.writes) {
+      if (acknowledged === undefined) continue
+      const holds = judge.chain
+        .get(acknowledged.height)
+        ?.requestHashes.some((hash) => brief(hash) === brief(acknowledged.requestHash))
+      if (acknowledged.height > top || holds !== true) {
+        judge.violate('G11', `acknowledged write ${name} of height ${acknowledged.height} is lost`, now)
+      }
+    }
+  }
+
+  const views = Math.max(0, ...alive.filter((seat) => seat.up).map((seat) => seat.status().view))
+  chronicle.mix(0xff, judge.chain.size, judge.violations.length, views, totals.events)
+  return {
+    seed: scenario.seed,
+    digest: chronicle.digest(),
+    violations: judge.violations,
+    totals: {
+      ...totals,
+      heights: judge.chain.size,
+      views,
+      acknowledged: clients.writes.filter((write) => write.acknowledged !== undefined).length,
+      forks: judge.forks,
+      viewsToCommit,
+    },
+    lines: chronicle.lines,
+  }
+}
