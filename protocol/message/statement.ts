@@ -65,7 +65,7 @@ export const jobEndBody = object({ job: digest(), time: uint() })
 
 /**
  * The signed half of a bundle (§5): job id, uploader (`from`), account, and by `code_root` the configuration, scripts and first data. The uploader's order
- * to run this from now on; `sequence` rises by one with each, from 1.
+ * to run this from now on; `sequence` is higher than that of every one before.
  */
 export const updateBody = object({ job: digest(), sequence: uint(), code_root: cid(), account, time: uint() })
 
