@@ -1,0 +1,137 @@
+// The other members of a site: where they are reached, what they hold against whom, and whether they say the same.
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { exchange } from '#cli/network/http.ts'
+import { askAgain, type Question, type Received } from '#cli/verify/fetch.ts'
+import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
+import { EVIDENCE_BYTES_MAX, WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import { nativeSha256 } from '#seeder/serve/representation.ts'
+
+const WAIT_MS = 3_000
+const JSON_BYTES_MAX = 1024 * 1024
+/** A member that is a few blocks behind is waited for. */
+const CATCH_UP_MS = 3_000
+const CATCH_UP_PAUSE_MS = 150
+const PROOFS_MAX = 32
+
+export type MemberOrigin = { readonly peer: string; readonly origin: string }
+
+async function json(url: string): Promise<unknown> {
+  try {
+    const answer = await exchange(url, { timeoutMs: WAIT_MS, maxBytes: JSON_BYTES_MAX })
+    return answer.status === 200 ? JSON.parse(answer.body.toString('utf8')) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}
+
+function listOf(value: unknown, name: string): readonly unknown[] {
+  const found = fieldOf(value, name)
+  return Array.isArray(found) ? found : []
+}
+
+/** By the gateways' look-up; where none answers, by the host bases in the network file. An origin is a hint: whoever answers there has to prove itself. */
+export async function memberOrigins(file: NetworkFile, job: NetworkJob): Promise<readonly MemberOrigin[]> {
+  const found = new Map<string, string>()
+  for (const gateway of file.gateways) {
+    for (const entry of listOf(await json(`${gateway}/lookup/name/${job.name}`), 'members')) {
+      const peer = fieldOf(entry, 'peer')
+      const origin = fieldOf(entry, 'origin')
+      if (typeof peer === 'string' && typeof origin === 'string' && URL.canParse(origin))
+        found.set(peer, new URL(origin).origin)
+    }
+    if (found.size > 0) break
+  }
+  for (const peer of file.peers) {
+    if (!job.members.includes(peer.peer) || found.has(peer.peer) || !URL.canParse(peer.http)) continue
+    const base = new URL(peer.http)
+    if (/[a-z]/.test(base.hostname)) found.set(peer.peer, `${base.protocol}//${job.name}.${base.host}`)
+  }
+  return job.members.flatMap((peer) => {
+    const origin = found.get(peer)
+    return origin === undefined ? [] : [{ peer, origin }]
+  })
+}
+
+/** Judges a proof by signatures alone: who is proven to have lied, or undefined. */
+export type ProofJudge = (proof: Uint8Array) => string | undefined
+
+/** Members that a valid proof, held by any member, shows to have lied. */
+export async function provenLiars(origins: readonly MemberOrigin[], judge: ProofJudge): Promise<ReadonlySet<string>> {
+  const liars = new Set<string>()
+  await Promise.all(
+    origins.map(async ({ origin }) => {
+      const status = await json(`${origin}${WELL_KNOWN}status`)
+      for (const entry of listOf(status, 'evidence').slice(0, PROOFS_MAX)) {
+        const hash = fieldOf(entry, 'hash')
+        if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) continue
+        try {
+          const proof = await exchange(`${origin}${WELL_KNOWN}evidence/${hash}`, {
+            timeoutMs: WAIT_MS,
+            maxBytes: 16 * EVIDENCE_BYTES_MAX,
+          })
+          const accused = proof.status === 200 ? judge(new Uint8Array(proof.body)) : undefined
+          if (accused !== undefined) liars.add(accused)
+        } catch {
+          // A member that does not answer accuses nobody.
+        }
+      }
+    }),
+  )
+  return liars
+}
+
+export type Comparison =
+  | { readonly outcome: 'same'; readonly peer: string }
+  | { readonly outcome: 'different'; readonly peer: string }
+  /** No other member could answer the same read at the same height. */
+  | { readonly outcome: 'nobody' }
+
+/** Asks the other members the same until one gives a verified answer at the same height. */
+export async function compareRead(
+  rules: CheckRules,
+  job: NetworkJob,
+  origins: readonly MemberOrigin[],
+  received: Received,
+  verified: Verified,
+  question: Question,
+): Promise<Comparison> {
+  const signer = verified.signer === undefined ? '' : peerName(verified.signer)
+  for (const { peer, origin } of origins) {
+    if (peer === signer) continue
+    const end = performance.now() + CATCH_UP_MS
+    do {
+      const again = await askAgain(job, origin, received, question, verified.height, verified.nonce)
+      if (again === undefined) {
+        await pause(CATCH_UP_PAUSE_MS)
+        continue
+      }
+      if (!again.ok) break
+      const { asked, status, headers, body, evidence } = again.value
+      const checked = checkAnswer(
+        { ...rules, sha256: nativeSha256 },
+        asked,
+        { form: 'whole', status, headers, body },
+        evidence,
+        verify,
+      )
+      if (!checked.ok || checked.value.kind !== 'read' || checked.value.signer === undefined) break
+      if (
+        checked.value.height !== verified.height ||
+        bytesEqual(checked.value.signer, verified.signer ?? new Uint8Array(0))
+      )
+        break
+      const same = bytesEqual(checked.value.responseHash, verified.responseHash)
+      return { outcome: same ? 'same' : 'different', peer: peerName(checked.value.signer) }
+    } while (performance.now() < end)
+  }
+  return { outcome: 'nobody' }
+}
