@@ -10,7 +10,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { err, ok, type Result } from '#protocol/codec/result.ts'
+import { err, type Result } from '#protocol/codec/result.ts'
 import { type ConfigIssue, configFromValue, type SiteConfig } from '#protocol/site/config.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 
