@@ -101,7 +101,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     lastTime: new Map(),
     judged: new Set(),
     startedAt: undefined,
-    filledAt: Number.NEGATIVE_INFINITY,
+    filledAt: 0,
     filling: undefined,
   }
 }

@@ -24,7 +24,9 @@ export const EXPIRED_KEPT_MS = 600_000
 export const REGISTRATION_BYTES_MAX = 128 * 1024
 /** Path and query of a redirect: what a site's request may have. */
 export const TARGET_BYTES_MAX = 8 * 1024
-/** An `Accept` or other header that we read. */
+/** Path and query of an address that is still given as canonical: longer ones are not indexed. */
+export const CANONICAL_BYTES_MAX = 2 * 1024
+/** The home page names this many. */
 export const SITES_ON_HOME_PAGE_MAX = 200
 /** Verification keys kept parsed. */
 export const CRYPTO_KEYS_MAX = 4096

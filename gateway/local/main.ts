@@ -30,8 +30,11 @@ async function firstLine(): Promise<string> {
 /** Resolves when this process should end. */
 function ended(readsInput: boolean): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  process.once('SIGTERM', resolve)
-  process.once('SIGINT', resolve)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // Miniflare's own listeners would exit before the database is closed.
+    process.removeAllListeners(signal)
+    process.once(signal, resolve)
+  }
   if (process.connected) process.once('disconnect', resolve)
   if (readsInput) {
     process.stdin.once('end', resolve).once('close', resolve).once('error', resolve)
@@ -46,11 +49,11 @@ function ended(readsInput: boolean): Promise<void> {
 
 const [argument] = process.argv.slice(2)
 const given = JSON.parse(argument ?? (await firstLine())) as MainOptions
-const end = ended(argument === undefined)
 const { networkFile, ...rest } = given
 const gateway = await startGateway(
   networkFile === undefined ? rest : { ...rest, networkFile: readFileSync(networkFile, 'utf8') },
 )
+const end = ended(argument === undefined)
 process.stdout.write(`${JSON.stringify({ event: 'ready', url: gateway.url })}\n`)
 await end
 await gateway.dispose()

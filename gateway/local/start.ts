@@ -59,6 +59,7 @@ type WorkerSettings = { readonly main: string; readonly options: Record<string, 
 async function workerSettings(): Promise<WorkerSettings> {
   process.env.WRANGLER_SEND_METRICS ??= 'false'
   process.env.WRANGLER_HIDE_BANNER ??= 'true'
+  process.env.WRANGLER_WRITE_LOGS ??= 'false'
   process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false'
   const { unstable_getMiniflareWorkerOptions: read } = await import('wrangler')
   const { workerOptions, main } = read(join(ROOT, 'wrangler.toml'))

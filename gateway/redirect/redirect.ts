@@ -1,20 +1,28 @@
 // The redirect itself, and the hot path to it: one slice, one look into a map, one answer. No router, no store.
 
 import type { Locations, Target } from '#gateway/locate/locations.ts'
-import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { CANONICAL_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+
+/**
+ * The canonical address. A link's address ends at the first `>` (RFC 8288 §3): one in a path must not end it, and begin
+ * another. Of an address that no engine would index there is none: twice 8 KiB is more than many clients take as headers.
+ */
+function canonicalOf(target: Target, rest: string): string | undefined {
+  if (rest.length > CANONICAL_BYTES_MAX) return undefined
+  return `${target.linkStart}${rest.includes('>') ? rest.replaceAll('>', '%3E') : rest}>; rel="canonical"`
+}
 
 /** 307 keeps method and body. `rest` begins with a slash, so that it cannot change the host it is appended to. */
 export function redirectTo(target: Target, rest: string): Response {
   const turn = target.next
   target.next = turn + 1 < target.origins.length ? turn + 1 : 0
-  return new Response(null, {
-    status: 307,
-    headers: {
-      Location: `${target.origins[turn]}${rest}`,
-      'Cache-Control': 'no-store',
-      Link: `${target.linkStart}${rest}>; rel="canonical"`,
-    },
-  })
+  const location = `${target.origins[turn]}${rest}`
+  const link = canonicalOf(target, rest)
+  const headers =
+    link === undefined
+      ? { Location: location, 'Cache-Control': 'no-store' }
+      : { Location: location, 'Cache-Control': 'no-store', Link: link }
+  return new Response(null, { status: 307, headers })
 }
 
 /** A redirect from memory alone, or undefined: then the router decides. */

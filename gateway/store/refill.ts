@@ -17,7 +17,7 @@ const registerShape = signedShape('register')
 async function fill(gateway: Gateway): Promise<void> {
   const { store, now } = gateway.ports
   const began = now()
-  const changes = await store.changes(gateway.filledAt - REFILL_OVERLAP_MS)
+  const changes = await store.changes(Math.max(0, gateway.filledAt - REFILL_OVERLAP_MS))
   const newest = changes.networkVersion
   if (newest !== undefined && newest > (gateway.network?.file.version ?? -1)) await takeStoredNetwork(gateway, newest)
   for (const liar of changes.liars) {
