@@ -45,6 +45,11 @@ export type ServeOptions = {
   /** 0: any free port. */
   readonly port: number
   readonly plainPorts?: PlainPorts
+  /**
+   * Answers what is asked of the seeder itself (publishing), on the origin of its own that `mainOrigin` names: `<label>.<hostsDomain>`, or
+   * with `plain` a port beside those of the sites. False: not its business.
+   */
+  readonly main?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Origin of a gateway, for `rel="canonical"`. */
   readonly gateway?: string
   readonly limits?: Partial<ServeLimits>
@@ -58,15 +63,19 @@ export type ServeOptions = {
 export type PlainPorts = { get(site: string): number | undefined; set(site: string, port: number): void }
 
 export type SiteServer = {
-  /** Of the hosts listener; with `plain` the first site's. */
+  /** Of the listener that is no single site's. */
   readonly port: number
   /** Where a hosted site is reached; undefined when it is not hosted or not listening yet. */
   originOf(siteName: string): string | undefined
+  /** Of the seeder itself. */
+  readonly mainOrigin: string
   /** Stops taking requests, lets those under way end within `graceMs`, then closes every connection. */
   close(graceMs?: number): Promise<void>
 }
 
 const CLOSE_GRACE_MS = 3_000
+/** Key of the listener that is no single site's. */
+const MAIN = ''
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
 const LINGER_MS = 1_000
 
@@ -127,6 +136,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       })
       heads.set(site, { recent, stop })
     }
+  }
+
+  function isMain(host: string, only: string | undefined): boolean {
+    return only === undefined ? host.replace(/:[0-9]+$/, '') === `${label}.${hostsDomain}` : only === MAIN
   }
 
   function siteByHost(host: string): HostedSite | undefined {
@@ -256,7 +269,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const request = read.value
       if (stopping) return say(response, request, { code: 'stopping' }, { close: true })
       const site = only === undefined ? siteByHost(request.host) : sites.byName(only)
-      if (site === undefined) return say(response, request, { code: 'unknown_site' }, { close: request.hasBody })
+      if (site === undefined) {
+        if (isMain(request.host, only) && options.main?.(req, response) === true) return
+        return say(response, request, { code: 'unknown_site' }, { close: request.hasBody })
+      }
       if (request.target.startsWith(WELL_KNOWN)) {
         kind = 'well_known'
         return serveWellKnown(response, request, site, assets, now())
@@ -354,7 +370,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   async function listenPlain(): Promise<void> {
     for (const { name } of sites.all()) {
       if (servers.has(name) || stopping) continue
-      const before = options.plainPorts?.get(name) ?? (servers.size === 0 ? options.port : 0)
+      const before = options.plainPorts?.get(name) ?? 0
       let port: number
       try {
         port = await listen(name, before)
@@ -366,7 +382,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       options.plainPorts?.set(name, port)
     }
     for (const [name, server] of servers) {
-      if (sites.byName(name) !== undefined) continue
+      if (name === MAIN || sites.byName(name) !== undefined) continue
       servers.delete(name)
       ports.delete(name)
       server.close()
@@ -376,8 +392,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   watchSites()
   let opening: Promise<void> = Promise.resolve()
-  if (mode === 'hosts') await listen('', options.port)
-  else await listenPlain()
+  await listen(MAIN, options.port)
+  if (mode === 'plain') await listenPlain()
   const stopWatching = sites.onChange(() => {
     watchSites()
     if (mode === 'plain') opening = opening.then(listenPlain).catch((cause) => log.error('plain_port', { cause }))
@@ -385,11 +401,15 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   return {
     get port() {
-      return ports.values().next().value ?? 0
+      return ports.get(MAIN) ?? 0
+    },
+    get mainOrigin() {
+      const host = mode === 'hosts' ? `${label}.${hostsDomain}` : originHost(address)
+      return `http://${host}:${ports.get(MAIN)}`
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
-      if (mode === 'hosts') return `http://${siteName}.${label}.${hostsDomain}:${ports.get('')}`
+      if (mode === 'hosts') return `http://${siteName}.${label}.${hostsDomain}:${ports.get(MAIN)}`
       const port = ports.get(siteName)
       return port === undefined ? undefined : `http://${originHost(address)}:${port}`
     },
