@@ -12,11 +12,12 @@ import { bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type Digest, sha256, taggedHash, ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { Box, GuestException } from '#seeder/execute/engine/box.ts'
+import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { FailureCode } from '#seeder/execute/engine/failure.ts'
 import type { ScriptError } from '#seeder/execute/engine/failure-of-error.ts'
 import { captureImage, type GuestEntry, type Image, restoreImage } from '#seeder/execute/engine/image.ts'
 import type { World } from '#seeder/execute/engine/imports.ts'
-import { EVALUATE_MODULE, loadQuickJs } from '#seeder/execute/engine/quickjs.ts'
+import { EVALUATE_MODULE, loadQuickJs, SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import { endingOf, hostError, openDoor, type RunInput, type RunResult, run } from '#seeder/execute/engine/run.ts'
 import type { HostOperations } from '#seeder/execute/host/port.ts'
 import type { LogLine } from '#seeder/execute/port.ts'
@@ -36,7 +37,6 @@ export const IMAGES_MAX = 24
 const TOUCHED_BYTES_MAX = 24 * 1024 * 1024
 
 export const GUEST_LIBRARY = fileURLToPath(new URL('../generated/guest.js', import.meta.url))
-export const SCRIPT_FILE = 'app/script.js'
 
 export type Site = {
   readonly image: Image
@@ -70,7 +70,6 @@ const NO_OPERATIONS: HostOperations = {
 }
 
 export class Engine {
-  /** H("engine" ‖ binary ‖ guest library ‖ version). */
   readonly digest: Digest
   readonly #binary: MeteredModule
   readonly #base: Image
@@ -127,7 +126,7 @@ export class Engine {
     const box = this.#box
     restoreImage(box, this.#base)
     box.fuel = START_FUEL_MAX
-    const door = openDoor(box, this.#world, NO_OPERATIONS, { time: 0, seed: ZERO_DIGEST })
+    const door = openDoor(box, this.#world, NO_OPERATIONS, new Chance(ZERO_DIGEST), 0)
     const ending = endingOf(box, () => {
       const namespace = moduleOf(box, script)
       if (namespace === undefined) throw new GuestException('Error: the top-level await of the script never ends', '')
@@ -149,6 +148,11 @@ export class Engine {
     this.#box = box
     this.#world = world
   }
+}
+
+/** H("engine" ‖ binary ‖ guest library ‖ version). */
+export function engineDigest(binary: MeteredModule, library = readFileSync(GUEST_LIBRARY, 'utf8')): Digest {
+  return taggedHash('engine', binary.digest, sha256(bytesFromText(library)), Uint8Array.of(ENGINE_VERSION))
 }
 
 function freshBox(binary: MeteredModule): { box: Box; world: World } {

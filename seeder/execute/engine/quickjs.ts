@@ -133,3 +133,6 @@ export function loadQuickJs(directory?: string): MeteredModule {
   const bytes = readFileSync(fileURLToPath(import.meta.resolve(PACKAGE_FILE)))
   return meteredModule(bytes, SHA256, { depthMax: DEPTH_MAX }, directory)
 }
+
+/** The site's script as its stack traces name it; also its place in the state tree. */
+export const SCRIPT_FILE = 'app/script.js'

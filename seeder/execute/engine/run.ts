@@ -39,11 +39,9 @@ export type RunInput = {
   readonly seed: Digest
   readonly fuelMax: number
   readonly responseBytesMax: number
-  /** Made with the purse of this run. */
-  readonly operations: (purse: FuelPurse) => HostOperations
+  /** Made with the purse and the chance of this run. */
+  readonly operations: (purse: FuelPurse, random: (bytes: number) => Uint8Array) => HostOperations
 }
-
-type Known = Pick<RunInput, 'time' | 'seed'>
 
 export type RunResult = {
   readonly fuel: number
@@ -56,15 +54,16 @@ export type RunResult = {
 export function run(box: Box, world: World, image: Image, entry: GuestEntry, input: RunInput): RunResult {
   restoreImage(box, image)
   box.fuel = input.fuelMax
-  const operations = input.operations(fuelPurse(box))
-  const door = openDoor(box, world, operations, input)
+  const chance = new Chance(input.seed)
+  const operations = input.operations(fuelPurse(box), (count) => chance.bytes(count))
+  const door = openDoor(box, world, operations, chance, input.time)
   const ending = endingOf(box, () => answer(box, entry, input))
   const left = Math.max(0, box.fuel)
   const host = operations.asked()
   return {
     ...ending,
     fuel: !ending.ok && ending.failure === 'fuel' ? input.fuelMax : input.fuelMax - left,
-    asked: { time: world.askedTime || host.time, chance: door.askedChance || host.chance },
+    asked: { time: world.askedTime || host.time, chance: chance.asked || host.chance },
     wrote: operations.wrote() || (!ending.ok && ending.failure === 'wrote'),
     logs: door.logs,
   }
@@ -102,9 +101,9 @@ export function endingOf<T extends object>(box: Box, work: () => T): T | (Ending
 }
 
 /** Lets the guest call the host, and sets its time and chance, until another door is opened. */
-export function openDoor(box: Box, world: World, operations: HostOperations, known: Known): Door {
-  const door = new Door(box, fuelPurse(box), operations, known)
-  world.time = known.time
+export function openDoor(box: Box, world: World, operations: HostOperations, chance: Chance, time: number): Door {
+  const door = new Door(box, fuelPurse(box), operations, chance, time)
+  world.time = time
   world.askedTime = false
   world.callHost = (argc, argv) => door.call(argc, argv)
   return door
@@ -130,16 +129,12 @@ export class Door {
   readonly #chance: Chance
   readonly #time: number
 
-  constructor(box: Box, purse: FuelPurse, operations: HostOperations, known: Known) {
+  constructor(box: Box, purse: FuelPurse, operations: HostOperations, chance: Chance, time: number) {
     this.#box = box
     this.#purse = purse
     this.#operations = operations
-    this.#chance = new Chance(known.seed)
-    this.#time = known.time
-  }
-
-  get askedChance(): boolean {
-    return this.#chance.asked
+    this.#chance = chance
+    this.#time = time
   }
 
   call(argc: number, argv: number): Value | 0 {

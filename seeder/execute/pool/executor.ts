@@ -1,0 +1,352 @@
+// Runs blocks and reads on state trees: what one worker thread does, without the thread.
+//
+//   block: due crons → each step { mark → run → roll back when it failed } → commit → root, blocks, outcomes
+//   read:  mark → run → always roll back
+//
+// Invariant: a failed step leaves no trace; the result of a block is a function of the job alone, whatever ran here before.
+
+import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
+import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
+import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
+import type { BlockSource } from '#protocol/content/port.ts'
+import { manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
+import { canonicalOrigin } from '#protocol/site/request-headers.ts'
+import { Chance } from '#seeder/execute/engine/chance.ts'
+import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
+import { failureResponse } from '#seeder/execute/engine/failure.ts'
+import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
+import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
+import { readableStack } from '#seeder/execute/engine/source-position.ts'
+import { createHost } from '#seeder/execute/host/host.ts'
+import { runMigrations } from '#seeder/execute/host/migrations.ts'
+import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
+import { openSystem, type SystemState } from '#seeder/execute/host/system.ts'
+import { cronFromText, newestTick } from '#seeder/execute/pool/cron.ts'
+import { cronSeed, readSeed, writeSeed } from '#seeder/execute/pool/seed.ts'
+import type {
+  BlockJob,
+  BlockResult,
+  ExecutionLimits,
+  LogLine,
+  Outcome,
+  ReadJob,
+  ReadResult,
+  ScriptRequest,
+  ScriptResponse,
+  Step,
+} from '#seeder/execute/port.ts'
+import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
+import type { StateTree } from '#seeder/execute/state/port.ts'
+
+const APP = 'app'
+const MANIFEST_FILE = 'app/site.json'
+/** `{"sequence"}` of the update that is live: an older signed update cannot be ordered again. */
+const UPDATE_FILE = 'update.json'
+const SOURCE_MAP_FILE = 'app/script.js.map'
+
+/** Open trees that are kept for the next job on their root; a site in use has one or two. */
+const TREES_MAX = 16
+/** Log lines that one block or read gives. */
+const LOG_LINES_MAX = 1_024
+
+type Request = Extract<Step, { kind: 'request' }>
+type Update = Extract<Step, { kind: 'update' }>
+
+/** The code that is live on a tree. */
+type App = { readonly codeRoot: Cid; readonly manifest: SiteManifest | undefined; readonly start: SiteStart }
+
+export class Executor {
+  readonly #engine: Engine
+  readonly #sqlite: SqliteBox
+  readonly #openTree: (root: Cid) => StateTree
+  readonly #trees = new Map<string, StateTree>()
+
+  constructor(
+    engine: Engine,
+    sqlite: SqliteBox,
+    openTree: (root: Cid, source: BlockSource) => StateTree,
+    source: BlockSource,
+  ) {
+    this.#engine = engine
+    this.#sqlite = sqlite
+    this.#openTree = (root) => openTree(root, source)
+  }
+
+  /**
+   * `quiet`: blocks without steps leave this root as it is, because the site has no crons.
+   * Throws when the world broke (a block is missing): then there is no result.
+   */
+  executeBlock(job: BlockJob): { readonly result: BlockResult; readonly quiet: boolean } {
+    const tree = this.#take(job.stateRoot)
+    const logs = new Logs()
+    this.#runCrons(job, tree, logs)
+    const outcomes = job.steps.map((step) =>
+      step.kind === 'request' ? this.#request(job, step, tree, logs) : this.#update(job, step, tree, logs),
+    )
+    const { root, blocks } = tree.commit()
+    this.#keep(root, tree)
+    const codeRoot = tree.cid(APP) ?? EMPTY_DIRECTORY
+    const result = { stateRoot: root, codeRoot, outcomes, blocks: [...blocks.values()], logs: logs.lines }
+    return { result, quiet: (this.#app(tree).manifest?.crons.length ?? 0) === 0 }
+  }
+
+  executeRead(job: ReadJob): ReadResult {
+    const tree = this.#take(job.stateRoot)
+    const logs = new Logs()
+    const mark = tree.mark()
+    const app = this.#app(tree)
+    const input = { request: job.request, name: job.name, time: job.time, seed: readSeed(job), limits: job.limits }
+    const result = this.#fetch(app, tree, input, 'read')
+    logs.add(tree, result, job.time)
+    if (tree.dirty(mark)) tree.rollback(mark)
+    this.#keep(job.stateRoot, tree)
+    const { response, failure } = answerOf(result)
+    return {
+      response,
+      fuel: result.fuel,
+      asked: result.asked,
+      wrote: result.wrote,
+      ...(failure === undefined ? {} : { failure }),
+      logs: logs.lines,
+    }
+  }
+
+  #request(job: BlockJob, step: Request, tree: StateTree, logs: Logs): Outcome {
+    const kept = this.#keptAnswer(job, step, tree)
+    if (kept !== undefined) return kept
+    const mark = tree.mark()
+    const input = {
+      request: step.request,
+      name: job.name,
+      time: job.time,
+      seed: writeSeed(job, step),
+      limits: job.limits,
+    }
+    const result = this.#fetch(this.#app(tree), tree, input, 'ordered')
+    logs.add(tree, result, job.time)
+    const { response, failure } = answerOf(result)
+    if (failure !== undefined) {
+      tree.rollback(mark)
+      return { response, fuel: result.fuel, failure }
+    }
+    if (step.idempotency !== undefined) {
+      const { key, bodyHash } = step.idempotency
+      this.#system(tree, job.time).keepAnswer(key, bodyHash, response, job.limits.idempotencyMs)
+    }
+    return { response, fuel: result.fuel }
+  }
+
+  /** R9: the same key again gives the agreed answer, or 422 when it stands for another body. */
+  #keptAnswer(job: BlockJob, step: Request, tree: StateTree): Outcome | undefined {
+    if (step.idempotency === undefined) return undefined
+    const { key, bodyHash } = step.idempotency
+    const kept = this.#system(tree, job.time).answer(key, job.limits.idempotencyMs)
+    if (kept === undefined) return undefined
+    if (bytesEqual(kept.bodyHash, bodyHash)) return { response: kept.response, fuel: 0, repeated: true }
+    const text = 'this Idempotency-Key was used for another body'
+    return {
+      response: jsonResponse(422, { code: 'idempotency_key_reused', message: text }),
+      fuel: 0,
+      failure: 'key_reused',
+    }
+  }
+
+  /** New code: all of it or nothing. */
+  #update(job: BlockJob, step: Update, tree: StateTree, logs: Logs): Outcome {
+    const mark = tree.mark()
+    const refused = (code: string, facts: object): Outcome => {
+      tree.rollback(mark)
+      logs.say('error', `update ${step.sequence} was refused: ${code} ${JSON.stringify(facts)}`, job.time)
+      return { response: jsonResponse(409, { code, ...facts }), fuel: 0, failure: code }
+    }
+    const live = liveSequence(tree)
+    if (step.sequence <= live) return refused('update_sequence', { sequence: step.sequence, live })
+    tree.link(APP, step.codeRoot)
+    const text = tree.read(MANIFEST_FILE)
+    const manifest = text === undefined ? undefined : manifestFromText(new TextDecoder().decode(text))
+    if (manifest === undefined) return refused('manifest_missing', {})
+    if (!manifest.ok) return refused(manifest.error.code, manifest.error)
+    for (const cron of manifest.value.crons) if (!cronFromText(cron).ok) return refused('cron_form', { cron })
+    const { start } = this.#app(tree)
+    if (!start.ok && start.failure !== 'no_script') {
+      return refused('script_start', { message: start.error?.message ?? start.failure })
+    }
+    const purse = plainPurse(job.limits.requestFuelMax)
+    const chance = new Chance(taggedHash('seed', job.parent, step.requestHash))
+    const migrated = runMigrations({
+      tree,
+      sqlite: this.#sqlite,
+      manifest: manifest.value,
+      time: job.time,
+      random: (count) => chance.bytes(count),
+      fuel: purse,
+    })
+    if (!migrated.ok) return refused(migrated.error.code, migrated.error)
+    tree.write(UPDATE_FILE, bytesFromText(JSON.stringify({ sequence: step.sequence })))
+    const { applied } = migrated.value
+    logs.say(
+      'info',
+      `update ${step.sequence} is live${applied.length > 0 ? `, migrated ${applied.join(', ')}` : ''}`,
+      job.time,
+    )
+    const response = jsonResponse(200, {
+      code_root: textFromCid(step.codeRoot),
+      migrations: applied,
+      sequence: step.sequence,
+    })
+    return { response, fuel: job.limits.requestFuelMax - purse.remaining() }
+  }
+
+  /** Before the block's own steps: each cron that became due since it ran last, once, for its newest tick. */
+  #runCrons(job: BlockJob, tree: StateTree, logs: Logs): void {
+    const app = this.#app(tree)
+    for (const text of app.manifest?.crons ?? []) {
+      const cron = cronFromText(text)
+      if (!cron.ok) continue
+      const system = this.#system(tree, job.time)
+      const last = system.cronLast(text)
+      const tick = last === undefined ? undefined : newestTick(cron.value, last, job.time)
+      if (last === undefined) system.cronRan(text, job.time)
+      if (tick === undefined) continue
+      system.cronRan(text, tick)
+      const mark = tree.mark()
+      const result = this.#scheduled(app, tree, job, text, tick)
+      logs.add(tree, result, job.time)
+      if (!result.ok) tree.rollback(mark)
+    }
+  }
+
+  #scheduled(app: App, tree: StateTree, job: BlockJob, cron: string, tick: number): RunResult {
+    const input = { time: job.time, seed: cronSeed(job, cron), limits: job.limits }
+    const meta = { cron, scheduledTime: tick, site: job.name, bindings: bindingsOf(app.manifest) }
+    return this.#run(app, tree, { ...input, entry: 'scheduled', meta: JSON.stringify(meta), body: NO_BYTES }, 'ordered')
+  }
+
+  #fetch(
+    app: App,
+    tree: StateTree,
+    input: { request: ScriptRequest; name: string; time: number; seed: Digest; limits: ExecutionLimits },
+    mode: 'ordered' | 'read',
+  ): RunResult {
+    const { method, target, headers, body } = input.request
+    const origin = app.manifest?.origin ?? canonicalOrigin(input.name)
+    const meta = { method, url: origin + target, headers, site: input.name, bindings: bindingsOf(app.manifest) }
+    return this.#run(app, tree, { ...input, entry: 'fetch', meta: JSON.stringify(meta), body }, mode)
+  }
+
+  #run(
+    app: App,
+    tree: StateTree,
+    input: Pick<RunInput, 'entry' | 'meta' | 'body' | 'time' | 'seed'> & { limits: ExecutionLimits },
+    mode: 'ordered' | 'read',
+  ): RunResult {
+    const { start, manifest } = app
+    if (!start.ok || manifest === undefined) {
+      const failure = start.ok ? 'start' : start.failure
+      const error = start.ok ? { message: 'the site has no valid site.json', stack: '' } : start.error
+      const shown = error === undefined ? {} : { error }
+      return { ok: false, failure, ...shown, fuel: 0, asked: NOTHING_ASKED, wrote: false, logs: start.logs }
+    }
+    return this.#engine.run(start, {
+      ...input,
+      fuelMax: input.limits.requestFuelMax,
+      responseBytesMax: input.limits.responseBytesMax,
+      operations: (fuel, random) =>
+        createHost({ tree, sqlite: this.#sqlite, manifest, mode, time: input.time, random, fuel }),
+    })
+  }
+
+  #system(tree: StateTree, time: number): SystemState {
+    return openSystem({ tree, sqlite: this.#sqlite, time })
+  }
+
+  #app(tree: StateTree): App {
+    const codeRoot = tree.cid(APP)
+    if (codeRoot === undefined) return { codeRoot: EMPTY_DIRECTORY, manifest: undefined, start: NO_SCRIPT }
+    const text = (path: string) => {
+      const bytes = tree.read(path)
+      return bytes === undefined || bytes.length === 0 ? undefined : new TextDecoder().decode(bytes)
+    }
+    const manifest = manifestFromText(text(MANIFEST_FILE) ?? '')
+    const start = this.#engine.start(codeRoot, () => text(SCRIPT_FILE))
+    return { codeRoot, manifest: manifest.ok ? manifest.value : undefined, start }
+  }
+
+  /** The tree at a root, out of the kept ones: who takes it gives it back at the root where it then is. */
+  #take(root: Cid): StateTree {
+    const key = textFromCid(root)
+    const known = this.#trees.get(key)
+    this.#trees.delete(key)
+    return known ?? this.#openTree(root)
+  }
+
+  #keep(root: Cid, tree: StateTree): void {
+    this.#trees.set(textFromCid(root), tree)
+    const [oldest] = this.#trees.keys()
+    if (this.#trees.size > TREES_MAX && oldest !== undefined) this.#trees.delete(oldest)
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NOTHING_ASKED = { time: false, chance: false } as const
+const NO_SCRIPT: SiteStart = { ok: false, failure: 'no_script', logs: [] }
+
+function bindingsOf(manifest: SiteManifest | undefined): object {
+  return {
+    db: manifest?.databases.map(({ binding }) => binding) ?? [],
+    kv: manifest?.kv ?? [],
+    files: manifest?.files ?? [],
+    assets: manifest?.assets != null,
+  }
+}
+
+function answerOf(result: RunResult): { response: ScriptResponse; failure?: string } {
+  if (result.ok) return { response: result.response }
+  // A read that wrote is run again as an ordered request; nobody sees this answer.
+  if (result.failure === 'wrote') return { response: jsonResponse(409, { code: 'wrote' }), failure: 'wrote' }
+  return { response: failureResponse(result.failure), failure: result.failure }
+}
+
+function jsonResponse(status: number, value: object): ScriptResponse {
+  const headers = [
+    ['cache-control', 'no-store'],
+    ['content-type', 'application/json'],
+  ] as const
+  return { status, headers, body: bytesFromText(JSON.stringify(value)) }
+}
+
+/** Sequence of the update that is live; 0 before the first. */
+function liveSequence(tree: StateTree): number {
+  const bytes = tree.read(UPDATE_FILE)
+  return bytes === undefined ? 0 : (JSON.parse(new TextDecoder().decode(bytes)) as { sequence: number }).sequence
+}
+
+function plainPurse(fuel: number): FuelPurse {
+  let left = fuel
+  return {
+    remaining: () => left,
+    charge(amount) {
+      const rest = left - Math.ceil(amount)
+      left = rest >= 0 ? rest : 0
+      if (!(rest >= 0)) throw new HostStop('fuel')
+    },
+  }
+}
+
+/** The site's log of one job: bounded, stacks with the names of the author's own files. */
+class Logs {
+  readonly lines: LogLine[] = []
+
+  add(tree: StateTree, result: RunResult, time: number): void {
+    const map = () => tree.read(SOURCE_MAP_FILE)
+    for (const line of result.logs) this.say(line.level, readableStack(line.text, map), line.time)
+    if (result.ok || result.failure === 'wrote') return
+    const { message, stack } = result.error ?? { message: '', stack: '' }
+    const text = [`${result.failure}: ${message}`.trim(), stack].filter((part) => part !== '').join('\n')
+    this.say('error', readableStack(text, map), time)
+  }
+
+  say(level: LogLine['level'], text: string, time: number): void {
+    if (this.lines.length < LOG_LINES_MAX) this.lines.push({ level, text: text.trimEnd(), time })
+  }
+}
