@@ -13,6 +13,7 @@ import {
 import { err, type Result } from '#protocol/codec/result.ts'
 import { type ConfigIssue, configFromValue, type SiteConfig } from '#protocol/site/config.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
+import { cronFromText } from '#seeder/execute/pool/cron.ts'
 
 export const CONFIG_FILE = 'interpeer.jsonc'
 
@@ -46,7 +47,7 @@ export function configFromText(text: string, file = CONFIG_FILE): Result<SiteCon
       first === undefined ? 'the file is empty' : `this is not JSON: ${wordsOf(printParseErrorCode(first.error))}`
     return err([{ code: 'config_syntax', file, ...place(first?.offset ?? 0), message: what }])
   }
-  const config = configFromValue(getNodeValue(tree))
+  const config = configFromValue(getNodeValue(tree), (cron) => cronFromText(cron).ok)
   if (config.ok) return config
   return err(
     config.error.map((issue) => ({

@@ -2,7 +2,6 @@
 // Every issue carries the path of the value that caused it, so that whoever read the file can name its line.
 
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { cronFromText } from '#protocol/site/cron.ts'
 import { isBindingName, isSiteName, LIMITS } from '#protocol/site/limits.ts'
 import { HTML_HANDLING, type HtmlHandling, NOT_FOUND_HANDLING, type NotFoundHandling } from '#protocol/site/manifest.ts'
 
@@ -136,8 +135,11 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-/** All issues at once, or the configuration with its defaults. */
-export function configFromValue(value: unknown): Result<SiteConfig, readonly ConfigIssue[]> {
+/** All issues at once, or the configuration with its defaults. `isCron` knows the expressions that the runtime takes. */
+export function configFromValue(
+  value: unknown,
+  isCron: (text: string) => boolean,
+): Result<SiteConfig, readonly ConfigIssue[]> {
   const reader = new Reader()
   const root = reader.object(value, [], KEYS)
 
@@ -190,8 +192,7 @@ export function configFromValue(value: unknown): Result<SiteConfig, readonly Con
   const crons = reader.list(triggers.crons, ['triggers', 'crons'], LIMITS.crons).map((entry, index) => {
     const path = ['triggers', 'crons', index]
     const text = reader.text(entry, path, 'a cron expression') ?? ''
-    const cron = text === '' ? undefined : cronFromText(text)
-    if (cron !== undefined && !cron.ok)
+    if (text !== '' && !isCron(text))
       reader.issue(
         'wrong_value',
         path,
