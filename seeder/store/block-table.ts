@@ -21,7 +21,7 @@ import { linksOfBlock, type MissingWalk, walkMissing } from '#protocol/content/w
 import type { Writer } from '#seeder/store/database.ts'
 import type { Block, PutError } from '#seeder/store/port.ts'
 import { RECOUNT_SETTING, recount } from '#seeder/store/recount.ts'
-import { PendingReferences } from '#seeder/store/references.ts'
+import { PendingReferences, type Reference } from '#seeder/store/references.ts'
 import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
 import { nativeSha256, VerifiedBlocks } from '#seeder/store/verified.ts'
 
@@ -187,8 +187,14 @@ export class BlockTable {
     return this.#find.get(cid) as Row | undefined
   }
 
-  #referChildren(block: Block, change: 1 | -1): void {
-    for (const link of linksOfBlock(block.cid, block.bytes)) this.#pending.add(link, change)
+  /** Returns the children whose counts fall now. */
+  #referChildren(block: Block, change: 1 | -1): Reference[] {
+    const falling: Reference[] = []
+    for (const link of linksOfBlock(block.cid, block.bytes)) {
+      const reference = this.#pending.add(link, change)
+      if (reference.change < 0) falling.push(reference)
+    }
+    return falling
   }
 
   #keep({ cid, bytes }: Block, row: Row | undefined): void {
@@ -210,11 +216,16 @@ export class BlockTable {
     if (refs === 0) this.#counters.orphans++
   }
 
-  /** Deletes a block whose last reference is going; its children lose one each. */
-  #free(cid: Cid, row: Row): void {
+  /** Deletes a block whose last reference is going; its children lose one each, and those that fall are returned. */
+  #free(cid: Cid, row: Row): Reference[] {
+    let falling: Reference[] = []
     if (row.state === HELD) {
-      const bytes = this.#body.get(cid)?.bytes as Uint8Array | undefined
-      if (bytes !== undefined) this.#referChildren({ cid, bytes }, -1)
+      if (cidCodec(cid) !== CODEC_RAW) {
+        const bytes = this.#body.get(cid)?.bytes as Uint8Array | undefined
+        assert(bytes !== undefined, 'a block that is held has a body')
+        if (this.#verified.check(cid, bytes)) falling = this.#referChildren({ cid, bytes }, -1)
+        else this.#askRecount.run()
+      }
       this.#deleteBody.run(row.id)
       this.#counters.blocks--
       this.#counters.bytes -= row.size
@@ -223,6 +234,7 @@ export class BlockTable {
     if (row.refs === 0) this.#counters.orphans--
     this.#delete.run(row.id)
     this.#verified.forget(cid)
+    return falling
   }
 
   /**
@@ -230,24 +242,26 @@ export class BlockTable {
    * Returns how many blocks went.
    */
   #flush(freeMax = FREED_PER_TRANSACTION_MAX): number {
+    const rows = new Map<Reference, Row>()
+    const falling = this.#pending.list().filter(({ change }) => change < 0)
     let freed = 0
-    for (let again = true; again; ) {
-      again = false
-      for (const { cid } of this.#pending.list()) {
-        const change = this.#pending.of(cid)
-        if (change >= 0 || freed === freeMax) continue
-        const row = this.#row(cid)
-        assert(row !== undefined && row.refs + change >= 0, 'a reference that ends had begun')
-        if (row.refs + change > 0) continue
-        this.#pending.take(cid)
-        this.#free(cid, row)
+    for (let reference = falling.pop(); reference !== undefined && freed < freeMax; reference = falling.pop()) {
+      const { cid, change } = reference
+      if (change >= 0) continue
+      const row = rows.get(reference) ?? this.#row(cid)
+      assert(row !== undefined && row.refs + change >= 0, 'a reference that ends had begun')
+      if (row.refs + change > 0) rows.set(reference, row)
+      else {
+        this.#pending.remove(reference)
+        falling.push(...this.#free(cid, row))
         freed++
-        again = true
       }
     }
-    for (const { cid, change } of this.#pending.list()) {
-      this.#pending.take(cid)
-      const row = this.#row(cid)
+    for (const reference of this.#pending.list()) {
+      const { cid } = reference
+      const change = this.#pending.remove(reference)
+      if (change === 0) continue
+      const row = rows.get(reference) ?? this.#row(cid)
       if (row === undefined) {
         assert(change > 0, 'a reference that ends had begun')
         if (isEmptyDirectory(cid)) {

@@ -2,9 +2,11 @@
 // Needed when the links of a node could not be read any more as it went; and the tests' judge of the counts.
 
 import type { DatabaseSync } from 'node:sqlite'
-import type { Cid } from '#protocol/content/cid.ts'
+import { blockMatches } from '#protocol/content/block.ts'
+import { type Cid, CODEC_RAW, cidCodec } from '#protocol/content/cid.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
-import { HELD, WANTED } from '#seeder/store/schema.ts'
+import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
+import { nativeSha256 } from '#seeder/store/verified.ts'
 
 export const RECOUNT_SETTING = 'store/recount'
 
@@ -19,19 +21,27 @@ export function recount(database: DatabaseSync): number {
   const count = database.prepare(
     'INSERT INTO counted (cid, refs) VALUES (?, 1) ON CONFLICT (cid) DO UPDATE SET refs = refs + 1',
   )
+  const rot = database.prepare(`UPDATE blocks SET state = ${LOST}, size = 0 WHERE id = ?`)
   try {
     for (let last = 0; ; ) {
       const rows = pageOf.all(last, PAGE_ROWS)
       if (rows.length === 0) break
       for (const { id, cid, bytes } of rows) {
-        for (const link of linksOfBlock(cid as Cid, bytes as Uint8Array)) count.run(link)
         last = Number(id)
+        if (cidCodec(cid as Cid) === CODEC_RAW) continue
+        if (!blockMatches(cid as Cid, bytes as Uint8Array, nativeSha256)) rot.run(last)
+        else for (const link of linksOfBlock(cid as Cid, bytes as Uint8Array)) count.run(link)
       }
     }
     for (const { cid } of database.prepare('SELECT cid FROM roots').iterate()) count.run(cid as Uint8Array)
     for (const { state } of database.prepare('SELECT state FROM certified WHERE kept = 1').iterate()) {
       count.run(state as Uint8Array)
     }
+    // The links of what is lost were not counted: it is wanted, as if it had never been here.
+    database.exec(`
+      DELETE FROM bodies WHERE id IN (SELECT id FROM blocks WHERE state = ${LOST});
+      UPDATE blocks SET state = ${WANTED} WHERE state = ${LOST};
+    `)
     const wrong = database
       .prepare(
         `UPDATE blocks SET refs = coalesce((SELECT refs FROM counted WHERE cid = blocks.cid), 0)

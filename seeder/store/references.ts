@@ -5,45 +5,50 @@
 
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 
+/** How much a count will change; 0 once it was taken. */
+export type Reference = { readonly key: string; readonly cid: Cid; change: number }
+
 export class PendingReferences {
-  #pending = new Map<string, { readonly cid: Cid; readonly change: number }>()
+  #pending = new Map<string, Reference>()
 
-  get size(): number {
-    return this.#pending.size
-  }
-
-  add(cid: Cid, change: number): void {
+  add(cid: Cid, change: number): Reference {
     const key = cidKey(cid)
-    const next = (this.#pending.get(key)?.change ?? 0) + change
-    if (next === 0) this.#pending.delete(key)
-    else this.#pending.set(key, { cid, change: next })
-  }
-
-  /** The pending change of one CID. */
-  of(cid: Cid): number {
-    return this.#pending.get(cidKey(cid))?.change ?? 0
+    const known = this.#pending.get(key)
+    if (known !== undefined) {
+      known.change += change
+      return known
+    }
+    const reference = { key, cid, change }
+    this.#pending.set(key, reference)
+    return reference
   }
 
   has(cid: Cid): boolean {
-    return this.of(cid) > 0
+    return (this.#pending.get(cidKey(cid))?.change ?? 0) > 0
   }
 
   /** The pending change of one CID, which is not pending any more. */
   take(cid: Cid): number {
-    const change = this.of(cid)
-    this.#pending.delete(cidKey(cid))
+    const reference = this.#pending.get(cidKey(cid))
+    return reference === undefined ? 0 : this.remove(reference)
+  }
+
+  remove(reference: Reference): number {
+    const { change } = reference
+    reference.change = 0
+    this.#pending.delete(reference.key)
     return change
   }
 
-  /** What is pending at the moment of the call; entries may be added and taken while it is walked. */
-  list(): { readonly cid: Cid; readonly change: number }[] {
+  /** What is pending at the moment of the call. */
+  list(): Reference[] {
     return Array.from(this.#pending.values())
   }
 
   save(): () => void {
-    const saved = new Map(this.#pending)
+    const saved = Array.from(this.#pending.values(), (reference) => ({ ...reference }))
     return () => {
-      this.#pending = saved
+      this.#pending = new Map(saved.map((reference) => [reference.key, reference]))
     }
   }
 }

@@ -39,7 +39,7 @@ const STEPS: readonly string[] = [
 export const SCHEMA_VERSION = STEPS.length
 
 /** Bytes of a database page; a 16 KiB chunk fits into one. */
-export const PAGE_BYTES = 32_768
+export const PAGE_BYTES = 8_192
 /** The write-ahead log is moved into the file when it is as large, and cut back to it. */
 export const WAL_BYTES_MAX = 16 * 2 ** 20
 const CACHE_KIB = 8_192

@@ -250,6 +250,39 @@ test('a lost node does not leak its children for ever: the next start counts ane
   assert.equal(store.stats().blocks, 0)
 })
 
+test('a node that rots on disk and is let go, or is lost and fetched again after a count, leaves true counts', () => {
+  using directory = temporaryDirectory()
+  const one = treeOf({ a: bytesOf(3 * CHUNK, 1) })
+  const two = treeOf({ b: bytesOf(4 * CHUNK, 2) })
+  {
+    using store = openStore(directory.path)
+    store.blocks.addTree(JOB, 'one', one.root, one.blocks)
+    store.blocks.addTree(JOB, 'two', two.root, two.blocks)
+    store.blocks.forget(two.root)
+  }
+  const database = new DatabaseSync(join(directory.path, 'store.sqlite'))
+  database
+    .prepare('UPDATE bodies SET bytes = ? WHERE id = (SELECT id FROM blocks WHERE cid = ?)')
+    .run(bytesOf(70, 3), one.root)
+  database.close()
+  {
+    using store = openStore(directory.path)
+    store.blocks.releaseRoot(JOB, 'one')
+  }
+  {
+    using store = openStore(directory.path)
+    while (store.blocks.collect(100) > 0);
+    const walk = store.blocks.missing(two.root)
+    for (let batch = walk.next(9); batch.length > 0; batch = walk.next(9)) {
+      const wanted = two.blocks.filter(({ cid }) => batch.some((each) => textFromCid(each) === textFromCid(cid)))
+      assert.ok(store.blocks.put(wanted).ok)
+    }
+    assert.ok(isWhole(store, two.root))
+    assert.equal(store.stats().blocks, two.blocks.length)
+  }
+  assert.equal(wrongCounts(directory.path), 0)
+})
+
 test('a snapshot of a reader keeps a tree that the writer lets go meanwhile', () => {
   using directory = temporaryDirectory()
   using store = openStore(directory.path)
