@@ -138,8 +138,33 @@ function envOf(bindings: Bindings, origin: string): Env {
   return env
 }
 
+let site: Site | undefined
+
+/**
+ * Hono builds its routing table at the first request, and every request here starts from the image of the started script: a look-up
+ * that runs no handler builds it into the image instead.
+ */
+function warmRouter(candidate: unknown): void {
+  const router = (candidate as { router?: { match?: (method: string, path: string) => unknown } } | null)?.router
+  if (typeof router?.match !== 'function') return
+  try {
+    router.match('GET', '/')
+  } catch {
+    // Not such a router after all; whatever is wrong with it will show in a request.
+  }
+}
+
+// The engine sets the script's default export once, after its top level ran.
+Object.defineProperty(globalThis, '__site', {
+  configurable: false,
+  get: () => site,
+  set(value: Site | undefined) {
+    site = value
+    warmRouter(value)
+  },
+})
+
 function siteOf(): Site {
-  const site = (globalThis as unknown as { __site?: Site }).__site
   if (site === undefined || site === null) throw new Error('The script has no default export with handlers.')
   return site
 }
@@ -185,13 +210,13 @@ function fail(error: unknown): void {
 }
 
 async function handleFetch(meta: FetchMeta, body: ArrayBuffer): Promise<void> {
-  const site = siteOf()
-  if (typeof site.fetch !== 'function') throw new Error('The script\'s default export has no "fetch" handler.')
+  const handlers = siteOf()
+  if (typeof handlers.fetch !== 'function') throw new Error('The script\'s default export has no "fetch" handler.')
   const bodyless = meta.method === 'GET' || meta.method === 'HEAD'
   const init = { method: meta.method, headers: meta.headers }
   const request = new Request(meta.url, bodyless || body.byteLength === 0 ? init : { ...init, body })
   const { context, settle } = contextOf()
-  const response = await site.fetch(request, envOf(meta.bindings, new URL(meta.url).origin), context)
+  const response = await handlers.fetch(request, envOf(meta.bindings, new URL(meta.url).origin), context)
   if (!(response instanceof Response)) throw new TypeError('The "fetch" handler did not return a Response.')
   const bytes = await Body.bytesOf(response)
   await settle()
@@ -199,11 +224,12 @@ async function handleFetch(meta: FetchMeta, body: ArrayBuffer): Promise<void> {
 }
 
 async function handleScheduled(meta: ScheduledMeta): Promise<void> {
-  const site = siteOf()
-  if (typeof site.scheduled !== 'function') throw new Error('The script\'s default export has no "scheduled" handler.')
+  const handlers = siteOf()
+  if (typeof handlers.scheduled !== 'function')
+    throw new Error('The script\'s default export has no "scheduled" handler.')
   const { context, settle } = contextOf()
   const controller = { type: 'scheduled', cron: meta.cron, scheduledTime: meta.scheduledTime, noRetry(): void {} }
-  await site.scheduled(controller, envOf(meta.bindings, `https://${meta.site}`), context)
+  await handlers.scheduled(controller, envOf(meta.bindings, `https://${meta.site}`), context)
   await settle()
   finish({ status: 204, headers: [] }, new ArrayBuffer(0))
 }
