@@ -1,0 +1,294 @@
+// `interpeer verify`: checks an answer as a visitor would, against the network file alone.
+//
+//   URL  ──> answer + evidence ──> checks ──> the same read at another member ──> proofs that members hold ──> verdict
+//   FILE ──> saved answer ───────> checks, its age judged at a given time ───────────────────────────────────> verdict
+//
+// Nobody who is asked is believed: what counts are the keys in the network file, which the network key signed.
+
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { loadNetworkFile } from '#cli/admission/server.ts'
+import { EXIT, type ExitCode, failed, usageFailure } from '#cli/failure.ts'
+import { newestNetwork } from '#cli/network/place.ts'
+import type { Output } from '#cli/terminal/output.ts'
+import { fetchAnswer, type Question, type Received } from '#cli/verify/fetch.ts'
+import { compareRead, memberOrigins, type ProofJudge, provenLiars } from '#cli/verify/members.ts'
+import { MEANINGS, type VerifyCode } from '#cli/verify/words.ts'
+import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
+import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
+import { SAVED_BYTES_MAX, savedAnswerFromBytes, savedAnswerToBytes } from '#protocol/answer/saved.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import { directoryOf } from '#protocol/directory/directory.ts'
+import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import { nativeSha256 } from '#seeder/serve/representation.ts'
+
+export type VerifyOptions = {
+  /** A gateway's link or an address at a member; or `from`. */
+  readonly url?: string
+  readonly from?: string
+  /** Path of the network file. */
+  readonly network: string
+  /** Where to keep the answer once it is verified. */
+  readonly save?: string
+  /** `from` only: when to judge its age, ms since the epoch or an ISO date; default: the certificate's block time. */
+  readonly at?: string
+  readonly method?: string
+  readonly data?: string
+  readonly contentType?: string
+  readonly output: Output
+  readonly now?: () => number
+  /** Judges proofs of lies that members hold. */
+  readonly judge?: (file: NetworkFile, job: NetworkJob) => ProofJudge
+}
+
+type Verdict = {
+  readonly code?: VerifyCode
+  /** What the code needs to be understood. */
+  readonly detail?: string
+  readonly job?: NetworkJob
+  readonly verified?: Verified
+  /** When its age was judged, ms. */
+  readonly judgedAt: number
+  readonly status?: number
+  readonly bytes?: number
+  /** Names of checks that held beyond those of `verified`. */
+  readonly also: readonly string[]
+  readonly comparedWith?: string
+  readonly remarks: readonly string[]
+}
+
+const SAFE = new Set(['GET', 'OPTIONS'])
+const FORM = 'application/x-www-form-urlencoded'
+
+export async function runVerify(options: VerifyOptions): Promise<ExitCode> {
+  const { url, from, output } = options
+  if ((url === undefined) === (from === undefined)) throw usageFailure('give either a URL or --from FILE')
+  if (from !== undefined && (options.save !== undefined || options.data !== undefined || options.method !== undefined))
+    throw usageFailure('--save, --method and --data go with a URL, not with --from')
+  if (url !== undefined && options.at !== undefined) throw usageFailure('--at goes with --from')
+  const verdict = from === undefined ? await verifyUrl(options, url ?? '') : verifyFile(options, from)
+  print(output, verdict)
+  return verdict.code === undefined ? EXIT.ok : EXIT.failed
+}
+
+function timeOf(text: string): number {
+  const ms = /^[0-9]{1,15}$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isNaN(ms)) throw usageFailure(`--at takes milliseconds since 1970 or an ISO date, not '${text}'`)
+  return ms
+}
+
+function readSaved(path: string): Uint8Array {
+  try {
+    if (statSync(path).size > SAVED_BYTES_MAX) throw new Error('it is too large')
+    return new Uint8Array(readFileSync(path))
+  } catch (cause) {
+    throw usageFailure(`the saved answer ${path} cannot be read: ${(cause as Error).message}`)
+  }
+}
+
+function readNetworkFile(path: string): NetworkFile {
+  try {
+    return loadNetworkFile(path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw usageFailure(`there is no network file at ${path}`)
+    throw failed('network_file', (cause as Error).message, 'Get the network file again from whoever runs the network.')
+  }
+}
+
+function verifyFile(options: VerifyOptions, path: string): Verdict {
+  const file = readNetworkFile(options.network)
+  const chosen = options.at === undefined ? undefined : timeOf(options.at)
+  const saved = savedAnswerFromBytes(readSaved(path), nativeSha256)
+  const nothing = { judgedAt: chosen ?? 0, also: [], remarks: [] }
+  if (!saved.ok) return { code: saved.error.code, detail: saved.error.detail, ...nothing }
+  const { asked, answer, evidence } = saved.value
+  const job = directoryOf(file).jobById(asked.job)
+  if (job === undefined) return { code: 'unknown_job', ...nothing }
+  const judgedAt = chosen ?? evidence.cert.block.time
+  const rules: CheckRules = {
+    domain: domainOf(file),
+    group: groupOf(job),
+    now: judgedAt,
+    freshMs: file.settings.fresh_ms,
+    sha256: nativeSha256,
+  }
+  const checked = checkAnswer(rules, asked, answer, evidence, verify)
+  const known = { job, judgedAt, also: [], remarks: [], status: answer.status, bytes: answer.body.length }
+  if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), ...known }
+  return { verified: checked.value, ...known }
+}
+
+/** The numbers of an error, for people. */
+function numbersOf(error: { readonly code: string }): string {
+  return Object.entries(error)
+    .filter(([name]) => name !== 'code')
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+}
+
+function questionOf(options: VerifyOptions): Question {
+  const method = (options.method ?? (options.data === undefined ? 'GET' : 'POST')).toUpperCase()
+  if (!/^[A-Z][A-Z-]{0,31}$/.test(method) || method === 'HEAD') throw usageFailure(`--method cannot be '${method}'`)
+  if (SAFE.has(method) && options.data !== undefined) throw usageFailure(`a ${method} has no --data`)
+  const type = options.data === undefined ? undefined : (options.contentType ?? FORM)
+  return {
+    method,
+    headers: { accept: '*/*', ...(type === undefined ? {} : { 'content-type': type }) },
+    body: Buffer.from(options.data ?? ''),
+  }
+}
+
+async function verifyUrl(options: VerifyOptions, url: string): Promise<Verdict> {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw usageFailure(`'${url}' is no web address`)
+  const question = questionOf(options)
+  const now = options.now ?? Date.now
+  readNetworkFile(options.network)
+  const file = await newestNetwork(options.network)
+  const directory = directoryOf(file)
+  const got = await fetchAnswer(file, directory, url, question)
+  const judgedAt = now()
+  if (!got.ok) {
+    const { code, detail, job } = got.error
+    return {
+      code,
+      judgedAt,
+      also: [],
+      remarks: [],
+      ...(detail === undefined ? {} : { detail }),
+      ...(job === undefined ? {} : { job }),
+    }
+  }
+  const received = got.value
+  const { job } = received
+  const rules: CheckRules = {
+    domain: domainOf(file),
+    group: groupOf(job),
+    now: judgedAt,
+    freshMs: file.settings.fresh_ms,
+    sha256: nativeSha256,
+  }
+  const { asked, status, headers, body, evidence } = received
+  const checked = checkAnswer(rules, asked, { form: 'whole', status, headers, body }, evidence, verify)
+  const known = { job, judgedAt, status, bytes: body.length }
+  const also = ['content_digest', 'http_signature']
+  if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks: [], ...known }
+  const verified = checked.value
+  const others = await askMembers(options, file, rules, received, verified, question)
+  const verdict: Verdict = { verified, ...known, ...others, also: [...also, ...others.also] }
+  if (verdict.code === undefined && options.save !== undefined) save(options.save, received, question, verified)
+  return verdict
+}
+
+/** What only other members can tell: that they answer the same, and what they can prove about the signer. */
+async function askMembers(
+  options: VerifyOptions,
+  file: NetworkFile,
+  rules: CheckRules,
+  received: Received,
+  verified: Verified,
+  question: Question,
+): Promise<Pick<Verdict, 'code' | 'detail' | 'also' | 'remarks' | 'comparedWith'>> {
+  // A write's answer is the group's own word: a quorum signed it, and no single member can be wrong about it.
+  if (verified.kind === 'write' || verified.signer === undefined) return { also: [], remarks: [] }
+  const signer = peerName(verified.signer)
+  const origins = await memberOrigins(file, received.job)
+  const judge = options.judge?.(file, received.job)
+  const also: string[] = []
+  if (judge !== undefined) {
+    const liars = await provenLiars(origins, judge)
+    if (liars.has(signer)) return { code: 'signer_proven_liar', detail: signer, also, remarks: [] }
+    also.push('signer_not_accused')
+  }
+  const comparison = await compareRead(rules, received.job, origins, received, verified, question)
+  if (comparison.outcome === 'nobody')
+    return { also, remarks: ['No other member could answer the same at this height: one signature vouches for it.'] }
+  if (comparison.outcome === 'different')
+    return { code: 'members_differ', detail: comparison.peer, comparedWith: comparison.peer, also, remarks: [] }
+  return { also: [...also, 'members_agree'], comparedWith: comparison.peer, remarks: [] }
+}
+
+function save(path: string, received: Received, question: Question, verified: Verified): void {
+  const covered = coveredAnswerHeaders(received.headers, verified.responseHash)
+  const { asked, status, body, evidence } = received
+  const bytes = savedAnswerToBytes(asked, question.body, { status, covered, body }, evidence)
+  try {
+    writeFileSync(path, bytes)
+  } catch (cause) {
+    throw usageFailure(`the answer cannot be saved to ${path}: ${(cause as Error).message}`)
+  }
+}
+
+function jsonOf(verdict: Verdict): Record<string, unknown> {
+  const { verified, job, code } = verdict
+  return {
+    valid: code === undefined,
+    ...(code === undefined ? {} : { code, message: MEANINGS[code] }),
+    ...(verdict.detail === undefined || verdict.detail === '' ? {} : { detail: verdict.detail }),
+    ...(job === undefined ? {} : { job: job.job, name: job.name }),
+    ...(verified === undefined
+      ? {}
+      : {
+          kind: verified.kind,
+          height: verified.height,
+          epoch: verified.epoch,
+          stateRoot: textFromCid(verified.stateRoot),
+          signer: verified.signer === undefined ? null : peerName(verified.signer),
+          voters: verified.voters.map(peerName),
+          time: verified.time,
+          ageMs: verified.ageMs,
+          requestHash: hexFromBytes(verified.requestHash),
+          responseHash: hexFromBytes(verified.responseHash),
+        }),
+    at: verdict.judgedAt,
+    ...(verdict.comparedWith === undefined ? {} : { comparedWith: verdict.comparedWith }),
+    checked: [...(verified?.checked ?? []), ...verdict.also],
+  }
+}
+
+function ageText(ms: number): string {
+  if (ms < 0) return `${(-ms / 1000).toFixed(1)} s ahead`
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s old`
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min old`
+  return `${Math.round(ms / 3_600_000)} h old`
+}
+
+function shortName(peer: string): string {
+  return `${peer.slice(0, 12)}…`
+}
+
+function print(output: Output, verdict: Verdict): void {
+  output.event(jsonOf(verdict))
+  const { style } = output
+  const good = (what: string, text: string): void => output.line(`${style.good('✓')} ${what.padEnd(12)} ${text}`)
+  const { verified, job, code } = verdict
+  if (verified !== undefined && job !== undefined) {
+    const group = groupOf(job)
+    good(
+      'certificate',
+      `height ${verified.height}, signed by ${verified.voters.length} of ${group.members.length} members (${quorumOf(group)} needed), epoch ${verified.epoch}`,
+    )
+    const judged = new Date(verdict.judgedAt).toISOString()
+    good('time', `${new Date(verified.time).toISOString()}, ${ageText(verified.ageMs)} at ${judged}`)
+    good('request', `the evidence is for this very request to '${job.name}'`)
+    good('answer', `status ${verdict.status}, ${verdict.bytes} bytes, as they were hashed`)
+    if (verified.signer !== undefined)
+      good('receipt', `signed by member ${shortName(peerName(verified.signer))} for that state`)
+    else good('path', 'the block that the members certified holds this request with this answer')
+    if (verdict.also.includes('signer_not_accused')) good('signer', 'no member holds a proof against it')
+    if (verdict.also.includes('members_agree') && verdict.comparedWith !== undefined)
+      good('comparison', `member ${shortName(verdict.comparedWith)} answers the same`)
+  }
+  for (const remark of verdict.remarks) output.line(`${style.warn('·')} ${remark}`)
+  if (code === undefined) {
+    output.line()
+    output.line(style.bold(style.good('Valid')))
+    return
+  }
+  const detail = verdict.detail === undefined || verdict.detail === '' ? '' : ` (${verdict.detail})`
+  output.line(`${style.bad('✗')} ${code.padEnd(12)} ${MEANINGS[code]}${detail}`)
+  output.line()
+  output.line(style.bold(style.bad('Not valid')))
+}
