@@ -2,11 +2,12 @@
 //
 //   key.pem        the seeder's Ed25519 secret         network.json   the newest network file it took
 //   seeder.json    ports and record sequence           store/…        everything durable about its sites
-//   log            structured log, when not on stderr
+//   runtime/…      metered binaries, made again when missing     log    structured log, when not on stderr
 
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { object, readShape, type Shaped, uint } from '#protocol/codec/shape.ts'
+import { mapOf, object, oneOf, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
+import { JOBS_MAX, SITE_NAME } from '#protocol/directory/network-file.ts'
 
 export type Place = {
   readonly directory: string
@@ -14,6 +15,7 @@ export type Place = {
   readonly networkFile: string
   readonly memoFile: string
   readonly storeDirectory: string
+  readonly runtimeDirectory: string
   readonly logFile: string
 }
 
@@ -25,22 +27,37 @@ export function placeAt(directory: string): Place {
     networkFile: join(directory, 'network.json'),
     memoFile: join(directory, 'seeder.json'),
     storeDirectory: join(directory, 'store'),
+    runtimeDirectory: join(directory, 'runtime'),
     logFile: join(directory, 'log'),
   }
 }
 
 const PORT_MAX = 65_535
+/** A host label of its own, between a site's name and `localhost`. */
+export const LABEL = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
 const memoShape = object({
   httpPort: uint(PORT_MAX),
   p2pPort: uint(PORT_MAX),
   controlPort: uint(PORT_MAX),
+  label: text(32, LABEL),
+  target: oneOf('hosts', 'plain'),
+  /** Port by site name, where every site has one of its own. */
+  plainPorts: mapOf(text(63, SITE_NAME), uint(PORT_MAX), JOBS_MAX),
   /** Of the last PEER_RECORD that was signed. */
   recordSequence: uint(),
 })
 /** Ports are 0 until they are known. */
 export type Memo = Shaped<typeof memoShape>
 
-const NOTHING_KNOWN: Memo = { httpPort: 0, p2pPort: 0, controlPort: 0, recordSequence: 0 }
+const NOTHING_KNOWN: Memo = {
+  httpPort: 0,
+  p2pPort: 0,
+  controlPort: 0,
+  label: 's',
+  target: 'hosts',
+  plainPorts: {},
+  recordSequence: 0,
+}
 
 /** A missing or unreadable memo is no loss: ports are chosen anew. */
 export function readMemo(place: Place): Memo {

@@ -16,6 +16,8 @@ export const REGISTER_EXPIRES_MS = 15_000
 const ANNOUNCE_PAUSE_MS = 100
 const ANSWER_BYTES_MAX = 64 * 1024
 const DEREGISTER_TIMEOUT_MS = 1_000
+const PROOFS_REMEMBERED = 4_096
+const WANTED_MAX = 64
 
 export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses'>
 
@@ -24,6 +26,8 @@ export type RegistrarOptions = {
   readonly domain: Domain
   readonly gateways: () => readonly string[]
   readonly facts: () => RegistrationFacts
+  /** The proof of an accusation by the hexadecimal of its hash, for gateways that want to judge it. */
+  readonly evidence: (hash: string) => Uint8Array | undefined
   readonly now: () => number
   readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
@@ -41,6 +45,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   let stopped = false
   const busy = new Set<string>()
   const again = new Set<string>()
+  const proven = new Set<string>()
 
   const statement = (gateway: string, facts: RegistrationFacts, lifeMs: number): Uint8Array => {
     // A gateway refuses a time that is not above the last one.
@@ -68,12 +73,25 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
       const fine = answer.status >= 200 && answer.status < 300
       if (!refused.has(gateway) && fine) refused.set(gateway, 'unknown')
       outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
+      if (fine) await prove(gateway, answer.body)
     } catch (cause) {
       outcome(gateway, cause instanceof Error ? cause.message : String(cause))
     } finally {
       busy.delete(gateway)
     }
     if (again.delete(gateway) && !stopped) void tell(gateway)
+  }
+
+  /** A gateway names the accusations whose proof it wants; each is handed over once. */
+  const prove = async (gateway: string, lease: Buffer): Promise<void> => {
+    for (const hash of wantedOf(lease)) {
+      const key = `${gateway} ${hash}`
+      const proof = options.evidence(hash)
+      if (proof === undefined || proven.has(key)) continue
+      if (proven.size >= PROOFS_REMEMBERED) proven.clear()
+      proven.add(key)
+      await call(`${gateway}/evidence`, { method: 'POST', body: proof, answerBytesMax: ANSWER_BYTES_MAX })
+    }
   }
 
   const turn = (): void => {
@@ -106,5 +124,15 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
         ),
       )
     },
+  }
+}
+
+function wantedOf(lease: Buffer): readonly string[] {
+  try {
+    const { evidence_wanted: wanted } = JSON.parse(lease.toString('utf8')) as { evidence_wanted?: unknown }
+    if (!Array.isArray(wanted)) return []
+    return wanted.filter((hash) => typeof hash === 'string').slice(0, WANTED_MAX)
+  } catch {
+    return []
   }
 }

@@ -1,0 +1,132 @@
+// The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
+//
+//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain]
+//                       [--address A] [--byzantine KIND] [--log-level L] [--json] [--parent]
+//
+// Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","pid"}, or
+// {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
+// end of standard input, which the system closes when the parent dies, however it dies.
+
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
+import { LABEL } from '#seeder/config/place.ts'
+import { type Seeder, startSeeder } from '#seeder/start.ts'
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+/** Whatever hangs, the process is gone after this. */
+const STOP_MS_MAX = 4_500
+const PORT_MAX = 65_535
+
+class UsageError extends Error {}
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string' },
+    network: { type: 'string' },
+    port: { type: 'string' },
+    'p2p-port': { type: 'string' },
+    'control-port': { type: 'string' },
+    label: { type: 'string' },
+    target: { type: 'string' },
+    address: { type: 'string' },
+    byzantine: { type: 'string' },
+    'log-level': { type: 'string' },
+    json: { type: 'boolean', default: false },
+    parent: { type: 'boolean', default: false },
+  },
+})
+
+function required(name: 'dir' | 'network'): string {
+  const value = values[name]
+  if (value === undefined) throw new UsageError(`--${name} is missing`)
+  return value
+}
+
+function port(name: 'port' | 'p2p-port' | 'control-port'): number {
+  const text = values[name] ?? '0'
+  if (!/^\d{1,5}$/.test(text) || Number(text) > PORT_MAX) throw new UsageError(`--${name} is a port number`)
+  return Number(text)
+}
+
+function choice<T extends string>(name: 'target' | 'byzantine' | 'log-level', choices: readonly T[]): T | undefined {
+  const value = values[name]
+  const found = choices.find((each) => each === value)
+  if (value !== undefined && found === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}`)
+  return found
+}
+
+function say(event: object): void {
+  if (values.json) process.stdout.write(`${JSON.stringify(event)}\n`)
+}
+
+async function main(): Promise<void> {
+  const label = values.label
+  if (label !== undefined && !LABEL.test(label)) throw new UsageError('--label is a host label')
+  const target = choice('target', ['hosts', 'plain'])
+  const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
+  const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? 'info'
+  const log = createLog({ level, form: process.stderr.isTTY ? 'text' : 'json', sink: stderrSink })
+
+  let seeder: Seeder | undefined
+  let stopping = false
+  const stop = (reason: string): void => {
+    if (stopping) return
+    stopping = true
+    log.info('stopping', { reason })
+    setTimeout(() => {
+      log.error('stop_took_too_long')
+      process.exit(EXIT_FAILED)
+    }, STOP_MS_MAX).unref()
+    if (seeder === undefined) process.exit(0)
+    seeder.stop().then(
+      () => process.exit(0),
+      (cause: unknown) => {
+        log.error('stop_failed', { cause })
+        process.exit(EXIT_FAILED)
+      },
+    )
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  if (values.parent) {
+    process.stdin.on('end', () => stop('parent ended'))
+    process.stdin.on('error', () => stop('parent ended'))
+    process.stdin.resume()
+  }
+  process.on('unhandledRejection', (cause) => log.error('unhandled_rejection', { cause }))
+  // A reader of our output that went away is no reason to die.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+
+  seeder = await startSeeder({
+    directory: required('dir'),
+    networkFile: required('network'),
+    httpPort: port('port'),
+    p2pPort: port('p2p-port'),
+    controlPort: port('control-port'),
+    ...(label === undefined ? {} : { label }),
+    ...(target === undefined ? {} : { target }),
+    ...(values.address === undefined ? {} : { address: values.address }),
+    ...(byzantine === undefined ? {} : { byzantine }),
+    log,
+  })
+  if (stopping) return
+  const { peer, directory, http, control } = seeder
+  say({ event: 'ready', peer, dir: directory, http, control, pid: process.pid })
+  if (!values.json) log.info('ready', { peer, http, control })
+}
+
+try {
+  await main()
+} catch (cause) {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const reason = (cause as { reason?: { code?: unknown } }).reason
+  const usage = cause instanceof UsageError
+  const code = usage ? 'usage' : typeof reason?.code === 'string' ? reason.code : 'start_failed'
+  say({ event: 'error', code, message })
+  process.stderr.write(`${usage ? message : ((cause as Error).stack ?? message)}\n`)
+  process.exit(usage ? EXIT_USAGE : EXIT_FAILED)
+}

@@ -1,0 +1,340 @@
+// A seeder, put together: key, store, network file, runtime, peers, sites, HTTP, control port, registration.
+//
+//   startSeeder ──> store (locked) ──> network file ──> peers ──> sites ──> HTTP ──> control ──> gateways
+//   stop        <── the other way round; what was acknowledged is on disk at every moment
+//
+// The parts are handed each other here and nowhere else. Everything lives in one data directory; a restart keeps key and ports.
+
+import type { MemberOptions } from '#protocol/agreement/port.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
+import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
+import { createMachine } from '#seeder/agree/machine.ts'
+import { createPublisher } from '#seeder/agree/publish.ts'
+import { createPublishHandler } from '#seeder/agree/publish-http.ts'
+import { type Member, SEEN_MS } from '#seeder/agree/site.ts'
+import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
+import type { Log } from '#seeder/config/log.ts'
+import { type Memo, type Place, placeAt, readMemo, writeMemo } from '#seeder/config/place.ts'
+import { createRegistry } from '#seeder/control/metrics.ts'
+import { startControl } from '#seeder/control/server.ts'
+import { createRuntime } from '#seeder/execute/pool/runtime.ts'
+import type { Runtime } from '#seeder/execute/port.ts'
+import { fetchNetworkFiles } from '#seeder/host/network-fetch.ts'
+import { type NetworkHolder, openNetworkHolder } from '#seeder/host/network-holder.ts'
+import { SiteHost } from '#seeder/host/site-host.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+import { startNetwork } from '#seeder/network/node.ts'
+import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
+import { startPeerRecord } from '#seeder/register/peer-record.ts'
+import { type RegistrationFacts, startRegistrar } from '#seeder/register/registrar.ts'
+import type { HostedSites } from '#seeder/serve/port.ts'
+import { type SiteServer, startServer } from '#seeder/serve/server.ts'
+import type { Store } from '#seeder/store/port.ts'
+import { openStore } from '#seeder/store/store.ts'
+
+const ACCUSATIONS_MAX = 64
+
+export type SeederOptions = {
+  /** Data directory; one process at a time. */
+  readonly directory: string
+  /** The network file: read at start, watched from then on. */
+  readonly networkFile: string
+  /** 0 or absent: the port it had, else any. */
+  readonly httpPort?: number
+  readonly p2pPort?: number
+  readonly controlPort?: number
+  /** Absent: as before, else `s` and `hosts`. */
+  readonly label?: string
+  readonly target?: 'hosts' | 'plain'
+  /** Address to listen on, for peers and for HTTP. */
+  readonly address?: string
+  readonly byzantine?: ByzantineKind
+  readonly log: Log
+  readonly now?: () => number
+  /** Absent: a pool of worker threads of its own, over the store's file. */
+  readonly createRuntime?: (store: Store) => Runtime
+  /** Absent: the agreement machine. */
+  readonly createMember?: (options: MemberOptions) => Member
+}
+
+export type Seeder = AsyncDisposable & {
+  readonly peer: PeerName
+  readonly directory: string
+  /** The seeder's own origin; sites have theirs. */
+  readonly http: string
+  readonly control: string
+  readonly sites: HostedSites
+  /** Where a hosted site is reached. */
+  originOf(siteName: string): string | undefined
+  networkVersion(): number
+  /** Deregisters, takes no more writes, ends what is under way, closes. */
+  stop(): Promise<void>
+}
+
+/** Throws when the directory is held by another process, the key or the network file is unusable, or a port that was asked for is taken. */
+export async function startSeeder(options: SeederOptions): Promise<Seeder> {
+  const { log, now = Date.now } = options
+  const place = placeAt(options.directory)
+  const before = readMemo(place)
+  await using stack = new AsyncDisposableStack()
+  const store = stack.adopt(openStore(place.storeDirectory), (opened) => opened.close())
+  const signer = loadOrCreateSigner(place.keyFile)
+  const self = peerName(signer.publicKey)
+  const memo = memoWriter(place, before, options)
+  const holder = stack.use(
+    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, note: log.info }),
+  )
+  if (options.byzantine !== undefined && holder.file().profile !== 'local') {
+    throw new Error('--byzantine is for networks of the local profile only')
+  }
+  const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
+  const runtime = liar.runtime(
+    stack.use(
+      options.createRuntime?.(store) ?? createRuntime({ store: store.path, cacheDirectory: place.runtimeDirectory }),
+    ),
+  )
+  if (hexFromBytes(runtime.image) !== holder.file().image) {
+    log.error('other_runtime', { ours: runtime.image, network: holder.file().image })
+  }
+
+  const late: { host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  const handlers: NetworkHandlers = {
+    onMessage: (peer, bytes) => late.host?.receive(peer, bytes),
+    onRequest: async (peer, bytes) =>
+      late.content === undefined ? { ok: false, error: 'starting' } : answerContent(late.content, peer, bytes),
+    onLink: (peer, connected) => {
+      if (connected) {
+        late.host?.linked(peer)
+        networkFiles.linked(peer)
+      }
+      late.registrar?.announce()
+    },
+  }
+  const hasHead = (job: Digest): boolean => late.host?.byJob(job)?.site.head() !== undefined
+  const network = liar.network(
+    stack.use(await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), now)),
+  )
+  memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
+  const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
+  const host = new SiteHost({
+    signer,
+    holder,
+    store,
+    runtime,
+    network,
+    createMember: options.createMember ?? createMachine,
+    now,
+    log,
+  })
+  late.host = host
+  late.content = host.contentServer({
+    networkText: (above) => (holder.file().version > above ? holder.text() : undefined),
+    onNetworkVersion: networkFiles.heard,
+  })
+  stack.defer(() => host.stop())
+  await host.start()
+
+  const sites = liar.sites(host)
+  const registry = createRegistry()
+  const publisher = stack.use(createPublisher(store, now))
+  const main = createPublishHandler(publisher, {
+    site: (job) => {
+      const hosted = host.byJob(job)
+      const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
+      return hosted === undefined || site === undefined ? undefined : { site, rule: hosted.rule }
+    },
+  })
+  const server = await firstFree(options.httpPort, memo.memo().httpPort, (port) =>
+    startServer({
+      sites,
+      signer,
+      target: memo.memo().target,
+      label: memo.memo().label,
+      ...(options.address === undefined ? {} : { address: options.address }),
+      port,
+      plainPorts: memo.plainPorts,
+      ...gatewayOf(holder),
+      main,
+      registry,
+      log,
+      now,
+    }),
+  )
+  stack.defer(() => server.close())
+  memo.change({ httpPort: server.port })
+
+  const control = await firstFree(options.controlPort, memo.memo().controlPort, (port) =>
+    startControl({ sites, registry, peer: self, store, network, holder, log, port }),
+  )
+  stack.defer(() => control.close())
+  memo.change({ controlPort: control.port })
+
+  const record = stack.use(
+    startPeerRecord({
+      signer,
+      domain: holder.domain,
+      file: () => holder.file(),
+      addresses: network.addresses(),
+      http: server.mainOrigin,
+      nextSequence: memo.nextSequence,
+      now,
+      note: log.warn,
+    }),
+  )
+  const registrar = stack.use(
+    startRegistrar({
+      signer,
+      domain: holder.domain,
+      gateways: () => holder.file().gateways,
+      facts: () => registrationFacts(host, server, network, now()),
+      evidence: (hash) =>
+        host
+          .all()
+          .flatMap((site) => site.evidence())
+          .find((each) => hexFromBytes(each.hash) === hash)?.proof,
+      now,
+      note: log.info,
+    }),
+  )
+  late.registrar = registrar
+  const watched = new Set<string>()
+  const watch = (): void => {
+    registrar.announce()
+    for (const site of host.all()) {
+      const name = hexFromBytes(site.job)
+      if (watched.has(name)) continue
+      watched.add(name)
+      site.onEvidence(() => registrar.announce())
+      // A site is announced when it has something to show.
+      const stop = site.onHead(() => {
+        stop()
+        registrar.announce()
+      })
+    }
+  }
+  host.onChange(watch)
+  watch()
+  stack.defer(holder.onChange(() => record.check()))
+
+  const held = stack.move()
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    stopped ??= held.disposeAsync()
+    return stopped
+  }
+  log.info('seeder_started', { peer: self, http: server.mainOrigin, control: control.url })
+  return {
+    peer: self,
+    directory: options.directory,
+    http: server.mainOrigin,
+    control: control.url,
+    sites,
+    originOf: (siteName) => server.originOf(siteName),
+    networkVersion: () => holder.file().version,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function gatewayOf(holder: NetworkHolder): { gateway?: string } {
+  const [gateway] = holder.file().gateways
+  return gateway === undefined ? {} : { gateway }
+}
+
+/** Sites that have a head, members that answered lately, members against which there is proof. */
+function registrationFacts(host: SiteHost, server: SiteServer, network: PeerNetwork, now: number): RegistrationFacts {
+  const sites: RegistrationFacts['sites'][number][] = []
+  const seen = new Set<PeerName>()
+  const accuses = new Map<string, RegistrationFacts['accuses'][number]>()
+  for (const site of host.all()) {
+    const origin = server.originOf(site.name)
+    if (origin !== undefined && site.head() !== undefined) sites.push({ job: site.job, origin })
+    for (const peer of site.others) {
+      const link = network.link(peer)
+      if (link.connected && now - link.heardAt <= SEEN_MS) seen.add(peer)
+    }
+    for (const { accused, hash } of site.evidence()) {
+      if (accuses.size < ACCUSATIONS_MAX) accuses.set(peerName(accused), { peer: accused, evidence: hash })
+    }
+  }
+  const sees = [...seen].flatMap((name) => {
+    const key = publicKeyFromName(name)
+    return key.ok ? [key.value] : []
+  })
+  return { sites, sees, accuses: [...accuses.values()] }
+}
+
+async function listenForPeers(
+  options: SeederOptions,
+  portBefore: number,
+  signer: Signer,
+  handlers: NetworkHandlers,
+  now: () => number,
+): Promise<PeerNetwork> {
+  const address = options.address ?? '127.0.0.1'
+  const family = address.includes(':') ? 'ip6' : 'ip4'
+  return firstFree(options.p2pPort, portBefore, (port) =>
+    startNetwork({
+      signer,
+      listen: [`/${family}/${address}/tcp/${port}`],
+      handlers,
+      now,
+      chance: Math.random,
+      note: options.log.debug,
+    }),
+  )
+}
+
+/** The port that was asked for and no other; else the one of the last run, or any if that is taken meanwhile. */
+async function firstFree<T>(
+  asked: number | undefined,
+  before: number,
+  start: (port: number) => Promise<T>,
+): Promise<T> {
+  if (asked !== undefined && asked !== 0) return start(asked)
+  if (before === 0) return start(0)
+  try {
+    return await start(before)
+  } catch {
+    return start(0)
+  }
+}
+
+function portOf(address: string): number {
+  return Number(/\/tcp\/(\d+)/.exec(address)?.[1] ?? 0)
+}
+
+type MemoWriter = {
+  memo(): Memo
+  change(part: Partial<Memo>): void
+  readonly nextSequence: (above: number) => number
+  readonly plainPorts: { get(site: string): number | undefined; set(site: string, port: number): void }
+}
+
+function memoWriter(place: Place, before: Memo, options: SeederOptions): MemoWriter {
+  let memo = before
+  const change = (part: Partial<Memo>): void => {
+    const next = { ...memo, ...part }
+    if (JSON.stringify(next) === JSON.stringify(memo)) return
+    writeMemo(place, next)
+    memo = next
+  }
+  change({
+    ...(options.label === undefined ? {} : { label: options.label }),
+    ...(options.target === undefined ? {} : { target: options.target }),
+  })
+  return {
+    memo: () => memo,
+    change,
+    nextSequence(above) {
+      change({ recordSequence: Math.max(above, memo.recordSequence) + 1 })
+      return memo.recordSequence
+    },
+    plainPorts: {
+      get: (site) => memo.plainPorts[site],
+      set: (site, port) => change({ plainPorts: { ...memo.plainPorts, [site]: port } }),
+    },
+  }
+}
