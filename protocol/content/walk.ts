@@ -7,8 +7,8 @@ import { type ContentError, loadNode } from '#protocol/content/file.ts'
 import { decodeNode } from '#protocol/content/node.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 
-/** Blocks of one walk; a tree of 64 GiB in 16 KiB chunks. */
-export const WALK_BLOCKS_MAX = 1 << 22
+/** Blocks of one walk; a tree of 16 GiB in 16 KiB chunks. */
+export const WALK_BLOCKS_MAX = 1 << 20
 
 export type WalkError = ContentError | { readonly code: 'walk_too_large' }
 

@@ -23,7 +23,8 @@ import type { Block, PutError } from '#seeder/store/port.ts'
 import { RECOUNT_SETTING, recount } from '#seeder/store/recount.ts'
 import { PendingReferences, type Reference } from '#seeder/store/references.ts'
 import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
-import { nativeSha256, VerifiedBlocks } from '#seeder/store/verified.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
+import { VerifiedBlocks } from '#seeder/store/verified.ts'
 
 /** Blocks that one transaction frees by itself; more wait for `collect`. */
 export const FREED_PER_TRANSACTION_MAX = 512
@@ -65,8 +66,10 @@ export class BlockTable {
     this.#askRecount = writer.prepare(
       `INSERT OR REPLACE INTO settings (key, value) VALUES ('${RECOUNT_SETTING}', x'01')`,
     )
-    if (writer.prepare(`DELETE FROM settings WHERE key = '${RECOUNT_SETTING}'`).run().changes > 0)
+    if (writer.prepare(`SELECT 1 FROM settings WHERE key = '${RECOUNT_SETTING}'`).get() !== undefined) {
       recount(writer.database)
+      writer.database.exec(`DELETE FROM settings WHERE key = '${RECOUNT_SETTING}'`)
+    }
     this.#counters = this.#count()
     writer.join({
       save: () => {

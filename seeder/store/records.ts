@@ -18,7 +18,7 @@ import type {
   Votes,
 } from '#seeder/store/port.ts'
 import { keyOf, NUMBER_MAX, numberOfKey } from '#seeder/store/schema.ts'
-import { nativeSha256 } from '#seeder/store/verified.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 /** Evidence kept per job: lies are rare, and one per member and view is enough to act on. */
 export const EVIDENCE_PER_JOB_MAX = 1_024

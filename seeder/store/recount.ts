@@ -6,7 +6,7 @@ import { blockMatches } from '#protocol/content/block.ts'
 import { type Cid, CODEC_RAW, cidCodec } from '#protocol/content/cid.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
 import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
-import { nativeSha256 } from '#seeder/store/verified.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 export const RECOUNT_SETTING = 'store/recount'
 

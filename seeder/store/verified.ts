@@ -1,13 +1,11 @@
 // Bytes from disk are hashed at their first read, so that a damaged byte is noticed before it is served or executed.
 
-import { hash } from 'node:crypto'
 import { blockMatches } from '#protocol/content/block.ts'
 import type { Cid } from '#protocol/content/cid.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 /** Blocks remembered as checked; the older half is forgotten at a time, and checked again when it is read again. */
 export const VERIFIED_MAX = 65_536
-
-export const nativeSha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
 /**
  * Remembers by the first 48 bits of the digest: enough against a disk, and what came from a stranger was checked in full
@@ -26,7 +24,7 @@ export class VerifiedBlocks {
     return true
   }
 
-  /** What is written now need not be hashed at its next read from the cache, but is once it comes from disk anew: not remembered. */
+  /** Bytes that come for this CID later are others: they are checked again. */
   forget(cid: Cid): void {
     const key = keyOf(cid)
     this.#young.delete(key)

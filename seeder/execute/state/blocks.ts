@@ -32,7 +32,7 @@ export class StateBlocks {
   readonly #store: BlockSource
   readonly #leaves: LruCache<Uint8Array>
   readonly #nodes: LruCache<ContentNode>
-  #unstored: Made[] = []
+  #unstored: { readonly root: Cid; readonly blocks: Made }[] = []
 
   /** A quarter of the bound is for nodes. */
   constructor(store: BlockSource, cacheBytesMax: number) {
@@ -45,7 +45,7 @@ export class StateBlocks {
   readonly get: BlockSource = (cid) => {
     const key = cidKey(cid)
     for (let index = this.#unstored.length - 1; index >= 0; index--) {
-      const made = this.#unstored[index]?.get(key)
+      const made = this.#unstored[index]?.blocks.get(key)
       if (made !== undefined) return made.bytes
     }
     return this.#leaves.get(key) ?? this.#store(cid) ?? (isEmptyDirectory(cid) ? EMPTY_DIRECTORY_BYTES : undefined)
@@ -78,13 +78,10 @@ export class StateBlocks {
     this.#leaves.set(key, bytes, bytes.length + NODE_COST_PER_LINK)
   }
 
-  /** Holds the blocks of a commit until the store has them. */
-  hold(made: Made): void {
-    this.#unstored = this.#unstored.filter((blocks) => {
-      for (const { cid } of blocks.values()) return this.#store(cid) === undefined
-      return false
-    })
-    this.#unstored.push(made)
+  /** Holds the blocks of a commit until the store has them: it has a tree's root only with the whole tree. */
+  hold(root: Cid, blocks: Made): void {
+    this.#unstored = this.#unstored.filter((made) => this.#store(made.root) === undefined)
+    if (blocks.size > 0) this.#unstored.push({ root, blocks })
     if (this.#unstored.length > UNSTORED_COMMITS_MAX) this.#unstored.shift()
   }
 

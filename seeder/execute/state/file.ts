@@ -6,7 +6,6 @@
 // Invariant: overlay chunks are `chunkBytes` long with zeros past the end of the file; a chunk that is not in the overlay has
 // the base's bytes below `#baseEnd` and zeros from there on.
 
-import { hash } from 'node:crypto'
 import { assert } from '#protocol/codec/result.ts'
 import { type Cid, CODEC_RAW, cidCodec, cidKey } from '#protocol/content/cid.ts'
 import {
@@ -23,6 +22,7 @@ import type { BlockSink, BlockSource } from '#protocol/content/port.ts'
 import { type StateBlocks, StateError } from '#seeder/execute/state/blocks.ts'
 import type { Journal } from '#seeder/execute/state/journal.ts'
 import type { StateFile } from '#seeder/execute/state/port.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 const CHUNK = STATE_LAYOUT.chunkBytes
 
@@ -34,8 +34,6 @@ export const RECUT_BYTES_MAX = 64 * 2 ** 20
 
 /** Chunks whose CID a file remembers, so that a read needs no descent. */
 const CHUNK_CIDS_MAX = 4_096
-
-export const nativeSha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 
 type Overlay = { readonly bytes: Uint8Array; readonly era: number }
 

@@ -14,9 +14,10 @@ import { type ContentNode, type DirectoryLink, decodeNode, nodeTotal } from '#pr
 import type { BlockSink, BlockSource } from '#protocol/content/port.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
 import { StateBlocks, StateError } from '#seeder/execute/state/blocks.ts'
-import { FILE_BYTES_MAX, nativeSha256, OverlayFile } from '#seeder/execute/state/file.ts'
+import { OverlayFile } from '#seeder/execute/state/file.ts'
 import { Journal } from '#seeder/execute/state/journal.ts'
 import type { StateFile, StateMark, StateTree } from '#seeder/execute/state/port.ts'
+import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 /** Read chunks and decoded nodes that one tree holds. */
 export const STATE_CACHE_BYTES = 8 * 2 ** 20
@@ -26,6 +27,9 @@ export const LOADED_ENTRIES_MAX = 8_192
 
 /** A loaded file that was not used for as many commits may be let go: open it again. */
 export const COMMITS_UNUSED_MAX = 64
+
+/** A file that is read in one piece is no larger; others are opened. */
+export const WHOLE_FILE_BYTES_MAX = 64 * 2 ** 20
 
 type Link = { readonly kind: 'link'; readonly cid: Cid; readonly total: number }
 type FileEntry = { readonly kind: 'file'; readonly file: OverlayFile }
@@ -43,7 +47,10 @@ type Entry = Link | FileEntry | Directory
 
 type Blocks = Map<string, { readonly cid: Cid; readonly bytes: Uint8Array }>
 
-/** Opens a state at its root. Throws a `StateError` when a block is missing or broken, here and later. */
+/**
+ * Opens a state at its root. Throws a `StateError` when a block is missing or broken, here and later; after one from
+ * `commit` the tree is of no more use. The bytes of a commit's blocks stay the tree's own: copy them to another thread, don't transfer.
+ */
 export function openStateTree(
   root: Cid,
   source: BlockSource,
@@ -84,13 +91,15 @@ class OverlayTree implements StateTree {
     const entry = place?.directory.entries.get(place.name)
     if (entry === undefined || entry.kind === 'directory') return undefined
     if (entry.kind === 'file') {
+      if (entry.file.size > WHOLE_FILE_BYTES_MAX) throw new StateError({ code: 'file_size', path })
       const bytes = new Uint8Array(entry.file.size)
       entry.file.read(0, bytes)
       return bytes
     }
     if (this.#isDirectory(entry)) return undefined
-    const bytes = readRange(this.#blocks.get, entry.cid, 0, FILE_BYTES_MAX)
+    const bytes = readRange(this.#blocks.get, entry.cid, 0, WHOLE_FILE_BYTES_MAX + 1)
     if (!bytes.ok) throw new StateError(bytes.error)
+    if (bytes.value.length > WHOLE_FILE_BYTES_MAX) throw new StateError({ code: 'file_size', path })
     return bytes.value
   }
 
@@ -163,7 +172,7 @@ class OverlayTree implements StateTree {
     }
     const { cid: root } = encode(this.#root)
     if (spare) blocks = reachable(root, blocks)
-    this.#blocks.hold(blocks)
+    this.#blocks.hold(root, blocks)
     this.#journal.clear()
     if (this.#loaded > LOADED_ENTRIES_MAX) this.#unload()
     return { root, blocks }

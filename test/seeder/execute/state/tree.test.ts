@@ -290,3 +290,16 @@ test('a 100-byte write into 64 MiB reads no more than the nodes above it and mak
   assert.equal(made.size, 4)
   assert.ok(reads < 12, `${reads} reads`)
 })
+
+test('a commit that shares a chunk with what is stored is held until its own root is stored', () => {
+  const blocks = emptyStore()
+  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source, { cacheBytesMax: 0 })
+  tree.write('a', bytesFromText('stored before'))
+  commitInto(blocks, tree)
+  tree.write('b', bytesFromText('stored before'))
+  tree.write('c', bytesFromText('new'))
+  tree.commit()
+  tree.write('d', bytesFromText('newer'))
+  tree.commit()
+  assert.deepEqual(tree.read('c'), bytesFromText('new'))
+})
