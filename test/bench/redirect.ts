@@ -1,0 +1,125 @@
+// CPU of a redirect: our Worker against workerd that answers 307 with a constant. Same run, alternating rounds, CPU of the
+// two workerd processes as the kernel counts it. Our gateway is the one that `interpeer up` runs, with seeders that renew.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startGateway } from '#gateway/local/start.ts'
+import { RENEW_MS } from '#gateway/settings.ts'
+import { cpuMs, drive } from '#test/bench/load.ts'
+import { type Bench, compared } from '#test/bench/report.ts'
+import { registrationBytes, signRegistration, testNetwork } from '#test/support/network.ts'
+import { until } from '#test/support/until.ts'
+
+const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
+const CONNECTIONS = 16
+const WARM_REQUESTS = 10_000
+const ROUND_REQUESTS = 20_000
+const ROUNDS = 8
+
+const BARE_WORKER = `export default { fetch() { return new Response(null, { status: 307, headers: { Location: 'http://wiki.ana.localhost:8080/page' } }) } }`
+
+function bareConfig(port: number): string {
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = (modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2026-10-01"))],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+`
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+async function startBare(directory: string): Promise<{ child: ChildProcess; port: number }> {
+  const binary = (createRequire(import.meta.url)('workerd') as { readonly default: string }).default
+  const port = await freePort()
+  writeFileSync(join(directory, 'worker.js'), BARE_WORKER)
+  writeFileSync(join(directory, 'config.capnp'), bareConfig(port))
+  const child = spawn(binary, ['serve', join(directory, 'config.capnp')], { stdio: 'ignore' })
+  await until('bare workerd answers', () =>
+    fetch(`http://127.0.0.1:${port}/`, { redirect: 'manual' }).then(
+      (response) => response.status === 307,
+      () => false,
+    ),
+  )
+  return { child, port }
+}
+
+/** The workerd processes that this process started. */
+function workerdChildren(): number[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return []
+    try {
+      const status = readFileSync(`/proc/${entry}/status`, 'utf8')
+      const isOurs = status.includes(`\nPPid:\t${process.pid}\n`) && status.startsWith('Name:\tworkerd\n')
+      return isOurs ? [Number(entry)] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+export const redirect: Bench = async ({ note }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
+  const network = testNetwork({ sites: [{ name: 'wiki', members: MEMBERS }] })
+  const gateway = await startGateway({
+    port: 0,
+    directory: join(directory, 'gateway'),
+    networkKey: network.file.network_key,
+    networkFile: network.text,
+  })
+  const [ourPid] = workerdChildren()
+  const bare = await startBare(directory)
+  try {
+    if (ourPid === undefined || bare.child.pid === undefined) throw new Error('both workerds are running')
+    const register = async (): Promise<void> => {
+      for (const peer of MEMBERS) {
+        const registration = signRegistration(network, peer, {
+          gateway: gateway.url,
+          time: Date.now(),
+          sites: { wiki: `http://wiki.${peer}.localhost:8080` },
+          sees: MEMBERS.filter((other) => other !== peer),
+        })
+        const body = registrationBytes(registration) as Uint8Array<ArrayBuffer>
+        const response = await fetch(`${gateway.url}/register`, { method: 'POST', body })
+        if (!response.ok) throw new Error(await response.text())
+      }
+    }
+    await register()
+    const renewal = setInterval(() => void register().catch((cause) => note(String(cause))), RENEW_MS)
+    const ours = { host: '127.0.0.1', port: Number(new URL(gateway.url).port), pid: ourPid }
+    const theirs = { host: '127.0.0.1', port: bare.port, pid: bare.child.pid }
+    const request = (index: number): string =>
+      `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\n\r\n`
+    /** CPU a request, µs. */
+    const round = async (target: typeof ours): Promise<number> => {
+      const before = cpuMs(target.pid)
+      await drive(target, 307, request, ROUND_REQUESTS, CONNECTIONS)
+      return (1000 * (cpuMs(target.pid) - before)) / ROUND_REQUESTS
+    }
+    for (const target of [ours, theirs]) await drive(target, 307, request, WARM_REQUESTS, CONNECTIONS)
+    const rounds: { ours: number; peer: number }[] = []
+    for (let index = 0; index < ROUNDS; index++) {
+      // Who goes first alternates too: what drifts hits both.
+      const first = index % 2 === 0 ? await round(ours) : undefined
+      const peer = await round(theirs)
+      rounds.push({ ours: first ?? (await round(ours)), peer })
+      note(`round ${index + 1} of ${ROUNDS}: ours ${rounds.at(-1)?.ours.toFixed(1)} µs, bare ${peer.toFixed(1)} µs`)
+    }
+    clearInterval(renewal)
+    return [compared('redirect CPU', 'µs/request', rounds)]
+  } finally {
+    bare.child.kill('SIGKILL')
+    await gateway.dispose()
+    rmSync(directory, { recursive: true })
+  }
+}
