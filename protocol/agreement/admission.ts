@@ -1,0 +1,83 @@
+// What a block must be before anybody executes it: R2 (parent, time), R8 (sizes, kinds), R9 (each request once, and timely). All but the
+// time of a fresh block is a function of the certified past, so that honest members never differ on it.
+
+import { TIME_FUTURE_MS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
+import type { Member } from '#protocol/agreement/member.ts'
+import { keyOf } from '#protocol/agreement/members.ts'
+import { batchMax, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
+import type { Content } from '#protocol/agreement/round.ts'
+import { inWindow, timely, windowWhole } from '#protocol/agreement/window.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { unreachable } from '#protocol/codec/result.ts'
+import type { Request } from '#protocol/message/request.ts'
+import { BATCH_BYTES_MAX } from '#protocol/message/wire.ts'
+
+export type Objection =
+  | 'height'
+  | 'parent'
+  | 'image'
+  | 'time_not_later'
+  | 'time_too_early'
+  | 'time_too_late'
+  | 'kind'
+  | 'batch_size'
+  | 'request_time'
+  | 'request_repeated'
+  | 'window_unknown'
+
+function kindFits(kind: Content['block']['kind'], requests: readonly Request[]): boolean {
+  const updates = requests.filter(({ method }) => method === UPDATE_METHOD).length
+  switch (kind) {
+    case 'normal':
+      return requests.length > 0 && updates === 0
+    case 'heartbeat':
+      return requests.length === 0
+    case 'update':
+      return requests.length === 1 && updates === 1
+    case 'reconfig':
+      return false
+    default:
+      return unreachable(kind)
+  }
+}
+
+export function requestBytes(request: Request): number {
+  return cborFromValue(request).length
+}
+
+/** R9 for one request in a block of this time. */
+export function mayRun(member: Member, request: Request, key: string, blockTime: number): boolean {
+  return timely(request.time, blockTime) && !inWindow(member.window, key, blockTime)
+}
+
+/**
+ * The first objection to a block at the height above the head, or none. `relied`: a QC1 stands behind it, so that it is no fresh block and
+ * its time is not judged by the clock (R2).
+ */
+export function objection(member: Member, content: Content, relied: boolean): Objection | undefined {
+  const { block, requests, requestHashes, receivedAt } = content
+  const { head, settings } = member
+  if (block.height !== head.height + 1) return 'height'
+  if (!bytesEqual(block.parent, head.hash)) return 'parent'
+  if (block.time <= head.time) return 'time_not_later'
+  if (!relied && block.time < receivedAt - TIME_PAST_MS) return 'time_too_early'
+  if (!relied && block.time > receivedAt + TIME_FUTURE_MS) return 'time_too_late'
+  if (!bytesEqual(block.image, settings.image)) return 'image'
+  if (!kindFits(block.kind, requests)) return 'kind'
+  if (requests.length === 0) return undefined
+  if (requests.length > batchMax(settings)) return 'batch_size'
+  let bytes = 0
+  const seen = new Set<string>()
+  for (const [index, request] of requests.entries()) {
+    const hash = requestHashes[index]
+    if (hash === undefined) return 'batch_size'
+    bytes += requestBytes(request)
+    const key = keyOf(hash)
+    if (!timely(request.time, block.time)) return 'request_time'
+    if (seen.has(key) || inWindow(member.window, key, block.time)) return 'request_repeated'
+    seen.add(key)
+  }
+  if (bytes > BATCH_BYTES_MAX) return 'batch_size'
+  return relied || windowWhole(member.window, block.time) ? undefined : 'window_unknown'
+}

@@ -1,0 +1,161 @@
+// R5, G6: a certified height becomes the head: executed here with the same roots, made durable by the driver, then answered. What a member
+// computed otherwise than the certificate it takes from the others (a CERT by heads stands, §3) and says that it is degraded.
+
+import { bodyCame, freeBodies } from '#protocol/agreement/bodies.ts'
+import { recordAfter } from '#protocol/agreement/durable.ts'
+import { inspectCert } from '#protocol/agreement/evidence.ts'
+import { ensureExecuted, meetBlock, outcome } from '#protocol/agreement/execution.ts'
+import { PAST_ROUNDS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
+import { currentRound, type Head, headOf, type Member } from '#protocol/agreement/member.ts'
+import { keyOf } from '#protocol/agreement/members.ts'
+import { markPassedOver } from '#protocol/agreement/pending.ts'
+import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
+import type { Content } from '#protocol/agreement/round.ts'
+import { retention } from '#protocol/agreement/snapshot.ts'
+import { fetchState } from '#protocol/agreement/sync.ts'
+import { restartTimer } from '#protocol/agreement/timer.ts'
+import type { Turn } from '#protocol/agreement/turn.ts'
+import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { assert } from '#protocol/codec/result.ts'
+import type { Cert } from '#protocol/message/certificate.ts'
+
+/** A block that was fetched takes its place at the height above the head. */
+export function adoptFetched(member: Member, turn: Turn): boolean {
+  const round = currentRound(member)
+  const fetched = member.fetched.get(round.height)
+  if (fetched === undefined || member.committing !== null) return false
+  member.fetched.delete(round.height)
+  const { cert, requests } = fetched
+  round.cert ??= cert
+  const hash = cert.qc1.block_hash
+  meetBlock(member, turn, round, { block: cert.block, hash, requests, from: member.self })
+  for (const request of requests) if (request.body_bytes > 0) bodyCame(member.bodies, request.body_hash)
+  return true
+}
+
+export function tryCommit(member: Member, turn: Turn): void {
+  const round = currentRound(member)
+  const { cert } = round
+  if (cert === null || member.committing !== null) return
+  if (!bytesEqual(cert.block.parent, member.head.hash)) {
+    // Beyond what the quorum rules out; this certificate cannot follow what is certified here.
+    round.cert = null
+    return
+  }
+  const content = round.contents.get(keyOf(cert.qc1.block_hash))
+  if (content === undefined) return
+  ensureExecuted(member, turn, content)
+  switch (outcome(member, content)) {
+    case 'unknown':
+      return
+    case 'match':
+      return commit(member, turn, cert, content, member.executions.get(content.executionKey)?.ticket)
+    case 'mismatch':
+      return takeState(member, turn, cert)
+  }
+}
+
+/** Own results are not the certified ones: the state has to come from another member. */
+function takeState(member: Member, turn: Turn, cert: Cert): void {
+  member.degraded = true
+  if (member.fetching !== null) return
+  const others = cert.qc2.votes.map(([index]) => index).filter((index) => index !== member.self)
+  const from = others.reduce((a, b) => ((member.peers[b]?.fetchedAt ?? 0) < (member.peers[a]?.fetchedAt ?? 0) ? b : a))
+  const peer = member.peers[from]
+  if (peer !== undefined) peer.fetchedAt = turn.now
+  fetchState(member, turn, cert.block.height, from)
+}
+
+/** The answer to `fetchState`: the state tree of this certificate is here. */
+export function hearState(member: Member, turn: Turn, height: number, cert: Cert | undefined): void {
+  if (member.fetching?.kind === 'state' && member.fetching.height === height) member.fetching = null
+  if (cert === undefined || cert.block.height <= member.head.height || member.committing !== null) return
+  const round = cert.block.height === member.head.height + 1 ? currentRound(member) : undefined
+  const content = round?.contents.get(keyOf(cert.qc1.block_hash)) ?? null
+  commit(member, turn, cert, content, undefined)
+}
+
+function commit(member: Member, turn: Turn, cert: Cert, content: Content | null, ticket: number | undefined): void {
+  const head = headOf(member.domain, cert)
+  const snapshot = content === null
+  if (snapshot) member.firstBlock = head.height + 1
+  const { states, firstBlock } = retention(member, head)
+  const execution = content === null ? undefined : member.executions.get(content.executionKey)
+  const leaves = ticket === undefined ? undefined : execution?.result?.leaves
+  const indexes = new Map(leaves?.map(({ requestHash }, index) => [keyOf(requestHash), index]))
+  member.committing = { cert, head, content, indexes }
+  member.states = [...states]
+  member.firstBlock = firstBlock
+  turn.effects.push({
+    type: 'commit',
+    cert,
+    requests: content?.requests ?? [],
+    requestHashes: content?.requestHashes ?? [],
+    ...(ticket === undefined ? {} : { ticket }),
+    snapshot,
+    record: recordAfter(member, head),
+    keepStates: states.map(({ height }) => height),
+    keepBlocksFrom: firstBlock,
+  })
+}
+
+/** The commit is durable: answers go out, the next height begins. */
+export function onCommitted(member: Member, turn: Turn, height: number): void {
+  const { committing } = member
+  assert(committing !== null && committing.head.height === height, 'a committed height was to be committed')
+  const { head, content, cert } = committing
+  const round = member.rounds.get(height)
+  if (round !== undefined) {
+    round.cert = cert
+    inspectCert(member, turn, round, cert)
+  }
+  member.committing = null
+  member.head = head
+  member.headAt = turn.now
+  member.counts.commits++
+  member.failures = 0
+  member.disputed = false
+  member.degraded = false
+  member.freshen = head.time < turn.now - TIME_PAST_MS
+  member.proposal = null
+  member.vote1 = null
+  member.vote2 = null
+  member.lead = null
+  member.executions.clear()
+  member.behindSince = null
+  if (content === null) restartWindow(member, head)
+  else answer(member, turn, content, committing.indexes)
+  forgetBelow(member, turn)
+  restartTimer(member, turn)
+}
+
+function restartWindow(member: Member, head: Head): void {
+  Object.assign(member.window, createWindow(head.time))
+}
+
+function answer(member: Member, turn: Turn, content: Content, indexes: ReadonlyMap<string, number>): void {
+  const { height, time } = content.block
+  extendWindow(member.window, time, content.requestHashes)
+  markPassedOver(member, content)
+  for (const [index, requestHash] of content.requestHashes.entries()) {
+    const key = keyOf(requestHash)
+    const entry = dequeue(member.queue, key)
+    if (entry !== undefined) freeBodies(member.bodies, turn, [entry.request])
+    if (!member.own.delete(key)) continue
+    turn.effects.push({ type: 'reply', requestHash, height, index: indexes.get(key) ?? index })
+  }
+  passTurn(member.queue)
+}
+
+/** Blocks of decided heights go, their statements stay a little for late evidence. */
+function forgetBelow(member: Member, turn: Turn): void {
+  const { height } = member.head
+  for (const [at, round] of member.rounds) {
+    if (at > height) continue
+    for (const { requests } of round.contents.values()) freeBodies(member.bodies, turn, requests)
+    round.contents.clear()
+    if (at <= height - PAST_ROUNDS) member.rounds.delete(at)
+  }
+  for (const at of member.fetched.keys()) if (at <= height) member.fetched.delete(at)
+}

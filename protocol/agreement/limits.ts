@@ -1,0 +1,44 @@
+// Every bound of the agreement core that is not a setting of the network. Times in ms.
+
+/** R2: a fresh block's time is within [receipt − past, receipt + future]. */
+export const TIME_PAST_MS = 5_000
+export const TIME_FUTURE_MS = 2_000
+/** R9: a REQUEST's time is this near to the block time. */
+export const REQUEST_TIME_MS = 60_000
+/** R9: a request that stands in a block is not taken again for so long, in block time: twice the above. */
+export const WINDOW_MS = 2 * REQUEST_TIME_MS
+/** R6: the view timer is 4Δ·1.5^k, and never longer than this. */
+export const TIMER_MS_MAX = 60_000
+export const TIMER_DELTAS = 4
+export const TIMER_GROWTH = 1.5
+/** R7: the head of the queue, passed over for so many Δ, ends the view. */
+export const CENSORED_DELTAS = 5
+/** R7: … and for so many, it is handed to the leader once more: it may never have had it. */
+export const RELAY_DELTAS = 2
+
+/** R7: requests and bytes of bodies that wait per sharing member. */
+export const QUEUE_PER_SOURCE_MAX = 512
+export const QUEUE_BODY_BYTES_PER_SOURCE_MAX = 32 * 1024 * 1024
+/** Own pending requests that are shared again at once. */
+export const RESHARE_MAX = 64
+
+/** Views of which a member's votes are kept at one height; of more the lowest goes. */
+export const VIEWS_KEPT = 32
+/** Blocks known at one height: one a view, and what a lock or a certificate names. */
+export const CONTENTS_MAX = 8
+/** QC1s that wait for the QC1s their votes rely on. */
+export const PARKED_MAX = 64
+/** Executions that run or wait at one height. */
+export const EXECUTIONS_MAX = 8
+/** Heights below the head whose statements are kept for late evidence. */
+export const PAST_ROUNDS = 2
+/** Heights above the head for which messages are kept. */
+export const FUTURE_ROUNDS = 1
+/** Lies told of once are remembered, so that they are told of once. */
+export const LIES_MAX = 256
+/** States of snapshot heights that are kept at once. */
+export const STATES_MAX = 16
+/** Blocks of a catch-up that wait for their turn: one answer's worth. */
+export const FETCHED_MAX = 64
+/** A fetch that was not answered for so many Δ is given up. */
+export const FETCH_DELTAS = 30

@@ -1,0 +1,309 @@
+// A member of a group: all that it knows, and how it begins or comes back (agreement §2, R1). Changed by `step` alone.
+//
+//   durable:  head (certificates, states)  ·  vote state: view, TC, own TIMEOUT, VOTE1, VOTE2, lock, own proposal
+//   volatile: rounds (what others said), queue, executions, what it heard of the others
+
+import { type Bodies, bodyCame, useBodies } from '#protocol/agreement/bodies.ts'
+import type { Execution } from '#protocol/agreement/execution.ts'
+import { leaderOffset, STRAIGHT_VOTES_MAX } from '#protocol/agreement/members.ts'
+import type {
+  FetchedBlock,
+  MemberCounts,
+  MemberOptions,
+  MemberSettings,
+  MemberStatus,
+  Restored,
+} from '#protocol/agreement/port.ts'
+import { createQueue, type Queue } from '#protocol/agreement/queue.ts'
+import { recordFromBytes, type VoteRecord } from '#protocol/agreement/record.ts'
+import {
+  acceptQc1,
+  type Content,
+  cast,
+  contentOf,
+  createRound,
+  type Round,
+  requestHashesOf,
+} from '#protocol/agreement/round.ts'
+import { createWindow, extendWindow, type Window } from '#protocol/agreement/window.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { type Cid, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
+import type { Signer } from '#protocol/identity/keys.ts'
+import { type Block, blockHash, genesisHash } from '#protocol/message/block.ts'
+import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
+import type { Domain, Signed } from '#protocol/message/domain.ts'
+import type { Propose, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
+
+/** The newest height that is certified and durable here. */
+export type Head = {
+  readonly height: number
+  readonly hash: Digest
+  readonly stateRoot: Cid
+  readonly codeRoot: Cid
+  /** Block time; 0 at height 0. */
+  readonly time: number
+}
+
+export type Proposal = { readonly signed: Signed<Propose>; readonly content: Content }
+
+/** A fresh block of this member's own that is being executed. */
+export type Lead = {
+  readonly view: number
+  readonly height: number
+  readonly executionKey: string
+  /** The block but for its roots. */
+  readonly draft: Block
+}
+
+/** A commit that the driver is making durable. */
+export type Committing = {
+  readonly cert: Cert
+  readonly head: Head
+  readonly content: Content | null
+  readonly indexes: ReadonlyMap<string, number>
+}
+
+export type Peer = {
+  /** Its head as far as it is known; -1 before anything was heard. */
+  height: number
+  heardAt: number | null
+  /** What its last status offered. */
+  first: number
+  snapshot: number | null
+  /** When it was last helped, and last asked for blocks or state. */
+  answeredAt: number
+  fetchedAt: number
+  timeout: Signed<Timeout> | null
+  readonly counts: { -readonly [K in keyof MemberCounts]: MemberCounts[K] }
+}
+
+export type Fetching = {
+  readonly kind: 'blocks' | 'state'
+  readonly height: number
+  readonly from: number
+  readonly at: number
+}
+
+export type Member = {
+  readonly domain: Domain
+  readonly group: Group
+  readonly self: number
+  readonly signer: Signer
+  readonly settings: MemberSettings
+  readonly count: number
+  readonly quorum: number
+  readonly offset: number
+  /** N ≤ 4: votes go straight to all. */
+  readonly straight: boolean
+  /** R1: its vote state is lost: it follows along and signs nothing. */
+  readonly abstain: boolean
+  started: boolean
+  stopped: boolean
+  /** Of the latest input. */
+  now: number
+
+  head: Head
+  /** When the head became durable, by the own clock. */
+  headAt: number
+  committing: Committing | null
+  states: { readonly height: number; readonly time: number }[]
+  firstBlock: number
+
+  view: number
+  tc: readonly Signed<Timeout>[] | null
+  timeout: Signed<Timeout> | null
+  vote1: Signed<Vote1> | null
+  vote2: Signed<Vote2> | null
+  proposal: Proposal | null
+
+  readonly rounds: Map<number, Round>
+  readonly queue: Queue
+  readonly window: Window
+  readonly bodies: Bodies
+  /** Own visitors' requests that wait for an answer. */
+  readonly own: Set<string>
+  readonly executions: Map<string, Execution>
+  nextTicket: number
+  lead: Lead | null
+
+  /** R6: when the present timer began (null: nothing pends), and the time-outs since the last commit. */
+  timerAt: number | null
+  failures: number
+  wakeAt: number | null
+  /** §3: results differ at this height and no certificate can form. */
+  disputed: boolean
+  /** Own results differ from the certified ones at this height: its state has to come from others. */
+  degraded: boolean
+  /** The head's time is stale: a HEARTBEAT is due at once (R6). */
+  freshen: boolean
+
+  readonly peers: readonly Peer[]
+  fetching: Fetching | null
+  /** Certified blocks that came and wait for their turn, by height. */
+  readonly fetched: Map<number, FetchedBlock>
+  behindSince: number | null
+  askedAt: number
+  readonly lies: Set<string>
+  readonly counts: { -readonly [K in keyof MemberStatus['counts']]: number }
+}
+
+export function genesisHead(domain: Domain, group: Group): Head {
+  return {
+    height: 0,
+    hash: genesisHash(domain, group.job),
+    stateRoot: EMPTY_DIRECTORY,
+    codeRoot: EMPTY_DIRECTORY,
+    time: 0,
+  }
+}
+
+export function headOf(domain: Domain, cert: Cert): Head {
+  const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
+  return { height, hash: blockHash(domain, cert.block), stateRoot, codeRoot, time }
+}
+
+function createPeer(): Peer {
+  return {
+    height: -1,
+    heardAt: null,
+    first: 0,
+    snapshot: null,
+    answeredAt: Number.NEGATIVE_INFINITY,
+    fetchedAt: Number.NEGATIVE_INFINITY,
+    timeout: null,
+    counts: { silent: 0, stale: 0, nays: 0 },
+  }
+}
+
+/** The record a restart finds, or none when this member must abstain: lost, damaged, or of a height its head does not reach. */
+function usableRecord(options: MemberOptions, head: Head): { record: VoteRecord | null; abstain: boolean } {
+  const { restored, group } = options
+  if (restored === undefined) return { record: null, abstain: false }
+  if (restored.abstain) return { record: null, abstain: true }
+  if (restored.record === undefined) return { record: null, abstain: head.height > 0 }
+  const decoded = recordFromBytes(restored.record)
+  if (!decoded.ok || !bytesEqual(decoded.value.job, group.job)) return { record: null, abstain: true }
+  if (decoded.value.epoch !== group.epoch) return { record: null, abstain: false }
+  return { record: decoded.value, abstain: decoded.value.height > head.height + 1 }
+}
+
+export function createMember(options: MemberOptions): Member {
+  const { domain, group, self, signer, settings, restored } = options
+  const count = group.members.length
+  const key = group.members[self]
+  assert(key !== undefined && bytesEqual(key, signer.publicKey), 'a member signs with its own key')
+  const head = restored?.cert === undefined ? genesisHead(domain, group) : headOf(domain, restored.cert)
+  const { record, abstain } = usableRecord(options, head)
+  const member: Member = {
+    domain,
+    group,
+    self,
+    signer,
+    settings,
+    count,
+    quorum: quorumOf(group),
+    offset: leaderOffset(group),
+    straight: count <= STRAIGHT_VOTES_MAX,
+    abstain,
+    started: false,
+    stopped: false,
+    now: 0,
+    head,
+    headAt: 0,
+    committing: null,
+    states: restored === undefined ? [{ height: 0, time: 0 }] : [...restored.states],
+    firstBlock: restored?.firstBlock ?? 1,
+    view: record?.view ?? 0,
+    tc: record?.tc ?? null,
+    timeout: record?.timeout ?? null,
+    vote1: null,
+    vote2: null,
+    proposal: null,
+    rounds: new Map(),
+    queue: createQueue(count),
+    window: restoredWindow(restored, head),
+    bodies: new Map(),
+    own: new Set(),
+    executions: new Map(),
+    nextTicket: 1,
+    lead: null,
+    timerAt: null,
+    failures: 0,
+    wakeAt: null,
+    disputed: false,
+    degraded: false,
+    freshen: false,
+    peers: Array.from({ length: count }, createPeer),
+    fetching: null,
+    fetched: new Map(),
+    behindSince: null,
+    askedAt: Number.NEGATIVE_INFINITY,
+    lies: new Set(),
+    counts: { commits: 0, timeouts: 0, disputes: 0, refused: 0, dropped: 0 },
+  }
+  if (record !== null && !abstain && record.height === head.height + 1) resumeVotes(member, record)
+  for (const hash of restored?.bodies ?? []) bodyCame(member.bodies, hash)
+  return member
+}
+
+function restoredWindow(restored: Restored | undefined, head: Head): Window {
+  const oldest = restored?.recent[0]
+  const fromGenesis = head.height === 0 || oldest?.height === 1
+  // Of the block before the oldest nothing is known: the window is whole from the oldest's own time on.
+  const window = createWindow(fromGenesis ? Number.NEGATIVE_INFINITY : (oldest?.time ?? head.time))
+  for (const { time, requestHashes } of restored?.recent ?? []) extendWindow(window, time, requestHashes)
+  return window
+}
+
+/** Votes, lock and own proposal of the height above the head stand again as they were signed. */
+function resumeVotes(member: Member, record: VoteRecord): void {
+  const round = roundAt(member, record.height)
+  member.vote1 = record.vote1
+  member.vote2 = record.vote2
+  for (const qc1 of record.qc1s) acceptQc1(round, qc1)
+  const resume = ({ block, requests }: { block: Content['block']; requests: Content['requests'] }): Content => {
+    const hash = blockHash(member.domain, block)
+    const content = contentOf(block, hash, requests, requestHashesOf(requests), Number.NEGATIVE_INFINITY, member.self)
+    const known = round.contents.get(content.key)
+    if (known !== undefined) return known
+    round.contents.set(content.key, content)
+    useBodies(member.bodies, requests)
+    return content
+  }
+  if (record.vote1 !== null) cast(round.vote1, member.self, record.vote1.body.view, record.vote1)
+  if (record.vote2 !== null) cast(round.vote2, member.self, record.vote2.body.view, record.vote2)
+  if (record.locked !== null) resume(record.locked)
+  if (record.proposal === null) return
+  member.proposal = { signed: record.proposal.signed, content: resume(record.proposal.content) }
+  round.proposals.set(record.proposal.signed.body.view, record.proposal.signed)
+}
+
+export function roundAt(member: Member, height: number): Round {
+  const known = member.rounds.get(height)
+  if (known !== undefined) return known
+  const round = createRound(height, member.count)
+  member.rounds.set(height, round)
+  return round
+}
+
+/** The height that is being decided. */
+export function currentRound(member: Member): Round {
+  return roundAt(member, member.head.height + 1)
+}
+
+/** R6. */
+export function leaderAt(member: Member, view: number): number {
+  return (member.offset + (view % member.count)) % member.count
+}
+
+export function leads(member: Member): boolean {
+  return leaderAt(member, member.view) === member.self
+}
+
+/** R6: no vote in a view that it has timed out of. */
+export function mayVote(member: Member): boolean {
+  const over = member.timeout !== null && member.timeout.body.view >= member.view
+  return !member.abstain && !member.stopped && !over && member.committing === null
+}

@@ -1,0 +1,159 @@
+// The leader: it executes first, then proposes a block with the roots (agreement §2). With a lock it proposes the locked block again,
+// byte for byte (R6); else a fresh one of what its queue holds (R8), a HEARTBEAT when nothing waits and one is due.
+
+import { mayRun } from '#protocol/agreement/admission.ts'
+import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
+import { durably } from '#protocol/agreement/durable.ts'
+import { accuse } from '#protocol/agreement/evidence.ts'
+import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/execution.ts'
+import { VIEWS_KEPT } from '#protocol/agreement/limits.ts'
+import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
+import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
+import { type Entry, takeBatch, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
+import { type Content, executionKeyOf, type Round } from '#protocol/agreement/round.ts'
+import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
+import { heartbeatDue } from '#protocol/agreement/timer.ts'
+import { send, type Turn } from '#protocol/agreement/turn.ts'
+import { proposalMessage } from '#protocol/agreement/view.ts'
+import { place } from '#protocol/agreement/vote.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
+import { type Block, type BlockKind, blockHash } from '#protocol/message/block.ts'
+import { requestsRoot } from '#protocol/message/request.ts'
+import type { WireOf } from '#protocol/message/wire.ts'
+
+export function lead(member: Member, turn: Turn): boolean {
+  const round = currentRound(member)
+  if (!leads(member) || !mayVote(member) || round.cert !== null) return abandon(member, turn)
+  const made = member.proposal?.signed.body
+  if (made !== undefined && made.height === round.height && made.view === member.view) return false
+  if (round.lock !== null) {
+    abandon(member, turn)
+    if (round.lock.view >= member.view) return false
+    const locked = round.contents.get(keyOf(round.lock.block_hash))
+    if (locked !== undefined) return propose(member, turn, round, locked)
+    askAll(member, turn)
+    return false
+  }
+  const { lead: begun } = member
+  if (begun !== null && begun.view === member.view && begun.height === round.height) return finish(member, turn, round)
+  abandon(member, turn)
+  return begin(member, turn, round)
+}
+
+function abandon(member: Member, turn: Turn): boolean {
+  const begun = member.lead
+  member.lead = null
+  if (begun !== null && ![...currentRound(member).contents.values()].some((c) => c.executionKey === begun.executionKey))
+    dropExecution(member, turn, begun.executionKey)
+  return false
+}
+
+function kindOf(batch: readonly Entry[]): BlockKind {
+  if (batch.length === 0) return 'heartbeat'
+  return batch[0]?.request.method === UPDATE_METHOD ? 'update' : 'normal'
+}
+
+/** Takes a batch and has it executed at the block time it will carry. */
+function begin(member: Member, turn: Turn, round: Round): boolean {
+  const { head, settings } = member
+  const time = Math.max(turn.now, head.time + 1)
+  const batch = takeBatch(member.queue, settings, (entry) => {
+    if (!mayRun(member, entry.request, entry.key, time)) return false
+    if (bodyHere(member.bodies, entry.request)) return true
+    fetchMissing(member.bodies, turn, [entry.request], entry.source, settings.deltaMs)
+    return false
+  })
+  if (batch.length === 0 && !heartbeatDue(member, turn.now)) return false
+  const requests = batch.map(({ request }) => request)
+  const requestHashes = batch.map(({ hash }) => hash)
+  const kind = kindOf(batch)
+  const draft: Block = {
+    job: member.group.job,
+    height: round.height,
+    parent: head.hash,
+    time,
+    kind,
+    image: settings.image,
+    code_root: head.codeRoot,
+    requests_root: requestsRoot(requests),
+    receipts_root: ZERO_DIGEST,
+    state_root: head.stateRoot,
+  }
+  const executionKey = executionKeyOf(draft)
+  member.lead = { view: member.view, height: round.height, executionKey, draft }
+  startExecution(member, turn, executionKey, {
+    height: round.height,
+    parent: head.hash,
+    stateRoot: head.stateRoot,
+    codeRoot: head.codeRoot,
+    time,
+    kind,
+    requests,
+    requestHashes,
+  })
+  return false
+}
+
+function finish(member: Member, turn: Turn, round: Round): boolean {
+  const begun = member.lead
+  const execution = begun === null ? undefined : member.executions.get(begun.executionKey)
+  if (begun === null || execution === undefined || execution.result === null || execution.receiptsRoot === null)
+    return false
+  member.lead = null
+  const { stateRoot, codeRoot } = execution.result
+  const block: Block = {
+    ...begun.draft,
+    code_root: codeRoot,
+    receipts_root: execution.receiptsRoot,
+    state_root: stateRoot,
+  }
+  const { requests, requestHashes } = execution.context
+  const hash = blockHash(member.domain, block)
+  return propose(
+    member,
+    turn,
+    round,
+    meetBlock(member, turn, round, { block, hash, requests, requestHashes, from: member.self }),
+  )
+}
+
+function propose(member: Member, turn: Turn, round: Round, content: Content): boolean {
+  const signed = durably(member, turn, 'propose', { ...place(member, round, member.view), block_hash: content.hash })
+  member.proposal = { signed, content }
+  round.proposals.set(member.view, signed)
+  send(turn, 'all', proposalMessage(member))
+  return true
+}
+
+/** A PROPOSE that came; its TC and QC1s were taken in before. */
+export function hearProposal(member: Member, turn: Turn, from: number, message: WireOf<'propose'>): void {
+  const { propose: signed, block, requests } = message
+  const { height, view, block_hash: hash } = signed.body
+  const index = memberIndex(member.group, signed.from)
+  if (index === undefined || index === member.self || index !== leaderAt(member, view)) return
+  noteHeight(member, turn, index, height - 1)
+  const round = heardRound(member, height)
+  // Whoever has not entered the view by now lacks its TC and asks for it.
+  if (view > member.view) askAll(member, turn)
+  if (round === undefined || view > member.view) return
+  const before = round.proposals.get(view)
+  if (before === undefined) {
+    if (round.proposals.size >= VIEWS_KEPT) round.proposals.delete(Math.min(...round.proposals.keys()))
+    round.proposals.set(view, signed)
+  } else if (!bytesEqual(before.body.block_hash, hash)) {
+    accuse(member, turn, signed.from, { kind: 'double_proposal', first: before, second: signed })
+    return
+  }
+  if (height > member.head.height && (view === member.view || wanted(round, keyOf(hash))))
+    meetBlock(member, turn, round, { block, hash, requests, from })
+}
+
+/** The block of the lock or of the certificate, which this member lacks. */
+export function wanted(round: Round, key: string): boolean {
+  const lock = round.lock === null ? undefined : keyOf(round.lock.block_hash)
+  const cert = round.cert === null ? undefined : keyOf(round.cert.qc1.block_hash)
+  if (round.contents.has(key)) return false
+  if (key === lock || key === cert) return true
+  return round.vote2.some((byView) => [...byView.values()].some(({ body }) => keyOf(body.block_hash) === key))
+}

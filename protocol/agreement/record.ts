@@ -1,0 +1,49 @@
+// The vote state that R1 makes durable: what this member signed and is bound to at the height above its head. Canonical CBOR with a
+// version; bounded by two blocks and the QC1s of one height.
+
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import type { Result } from '#protocol/codec/result.ts'
+import { array, digest, nullable, object, oneOf, readCbor, type Shaped, uint } from '#protocol/codec/shape.ts'
+import { MEMBERS_MAX, qc1Shape } from '#protocol/message/certificate.ts'
+import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts'
+import { contentShape, QC1S_MAX, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
+
+export const RECORD_VERSION = 1
+export const RECORD_BYTES_MAX = 2 * WIRE_BYTES_MAX
+
+export const recordShape = object({
+  version: oneOf(RECORD_VERSION),
+  job: digest(),
+  epoch: uint(EPOCH_MAX),
+  /** The height that the statements below are about; they are void once the head has it. */
+  height: uint(),
+  /** Present view, and the TIMEOUTs that began it (null in view 0). */
+  view: uint(VIEW_MAX),
+  tc: nullable(array(signedShape('timeout'), MEMBERS_MAX)),
+  /** The last ones signed: views only rise, so no older one can be repeated. */
+  timeout: nullable(signedShape('timeout')),
+  vote1: nullable(signedShape('vote1')),
+  vote2: nullable(signedShape('vote2')),
+  /** The lock is the last; those before it are what its votes rely on. */
+  qc1s: array(qc1Shape, QC1S_MAX),
+  /** The locked block, so that it can be executed and proposed again. */
+  locked: nullable(contentShape),
+  /** Own proposal of `height`, to be sent again byte for byte. */
+  proposal: nullable(object({ signed: signedShape('propose'), content: contentShape })),
+})
+export type VoteRecord = Shaped<typeof recordShape>
+
+export function recordToBytes(record: VoteRecord): Uint8Array {
+  return cborFromValue(record)
+}
+
+export function recordFromBytes(bytes: Uint8Array): Result<VoteRecord, WireError> {
+  return readCbor(recordShape, bytes, RECORD_BYTES_MAX)
+}
+
+/** True when a stored record decodes and is of this job and epoch: what a store asks at its start. */
+export function recordBelongs(bytes: Uint8Array, job: Digest, epoch: number): boolean {
+  const record = recordFromBytes(bytes)
+  return record.ok && record.value.epoch === epoch && record.value.job.every((byte, index) => byte === job[index])
+}

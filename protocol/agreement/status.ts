@@ -1,0 +1,30 @@
+// What a member says about itself to outsiders.
+
+import { leaderAt, type Member } from '#protocol/agreement/member.ts'
+import type { MemberState, MemberStatus } from '#protocol/agreement/port.ts'
+import { queueLength } from '#protocol/agreement/queue.ts'
+import { joining } from '#protocol/agreement/sync.ts'
+
+function stateOf(member: Member): MemberState {
+  if (member.degraded) return 'degraded'
+  if (member.disputed) return 'disputed'
+  if (joining(member)) return 'joining'
+  return member.abstain ? 'abstaining' : 'agreeing'
+}
+
+export function memberStatus(member: Member): MemberStatus {
+  return {
+    epoch: member.group.epoch,
+    height: member.head.height,
+    view: member.view,
+    leader: leaderAt(member, member.view),
+    state: stateOf(member),
+    queued: queueLength(member.queue),
+    members: member.peers.map((peer, index) => ({
+      height: index === member.self ? member.head.height : peer.height < 0 ? null : peer.height,
+      heardAt: index === member.self ? member.now : peer.heardAt,
+      counts: { ...peer.counts },
+    })),
+    counts: { ...member.counts },
+  }
+}

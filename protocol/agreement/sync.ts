@@ -1,0 +1,152 @@
+// Catch-up: who stands where, and how a member that was away gets back. It asks (`status` with `ask`); whoever is ahead says so, and it
+// fetches certified blocks and executes them again; from far behind it takes the state of a snapshot height and the blocks after it.
+
+import { FETCH_DELTAS, FETCHED_MAX, FUTURE_ROUNDS, PAST_ROUNDS, RESHARE_MAX } from '#protocol/agreement/limits.ts'
+import { currentRound, type Member, roundAt } from '#protocol/agreement/member.ts'
+import { faultsOf, keyOf } from '#protocol/agreement/members.ts'
+import type { FetchedBlock } from '#protocol/agreement/port.ts'
+import { entriesOf } from '#protocol/agreement/queue.ts'
+import { chainTo, type Round } from '#protocol/agreement/round.ts'
+import { offeredState } from '#protocol/agreement/snapshot.ts'
+import { send, type Turn } from '#protocol/agreement/turn.ts'
+import { standing } from '#protocol/agreement/view.ts'
+import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
+
+/** The height's round, if its messages are kept: a little below the head for evidence, a little above for what comes early. */
+export function heardRound(member: Member, height: number): Round | undefined {
+  const next = member.head.height + 1
+  if (height > next + FUTURE_ROUNDS || height < next - PAST_ROUNDS) return undefined
+  return height < next ? member.rounds.get(height) : roundAt(member, height)
+}
+
+/** Somebody signed something about `height` + 1: it holds `height`. */
+export function noteHeight(member: Member, turn: Turn, index: number, height: number): void {
+  const peer = member.peers[index]
+  if (peer === undefined || index === member.self) return
+  peer.heardAt = turn.now
+  if (height > peer.height) peer.height = height
+}
+
+export function statusOf(member: Member, ask: boolean): WireOf<'status'> {
+  return {
+    type: 'status',
+    job: member.group.job,
+    epoch: member.group.epoch,
+    height: member.head.height,
+    view: member.view,
+    first: member.firstBlock,
+    snapshot: offeredState(member)?.height ?? null,
+    disputed: member.disputed,
+    ask,
+  }
+}
+
+/** Asks everybody for what is under way, not more often than every Δ/2. */
+export function askAll(member: Member, turn: Turn): void {
+  if (member.askedAt + member.settings.deltaMs / 2 > turn.now) return
+  member.askedAt = turn.now
+  send(turn, 'all', statusOf(member, true))
+}
+
+export function hearStatus(member: Member, turn: Turn, from: number, status: WireOf<'status'>): void {
+  const peer = member.peers[from]
+  if (peer === undefined || from === member.self) return
+  peer.heardAt = turn.now
+  peer.height = status.height
+  peer.first = status.first
+  peer.snapshot = status.snapshot
+  if (!status.ask) return
+  if (status.height < member.head.height) peer.counts.stale++
+  if (peer.answeredAt + member.settings.deltaMs / 4 > turn.now) return
+  peer.answeredAt = turn.now
+  send(turn, from, statusOf(member, false))
+  for (const message of answers(member, status)) send(turn, from, message)
+}
+
+/** R6: everything under way at its height, and own requests that wait. */
+function answers(member: Member, status: WireOf<'status'>): WireMessage[] {
+  const messages: WireMessage[] = []
+  const round = currentRound(member)
+  if (status.height === member.head.height) {
+    const { lock } = round
+    const locked = lock === null ? undefined : round.contents.get(keyOf(lock.block_hash))
+    if (lock !== null) {
+      const content = locked === undefined ? null : { block: locked.block, requests: locked.requests }
+      messages.push({ type: 'qc1', qc1s: chainTo(round, lock.view), content })
+    }
+    messages.push(...standing(member))
+    if (round.cert !== null) messages.push({ type: 'cert', cert: round.cert })
+  } else messages.push(...standing(member).filter(({ type }) => type === 'tc' || type === 'timeout'))
+  let shared = 0
+  for (const { request } of entriesOf(member.queue, member.self)) {
+    if (shared++ >= RESHARE_MAX) break
+    messages.push({ type: 'request', request, body: null })
+  }
+  return messages
+}
+
+/** More members than may lie say that they are two heights ahead: this one cannot serve writes now. */
+export function joining(member: Member): boolean {
+  const ahead = member.peers.filter(({ height }) => height >= member.head.height + 2).length
+  return ahead > faultsOf(member.group)
+}
+
+/** How long a gap may last before it is fetched: a moment when others are two ahead, longer when votes may still be on their way. */
+export function patienceMs(member: Member): number {
+  const far = member.peers.some(({ height }) => height >= member.head.height + 2)
+  return member.settings.deltaMs / (far ? 10 : 2)
+}
+
+export function catchUp(member: Member, turn: Turn): void {
+  const { head, settings } = member
+  const ahead = member.peers.filter(({ height }) => height > head.height)
+  if (ahead.length === 0 || member.committing !== null) {
+    member.behindSince = null
+    return
+  }
+  if (member.fetching !== null && turn.now - member.fetching.at < FETCH_DELTAS * settings.deltaMs) return
+  if (member.fetched.has(head.height + 1) || certifiedHere(member)) return
+  member.behindSince ??= turn.now
+  if (turn.now - member.behindSince < patienceMs(member)) return
+  const best = ahead.reduce((a, b) =>
+    b.fetchedAt < a.fetchedAt || (b.fetchedAt === a.fetchedAt && b.height > a.height) ? b : a,
+  )
+  fetchFrom(member, turn, member.peers.indexOf(best))
+}
+
+/** The next height is certified and its block is here: it is only to be executed. */
+function certifiedHere(member: Member): boolean {
+  const { cert, contents } = currentRound(member)
+  return cert !== null && contents.has(keyOf(cert.qc1.block_hash))
+}
+
+function fetchFrom(member: Member, turn: Turn, from: number): void {
+  const { head, settings } = member
+  const peer = member.peers[from]
+  if (peer === undefined) return
+  peer.fetchedAt = turn.now
+  const { snapshot } = peer
+  const next = head.height + 1
+  const far = snapshot !== null && snapshot >= next + 2 * settings.snapshotHeights
+  if (snapshot !== null && snapshot > head.height && (far || peer.first > next))
+    fetchState(member, turn, snapshot, from)
+  else if (peer.first <= next) {
+    member.fetching = { kind: 'blocks', height: next, from, at: turn.now }
+    turn.effects.push({ type: 'fetchBlocks', fromHeight: next, from })
+  } else send(turn, from, statusOf(member, true))
+}
+
+export function fetchState(member: Member, turn: Turn, height: number, from: number): void {
+  member.fetching = { kind: 'state', height, from, at: turn.now }
+  turn.effects.push({ type: 'fetchState', height, from })
+}
+
+export function hearBlocks(member: Member, turn: Turn, from: number, blocks: readonly FetchedBlock[]): void {
+  if (member.fetching?.kind === 'blocks' && member.fetching.from === from) member.fetching = null
+  const { height: known } = member.head
+  for (const block of blocks) {
+    const { height } = block.cert.block
+    if (height > known && height <= known + FETCHED_MAX) member.fetched.set(height, block)
+  }
+  if (!member.fetched.has(known + 1)) send(turn, from, statusOf(member, true))
+}

@@ -1,0 +1,37 @@
+// R6: the view timer. It starts when something pends in the view, restarts after the own execution, and is 4Δ·1.5^k, k = time-outs since
+// the last commit, at most 60 s. R8: while idle a HEARTBEAT is due every so often, and pends like a request.
+
+import { TIMER_DELTAS, TIMER_GROWTH, TIMER_MS_MAX } from '#protocol/agreement/limits.ts'
+import { currentRound, type Member } from '#protocol/agreement/member.ts'
+import { queueLength } from '#protocol/agreement/queue.ts'
+import type { Turn } from '#protocol/agreement/turn.ts'
+
+export function timerMs(deltaMs: number, failures: number): number {
+  return Math.min(TIMER_MS_MAX, TIMER_DELTAS * deltaMs * TIMER_GROWTH ** failures)
+}
+
+export function heartbeatDue(member: Member, now: number): boolean {
+  return member.freshen || now >= member.headAt + member.settings.heartbeatMs
+}
+
+/** Something waits for this view: a request, a HEARTBEAT, a proposal, a lock, or others who timed out of it. */
+export function pends(member: Member, now: number): boolean {
+  if (queueLength(member.queue) > 0 || heartbeatDue(member, now)) return true
+  const round = currentRound(member)
+  if (round.lock !== null || round.proposals.has(member.view) || round.cert !== null) return true
+  return member.peers.some(({ timeout }) => timeout !== null && timeout.body.view >= member.view)
+}
+
+export function restartTimer(member: Member, turn: Turn): void {
+  member.timerAt = pends(member, turn.now) ? turn.now : null
+}
+
+/** Starts the timer when something begins to pend, stops it when nothing does. */
+export function settleTimer(member: Member, now: number): void {
+  if (!pends(member, now)) member.timerAt = null
+  else member.timerAt ??= now
+}
+
+export function timerEnd(member: Member): number | null {
+  return member.timerAt === null ? null : member.timerAt + timerMs(member.settings.deltaMs, member.failures)
+}
