@@ -28,17 +28,23 @@ export class StateError extends Error {
   }
 }
 
+/** What was read lately, by CID: true for every tree over one source, so they share it. A quarter of the bound is for nodes. */
+export type StateCache = { readonly leaves: LruCache<Uint8Array>; readonly nodes: LruCache<ContentNode> }
+
+export function createStateCache(bytesMax: number): StateCache {
+  return { leaves: new LruCache(bytesMax * 0.75), nodes: new LruCache(bytesMax * 0.25) }
+}
+
 export class StateBlocks {
   readonly #store: BlockSource
   readonly #leaves: LruCache<Uint8Array>
   readonly #nodes: LruCache<ContentNode>
   #unstored: { readonly root: Cid; readonly blocks: Made }[] = []
 
-  /** A quarter of the bound is for nodes. */
-  constructor(store: BlockSource, cacheBytesMax: number) {
+  constructor(store: BlockSource, cache: StateCache) {
     this.#store = store
-    this.#leaves = new LruCache(cacheBytesMax * 0.75)
-    this.#nodes = new LruCache(cacheBytesMax * 0.25)
+    this.#leaves = cache.leaves
+    this.#nodes = cache.nodes
   }
 
   /** Uncached: for blocks that are decoded or copied at once. */
@@ -83,9 +89,5 @@ export class StateBlocks {
     this.#unstored = this.#unstored.filter((made) => this.#store(made.root) === undefined)
     if (blocks.size > 0) this.#unstored.push({ root, blocks })
     if (this.#unstored.length > UNSTORED_COMMITS_MAX) this.#unstored.shift()
-  }
-
-  get cacheBytes(): number {
-    return this.#leaves.cost + this.#nodes.cost
   }
 }

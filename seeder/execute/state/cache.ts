@@ -27,8 +27,4 @@ export class LruCache<Value> {
       this.#cost -= entry.cost
     }
   }
-
-  get cost(): number {
-    return this.#cost
-  }
 }

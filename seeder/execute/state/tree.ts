@@ -13,14 +13,16 @@ import { namesOfPath } from '#protocol/content/name.ts'
 import { type ContentNode, type DirectoryLink, decodeNode, nodeTotal } from '#protocol/content/node.ts'
 import type { BlockSink, BlockSource } from '#protocol/content/port.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
-import { StateBlocks, StateError } from '#seeder/execute/state/blocks.ts'
+import { createStateCache, StateBlocks, type StateCache, StateError } from '#seeder/execute/state/blocks.ts'
 import { OverlayFile } from '#seeder/execute/state/file.ts'
 import { Journal } from '#seeder/execute/state/journal.ts'
 import type { StateFile, StateMark, StateTree } from '#seeder/execute/state/port.ts'
 import { nativeSha256 } from '#seeder/store/sha256.ts'
 
-/** Read chunks and decoded nodes that one tree holds. */
+/** Read chunks and decoded nodes that the trees over one source hold together. */
 export const STATE_CACHE_BYTES = 8 * 2 ** 20
+
+const cacheBySource = new WeakMap<BlockSource, StateCache>()
 
 /** Entries of directories and files that one tree holds loaded between commits. */
 export const LOADED_ENTRIES_MAX = 8_192
@@ -54,9 +56,14 @@ type Blocks = Map<string, { readonly cid: Cid; readonly bytes: Uint8Array }>
 export function openStateTree(
   root: Cid,
   source: BlockSource,
-  options: { readonly cacheBytesMax?: number } = {},
+  options: { readonly cache?: StateCache } = {},
 ): StateTree {
-  return new OverlayTree(root, source, options.cacheBytesMax ?? STATE_CACHE_BYTES)
+  let cache = options.cache ?? cacheBySource.get(source)
+  if (cache === undefined) {
+    cache = createStateCache(STATE_CACHE_BYTES)
+    cacheBySource.set(source, cache)
+  }
+  return new OverlayTree(root, new StateBlocks(source, cache))
 }
 
 class OverlayTree implements StateTree {
@@ -65,8 +72,8 @@ class OverlayTree implements StateTree {
   readonly #root: Directory
   #loaded = 0
 
-  constructor(root: Cid, source: BlockSource, cacheBytesMax: number) {
-    this.#blocks = new StateBlocks(source, cacheBytesMax)
+  constructor(root: Cid, blocks: StateBlocks) {
+    this.#blocks = blocks
     this.#root = this.#load(this.#linkTo(root), undefined, '')
   }
 

@@ -7,7 +7,7 @@ import { buildDirectory, resolvePath } from '#protocol/content/directory.ts'
 import { buildFile } from '#protocol/content/file.ts'
 import { STATE_LAYOUT } from '#protocol/content/limits.ts'
 import { walk } from '#protocol/content/walk.ts'
-import { StateError, UNSTORED_COMMITS_MAX } from '#seeder/execute/state/blocks.ts'
+import { createStateCache, StateError, UNSTORED_COMMITS_MAX } from '#seeder/execute/state/blocks.ts'
 import type { StateMark, StateTree } from '#seeder/execute/state/port.ts'
 import { openStateTree } from '#seeder/execute/state/tree.ts'
 import {
@@ -86,7 +86,7 @@ test('whatever is written, cut, removed, marked and rolled back, a tree reads an
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const blocks = emptyStore()
       let root: Cid = EMPTY_DIRECTORY
-      let tree = openStateTree(root, blocks.source, { cacheBytesMax: 6 * CHUNK })
+      let tree = openStateTree(root, blocks.source, { cache: createStateCache(6 * CHUNK) })
       let model: Model = new Map()
       let committed: Model = new Map()
       let marks: { mark: StateMark; model: Model }[] = []
@@ -134,7 +134,7 @@ test('whatever is written, cut, removed, marked and rolled back, a tree reads an
           const expected = model.size === 0 ? EMPTY_DIRECTORY : await referenceTree(model, memoryBlocks())
           assert.equal(textFromCid(root), textFromCid(expected))
           assert.equal(tree.dirty(), false)
-          if (each.reopen) tree = openStateTree(root, blocks.source, { cacheBytesMax: 6 * CHUNK })
+          if (each.reopen) tree = openStateTree(root, blocks.source, { cache: createStateCache(6 * CHUNK) })
           marks = []
           committed = new Map(model)
         }
@@ -250,7 +250,7 @@ test('a linked subtree is part of the state and can be replaced as a whole', () 
 
 test('a tree goes on at its new root while the store does not have the blocks yet, for a bounded number of commits', () => {
   const blocks = emptyStore()
-  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source, { cacheBytesMax: 0 })
+  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source, { cache: createStateCache(0) })
   for (let commit = 0; commit < UNSTORED_COMMITS_MAX; commit++) {
     tree.write(`f${commit}`, bytesFromText(`${commit}`))
     tree.commit()
@@ -293,7 +293,7 @@ test('a 100-byte write into 64 MiB reads no more than the nodes above it and mak
 
 test('a commit that shares a chunk with what is stored is held until its own root is stored', () => {
   const blocks = emptyStore()
-  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source, { cacheBytesMax: 0 })
+  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source, { cache: createStateCache(0) })
   tree.write('a', bytesFromText('stored before'))
   commitInto(blocks, tree)
   tree.write('b', bytesFromText('stored before'))
@@ -302,4 +302,21 @@ test('a commit that shares a chunk with what is stored is held until its own roo
   tree.write('d', bytesFromText('newer'))
   tree.commit()
   assert.deepEqual(tree.read('c'), bytesFromText('new'))
+})
+
+test('trees over one source share what they read', () => {
+  const blocks = emptyStore()
+  const first = openStateTree(EMPTY_DIRECTORY, blocks.source)
+  first.write('f', new Uint8Array(2 * CHUNK).fill(1))
+  const root = commitInto(blocks, first)
+  let reads = 0
+  const source = (cid: Cid) => {
+    reads++
+    return blocks.source(cid)
+  }
+  readAll(openStateTree(root, source), 'f')
+  const before = reads
+  const leaves = 2
+  readAll(openStateTree(root, source), 'f')
+  assert.ok(reads - before <= before - leaves)
 })
