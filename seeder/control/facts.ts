@@ -1,0 +1,149 @@
+// What an operator wants to know about a seeder, gathered when somebody looks: for `/status`, the page and the gauges.
+
+import process from 'node:process'
+import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import type { Registry } from '#seeder/control/metrics.ts'
+import type { HostedSites } from '#seeder/serve/port.ts'
+import { siteStatusJson } from '#seeder/serve/well-known.ts'
+import type { Store } from '#seeder/store/port.ts'
+
+const SITE_STATES = ['agreeing', 'joining', 'disputed', 'degraded'] as const
+
+export type ControlParts = {
+  readonly sites: HostedSites
+  readonly registry: Registry
+  /** The seeder's own key as text. */
+  readonly peer: string
+  readonly store: Pick<Store, 'stats'>
+  readonly network: { addresses(): readonly string[]; connected(): readonly string[] }
+  readonly holder: { file(): Pick<NetworkFile, 'version' | 'profile' | 'gateways' | 'admission'> }
+  readonly originOf?: (siteName: string) => string | undefined
+  readonly now?: () => number
+}
+
+export type SeederFacts = {
+  readonly peer: string
+  readonly pid: number
+  readonly node: string
+  readonly uptimeSeconds: number
+  readonly time: number
+  readonly network: {
+    readonly version: number
+    readonly profile: string
+    readonly gateways: readonly string[]
+    readonly addresses: readonly string[]
+    readonly connected: readonly string[]
+  }
+  readonly memory: { readonly residentBytes: number; readonly heapBytes: number; readonly externalBytes: number }
+  readonly disk: {
+    readonly fileBytes: number
+    readonly walBytes: number
+    readonly blocks: number
+    readonly blockBytes: number
+    readonly missing: number
+  }
+  readonly sites: readonly SiteFacts[]
+}
+
+export type SiteFacts = {
+  readonly name: string
+  readonly job: string
+  readonly epoch: number
+  readonly height: number
+  readonly view: number
+  readonly leader: string
+  readonly stateRoot: string
+  readonly state: string
+  readonly degraded?: string
+  readonly time?: number
+  readonly ageMs?: number
+  readonly queued: number
+  readonly members: readonly { readonly peer: string; readonly state: string; readonly height: number }[]
+  readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
+  readonly counts: Readonly<Record<string, number>>
+  readonly origin?: string
+}
+
+export function seederFacts(parts: ControlParts): SeederFacts {
+  const now = (parts.now ?? Date.now)()
+  const { version, profile, gateways } = parts.holder.file()
+  const memory = process.memoryUsage()
+  const { fileBytes, walBytes, blocks, blockBytes, missing } = parts.store.stats()
+  return {
+    peer: parts.peer,
+    pid: process.pid,
+    node: process.version,
+    uptimeSeconds: Math.round(process.uptime()),
+    time: now,
+    network: { version, profile, gateways, addresses: parts.network.addresses(), connected: parts.network.connected() },
+    memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
+    disk: { fileBytes, walBytes, blocks, blockBytes, missing },
+    sites: parts.sites.all().map((site) => {
+      const origin = parts.originOf?.(site.name)
+      return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
+    }),
+  }
+}
+
+/** Gauges over the same facts, for Prometheus. */
+export function observeFacts(parts: ControlParts): void {
+  const { registry, sites } = parts
+  const now = parts.now ?? Date.now
+  const one = (value: number): { labels: readonly string[]; value: number }[] => [{ labels: [], value }]
+  registry.observed('interpeer_process_resident_bytes', 'Resident memory.', [], () => one(process.memoryUsage.rss()))
+  registry.observed('interpeer_process_heap_bytes', 'Used JavaScript heap.', [], () =>
+    one(process.memoryUsage().heapUsed),
+  )
+  registry.observed('interpeer_process_cpu_seconds', 'User and system time since the start.', [], () => {
+    const { user, system } = process.cpuUsage()
+    return one((user + system) / 1_000_000)
+  })
+  registry.observed('interpeer_uptime_seconds', 'Since the start.', [], () => one(process.uptime()))
+  registry.observed('interpeer_store_bytes', 'Size on disk.', ['part'], () => {
+    const { fileBytes, walBytes } = parts.store.stats()
+    return [
+      { labels: ['file'], value: fileBytes },
+      { labels: ['wal'], value: walBytes },
+    ]
+  })
+  registry.observed('interpeer_store_blocks', 'Content blocks kept.', [], () => one(parts.store.stats().blocks))
+  registry.observed('interpeer_peers_connected', 'Peers with a link now.', [], () =>
+    one(parts.network.connected().length),
+  )
+  registry.observed('interpeer_network_file_version', 'Version of the network file.', [], () =>
+    one(parts.holder.file().version),
+  )
+  const perSite = (
+    name: string,
+    help: string,
+    read: (site: ReturnType<HostedSites['all']>[number]) => number | undefined,
+  ) =>
+    registry.observed(name, help, ['site'], () =>
+      sites.all().flatMap((site) => {
+        const value = read(site)
+        return value === undefined ? [] : [{ labels: [site.name], value }]
+      }),
+    )
+  perSite('interpeer_site_height', 'Newest certified height.', (site) => site.head()?.height)
+  perSite('interpeer_site_view', 'Present view.', (site) => site.status().view)
+  perSite('interpeer_site_queued', 'Requests that wait for a block.', (site) => site.status().queued)
+  perSite('interpeer_site_evidence', 'Proofs of lies held.', (site) => site.status().evidence.length)
+  perSite('interpeer_site_certificate_age_seconds', 'Age of the newest certificate.', (site) => {
+    const head = site.head()
+    return head === undefined ? undefined : (now() - head.time) / 1000
+  })
+  registry.observed('interpeer_site_state', '1 for the state that a site is in.', ['site', 'state'], () =>
+    sites
+      .all()
+      .flatMap((site) =>
+        SITE_STATES.map((state) => ({ labels: [site.name, state], value: site.status().state === state ? 1 : 0 })),
+      ),
+  )
+  registry.observed('interpeer_site_counts', 'Counted, never punished: silence, staleness.', ['site', 'kind'], () =>
+    sites
+      .all()
+      .flatMap((site) =>
+        Object.entries(site.status().counts).map(([kind, value]) => ({ labels: [site.name, kind], value })),
+      ),
+  )
+}
