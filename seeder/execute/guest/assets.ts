@@ -8,14 +8,15 @@ import { URL } from '#seeder/execute/guest/url.ts'
 type Resolved = { status: number; headers: [string, string][]; path: string | null }
 
 export class Assets {
-  readonly #origin: string
+  readonly #base: string
 
-  constructor(origin: string) {
-    this.#origin = origin
+  /** `base`: an address of the site, against which paths are read. */
+  constructor(base: string) {
+    this.#base = base
   }
 
   async fetch(input: unknown, init?: ConstructorParameters<typeof Request>[1]): Promise<Response> {
-    const request = new Request(input instanceof Request ? input : new URL(String(input), this.#origin), init)
+    const request = new Request(input instanceof Request ? input : new URL(String(input), this.#base), init)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } })
     const { pathname, search } = new URL(request.url)

@@ -5,13 +5,21 @@ import { type BufferSource, concatBytes, viewOf } from '#seeder/execute/guest/by
 import { exactBuffer, pureHost } from '#seeder/execute/guest/host.ts'
 
 const HOST_FROM_CHARS = 48
-const NUL = '\0'
+/** Texts end at U+0000 on their way to the host: when the last character did not arrive, the text holds one. */
+const END = '\x01'
 
 export function utf8Encode(text: string): Uint8Array {
-  if (text.length >= HOST_FROM_CHARS && !text.includes(NUL)) {
-    return new Uint8Array(pureHost('utf8.encode', text.toWellFormed()) as ArrayBuffer)
+  if (text.length >= HOST_FROM_CHARS) {
+    const answer = pureHost('utf8.encode', text.toWellFormed() + END)
+    if (typeof answer !== 'string') return new Uint8Array(answer)
   }
   return encodeHere(text)
+}
+
+/** What `utf8.decode` answers: the text after a mark, or JSON when it holds U+0000, or null for what had to be valid and is not. */
+function decodeByHost(bytes: Uint8Array, mode: '' | 'fatal'): string | null {
+  const answer = pureHost('utf8.decode', mode, exactBuffer(bytes)) as string
+  return answer.charCodeAt(0) === 0x3d ? answer.slice(1) : (JSON.parse(answer) as string | null)
 }
 
 function encodeHere(text: string): Uint8Array {
@@ -35,7 +43,7 @@ function encodeHere(text: string): Uint8Array {
 
 /** UTF-8 → text, malformed sequences replaced; the byte order mark is kept. */
 export function utf8Decode(bytes: Uint8Array): string {
-  if (bytes.length >= HOST_FROM_CHARS) return JSON.parse(pureHost('utf8.decode', '', exactBuffer(bytes)) as string)
+  if (bytes.length >= HOST_FROM_CHARS) return decodeByHost(bytes, '') ?? ''
   return decodeHere(bytes, false, true).text
 }
 
@@ -160,7 +168,7 @@ export class TextDecoder {
     if (this.encoding === 'utf-16le') return this.#decodeUtf16(bytes, flush)
     if (flush && !this.fatal) return utf8Decode(bytes)
     if (flush && bytes.length >= HOST_FROM_CHARS) {
-      const text = JSON.parse(pureHost('utf8.decode', 'fatal', exactBuffer(bytes)) as string) as string | null
+      const text = decodeByHost(bytes, 'fatal')
       if (text === null) throw new TypeError(FATAL_MESSAGE)
       return text
     }

@@ -1,15 +1,48 @@
 // Headers (Fetch §5.1): an ordered multimap of lower-cased names, combined on reading, `set-cookie` kept apart.
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const PLAIN_VALUE = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/
+
+/** Names seen so far by how they were written; a request starts with the usual ones and forgets the rest. */
+const lowerByName = new Map<string, string>()
+
+const USUAL = [
+  'Accept',
+  'Accept-Language',
+  'Authorization',
+  'Cache-Control',
+  'Content-Length',
+  'Content-Type',
+  'Cookie',
+  'ETag',
+  'Host',
+  'If-None-Match',
+  'Location',
+  'Origin',
+  'Referer',
+  'Set-Cookie',
+  'User-Agent',
+  'Vary',
+]
+for (const name of USUAL) {
+  lowerByName.set(name, name.toLowerCase())
+  lowerByName.set(name.toLowerCase(), name.toLowerCase())
+}
 
 function nameOf(value: unknown): string {
   const name = String(value)
+  const known = lowerByName.get(name)
+  if (known !== undefined) return known
   if (!NAME.test(name)) throw new TypeError(`Header name must be a valid HTTP token ["${name}"]`)
-  return name.toLowerCase()
+  const lower = name.toLowerCase()
+  lowerByName.set(name, lower)
+  return lower
 }
 
 function textOf(value: unknown): string {
-  const text = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
+  const given = String(value)
+  if (PLAIN_VALUE.test(given)) return given
+  const text = given.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
     if (code === 0 || code === 10 || code === 13 || code > 255) {

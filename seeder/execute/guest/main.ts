@@ -129,12 +129,12 @@ function errorOf(error: unknown): { message: string; stack: string } {
   return { message: inspect(error), stack: '' }
 }
 
-function envOf(bindings: Bindings, origin: string): Env {
+function envOf(bindings: Bindings, base: string): Env {
   const env: Env = {}
   for (const name of bindings.db) env[name] = new D1Database(name)
   for (const name of bindings.kv) env[name] = new KVNamespace(name)
   for (const name of bindings.files) env[name] = new FileStore(name)
-  if (bindings.assets) env.ASSETS = new Assets(origin)
+  if (bindings.assets) env.ASSETS = new Assets(base)
   return env
 }
 
@@ -216,7 +216,7 @@ async function handleFetch(meta: FetchMeta, body: ArrayBuffer): Promise<void> {
   const init = { method: meta.method, headers: meta.headers }
   const request = new Request(meta.url, bodyless || body.byteLength === 0 ? init : { ...init, body })
   const { context, settle } = contextOf()
-  const response = await handlers.fetch(request, envOf(meta.bindings, new URL(meta.url).origin), context)
+  const response = await handlers.fetch(request, envOf(meta.bindings, meta.url), context)
   if (!(response instanceof Response)) throw new TypeError('The "fetch" handler did not return a Response.')
   const bytes = await Body.bytesOf(response)
   await settle()

@@ -132,14 +132,20 @@ function placeName(text: string, field: string): string {
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Text ⇄ UTF-8 for long texts. `utf8.decode` answers JSON: the text, or null when it had to be valid and is not. */
+const TEXT_END = '\x01'
+
+/**
+ * Text ⇄ UTF-8 for long texts. A text sent ends with U+0001; when that is missing the text was cut at a U+0000 and the answer is
+ * `null`. A text answered stands after `=`, or is JSON when it holds U+0000, or `null` when it had to be valid and is not.
+ */
 function utf8Operation(op: string, text: string, bytes: Uint8Array = new Uint8Array(0)): string | Uint8Array {
-  if (op === 'utf8.encode') return new Uint8Array(Buffer.from(text))
+  if (op === 'utf8.encode') return text.endsWith(TEXT_END) ? new Uint8Array(Buffer.from(text.slice(0, -1))) : 'null'
   if (op !== 'utf8.decode') throw new ScriptError('operation', `There is no operation ${op}.`)
-  if (text !== 'fatal') return JSON.stringify(lenient.decode(bytes))
+  let decoded: string
   try {
-    return JSON.stringify(strict.decode(bytes))
+    decoded = (text === 'fatal' ? strict : lenient).decode(bytes)
   } catch {
     return 'null'
   }
+  return decoded.includes('\0') ? JSON.stringify(decoded) : `=${decoded}`
 }
