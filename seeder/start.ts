@@ -12,7 +12,7 @@ import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protoc
 import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
 import { createPublisher } from '#seeder/agree/publish.ts'
-import { createPublishHandler } from '#seeder/agree/publish-http.ts'
+import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
 import { type Member, SEEN_MS } from '#seeder/agree/site.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import type { Log } from '#seeder/config/log.ts'
@@ -23,6 +23,7 @@ import { createRuntime } from '#seeder/execute/pool/runtime.ts'
 import type { Runtime } from '#seeder/execute/port.ts'
 import { fetchNetworkFiles } from '#seeder/host/network-fetch.ts'
 import { type NetworkHolder, openNetworkHolder } from '#seeder/host/network-holder.ts'
+import { createOwnOrigin } from '#seeder/host/own-origin.ts'
 import { SiteHost } from '#seeder/host/site-host.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { startNetwork } from '#seeder/network/node.ts'
@@ -99,7 +100,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     log.error('other_runtime', { ours: runtime.image, network: holder.file().image })
   }
 
-  const late: { host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   const handlers: NetworkHandlers = {
     onMessage: (peer, bytes) => late.host?.receive(peer, bytes),
     onRequest: async (peer, bytes) =>
@@ -139,13 +140,23 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   const sites = liar.sites(host)
   const registry = createRegistry()
   const publisher = stack.use(createPublisher(store, now))
-  const main = createPublishHandler(publisher, {
+  const publishing = createPublishHandler(publisher, {
     site: (job) => {
       const hosted = host.byJob(job)
       const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
       return hosted === undefined || site === undefined ? undefined : { site, rule: hosted.rule }
     },
   })
+  const reporting = createOwnOrigin({
+    peer: self,
+    sites,
+    store,
+    version: () => holder.file().version,
+    originOf: (siteName) => late.server?.originOf(siteName),
+    now,
+    log,
+  })
+  const main: OwnHandler = (request, response) => publishing(request, response) || reporting(request, response)
   const server = await firstFree(options.httpPort, memo.memo().httpPort, (port) =>
     startServer({
       sites,
@@ -162,6 +173,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       now,
     }),
   )
+  late.server = server
   stack.defer(() => server.close())
   memo.change({ httpPort: server.port })
 

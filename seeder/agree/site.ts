@@ -33,6 +33,7 @@ import { orderedRequestHash, type Request, saltHash } from '#protocol/message/re
 import type { Receipt } from '#protocol/message/statement.ts'
 import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
+import { rememberCode } from '#seeder/agree/code-history.ts'
 import { accusedOf, heightOf } from '#seeder/agree/evidence.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
 import { siteFile } from '#seeder/agree/file.ts'
@@ -536,7 +537,10 @@ export class Site implements HostedSite {
         store.certified.prune(this.job, effect.keepBlocksFrom)
       }
       if (ticket === undefined) store.blocks.releaseRoot(this.job, incomingLabel(height))
-      if (cert.block.kind === 'update') store.blocks.releaseRoot(this.job, bundleLabel(codeRoot))
+      if (cert.block.kind === 'update') {
+        rememberCode(store, this.job, { height, codeRoot })
+        store.blocks.releaseRoot(this.job, bundleLabel(codeRoot))
+      }
       if (done !== undefined && done.result.logs.length > 0) store.logs.append(this.job, done.result.logs)
       return bodies
     })
