@@ -42,3 +42,5 @@ export const STATES_MAX = 16
 export const FETCHED_MAX = 64
 /** A fetch that was not answered for so many Δ is given up. */
 export const FETCH_DELTAS = 30
+/** A member that begins asks again after so many Δ, until enough have answered. */
+export const GREETING_DELTAS = 1

@@ -69,6 +69,8 @@ export type Peer = {
   /** Its head as far as it is known; -1 before anything was heard. */
   height: number
   heardAt: number | null
+  /** It has said where it stands since this member began. */
+  greeted: boolean
   /** What its last status offered. */
   first: number
   snapshot: number | null
@@ -168,6 +170,7 @@ function createPeer(): Peer {
   return {
     height: -1,
     heardAt: null,
+    greeted: false,
     first: 0,
     snapshot: null,
     answeredAt: Number.NEGATIVE_INFINITY,

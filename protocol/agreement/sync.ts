@@ -1,7 +1,14 @@
 // Catch-up: who stands where, and how a member that was away gets back. It asks (`status` with `ask`); whoever is ahead says so, and it
 // fetches certified blocks and executes them again; from far behind it takes the state of a snapshot height and the blocks after it.
 
-import { FETCH_DELTAS, FETCHED_MAX, FUTURE_ROUNDS, PAST_ROUNDS, RESHARE_MAX } from '#protocol/agreement/limits.ts'
+import {
+  FETCH_DELTAS,
+  FETCHED_MAX,
+  FUTURE_ROUNDS,
+  GREETING_DELTAS,
+  PAST_ROUNDS,
+  RESHARE_MAX,
+} from '#protocol/agreement/limits.ts'
 import { currentRound, type Member, roundAt } from '#protocol/agreement/member.ts'
 import { faultsOf, keyOf } from '#protocol/agreement/members.ts'
 import type { FetchedBlock } from '#protocol/agreement/port.ts'
@@ -41,6 +48,17 @@ export function statusOf(member: Member, ask: boolean): WireOf<'status'> {
   }
 }
 
+/** A member that begins or comes back asks until so many have answered that one of them knows of every certificate. */
+export function greet(member: Member, turn: Turn): void {
+  const next = nextGreeting(member)
+  if (next !== undefined && next <= turn.now) askAll(member, turn)
+}
+
+export function nextGreeting(member: Member): number | undefined {
+  const greeted = member.peers.filter((peer) => peer.greeted).length
+  return greeted >= member.quorum - 1 ? undefined : member.askedAt + GREETING_DELTAS * member.settings.deltaMs
+}
+
 /** Asks everybody for what is under way, not more often than every Δ/2. */
 export function askAll(member: Member, turn: Turn): void {
   if (member.askedAt + member.settings.deltaMs / 2 > turn.now) return
@@ -52,6 +70,7 @@ export function hearStatus(member: Member, turn: Turn, from: number, status: Wir
   const peer = member.peers[from]
   if (peer === undefined || from === member.self) return
   peer.heardAt = turn.now
+  peer.greeted = true
   peer.height = status.height
   peer.first = status.first
   peer.snapshot = status.snapshot

@@ -4,7 +4,7 @@ import { bodiesHere } from '#protocol/agreement/bodies.ts'
 import { FETCH_DELTAS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { pendingDeadlines } from '#protocol/agreement/pending.ts'
-import { patienceMs } from '#protocol/agreement/sync.ts'
+import { nextGreeting, patienceMs } from '#protocol/agreement/sync.ts'
 import { timerEnd } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 
@@ -13,6 +13,8 @@ export function wake(member: Member, turn: Turn): void {
   const times = [headAt + settings.heartbeatMs, ...pendingDeadlines(member)]
   const timer = timerEnd(member)
   if (timer !== null && member.committing === null) times.push(timer)
+  const greeting = nextGreeting(member)
+  if (greeting !== undefined) times.push(greeting)
   if (behindSince !== null) times.push(behindSince + patienceMs(member))
   if (fetching !== null) times.push(fetching.at + FETCH_DELTAS * settings.deltaMs)
   for (const { requests } of currentRound(member).contents.values())

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { leaderOf } from '#protocol/agreement/members.ts'
+import { memberStatus } from '#protocol/agreement/status.ts'
+import type { WireMessage } from '#protocol/message/wire.ts'
+import { Cluster, requestAt, SETTINGS } from './cluster.ts'
+
+const alive = (cluster: Cluster): number[] =>
+  cluster.nodes.filter(({ up }) => up).map(({ member }) => memberStatus(member).height)
+const firstLeader = (cluster: Cluster): number => leaderOf(cluster.group, 0)
+
+test('§2 R6 a silent leader costs one time-out of 4Δ, and the request commits in the next view', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  cluster.crash(leader)
+  const other = (leader + 2) % 4
+  cluster.submit(other, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(4 * SETTINGS.deltaMs - 1)
+  assert.deepEqual(alive(cluster), [0, 0, 0])
+  cluster.pass(1)
+  assert.deepEqual(alive(cluster), [1, 1, 1])
+  assert.equal(cluster.node(other).answers.length, 1)
+  assert.equal(memberStatus(cluster.node(other).member).view, 1)
+  assert.equal(memberStatus(cluster.node(other).member).members[leader]?.counts.silent, 1)
+})
+
+test('§2 R6 a view does not reset at a commit: a crashed leader costs one time-out, not one a height', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  cluster.crash(leader)
+  const other = (leader + 2) % 4
+  for (let index = 0; index < 5; index++) {
+    cluster.submit(other, requestAt(cluster.now))
+    cluster.run()
+    cluster.pass(SETTINGS.deltaMs * 4)
+  }
+  assert.deepEqual(alive(cluster), [5, 5, 5])
+  assert.equal(memberStatus(cluster.node(other).member).view, 1)
+})
+
+test('R8 an idle group makes a HEARTBEAT every heartbeat interval', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  cluster.pass(SETTINGS.heartbeatMs * 3)
+  assert.deepEqual(cluster.heights(), [3, 3, 3, 3])
+})
+
+test('R8 an idle group whose leader is silent goes on under the next one', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  cluster.crash(firstLeader(cluster))
+  cluster.pass(SETTINGS.heartbeatMs + 4 * SETTINGS.deltaMs)
+  assert.deepEqual(alive(cluster), [1, 1, 1])
+})
+
+test('a member that was away for a few blocks fetches them, executes them again and goes on', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const away = (firstLeader(cluster) + 1) % 4
+  cluster.crash(away)
+  for (let index = 0; index < 3; index++) {
+    cluster.submit((away + 1) % 4, requestAt(cluster.now))
+    cluster.run()
+  }
+  cluster.restart(away)
+  cluster.pass(2 * SETTINGS.deltaMs)
+  assert.deepEqual(cluster.heights(), [3, 3, 3, 3])
+  assert.equal(new Set(cluster.hashes(3)).size, 1)
+  cluster.submit(away, requestAt(cluster.now))
+  cluster.run()
+  assert.equal(cluster.node(away).answers.length, 1)
+})
+
+test('a member that was away so long that blocks are gone takes a snapshot and the blocks after it', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const away = (firstLeader(cluster) + 1) % 4
+  cluster.crash(away)
+  cluster.pass(SETTINGS.heartbeatMs * 40)
+  const height = Math.max(...alive(cluster))
+  assert.ok(height >= 39)
+  cluster.restart(away)
+  cluster.pass(SETTINGS.deltaMs * 3)
+  assert.equal(memberStatus(cluster.node(away).member).height, Math.max(...alive(cluster)))
+  assert.ok(!cluster.node(away).disk.blocks.has(1), 'it did not replay from the start')
+  cluster.submit(away, requestAt(cluster.now))
+  cluster.run()
+  assert.equal(cluster.node(away).answers.length, 1)
+})
+
+test('R1 all members killed at any message and restarted: the group goes on, no height differs', () => {
+  for (let cut = 1; cut < 60; cut++) {
+    const cluster = new Cluster(4)
+    cluster.start()
+    let sent = 0
+    cluster.drop = () => ++sent > cut
+    cluster.submit(0, requestAt(cluster.now))
+    cluster.submit(1, requestAt(cluster.now))
+    cluster.run()
+    for (const { index } of cluster.nodes) cluster.crash(index)
+    cluster.drop = () => false
+    for (const { index } of cluster.nodes) cluster.restart(index)
+    cluster.submit(2, requestAt(cluster.now))
+    cluster.run()
+    cluster.pass(30 * SETTINGS.deltaMs)
+    const height = Math.min(...cluster.heights())
+    assert.ok(height >= 1, `cut ${cut}: ${cluster.heights()}`)
+    for (let at = 1; at <= height; at++) assert.equal(new Set(cluster.hashes(at)).size, 1, `cut ${cut}, height ${at}`)
+    assert.ok(cluster.nodes.every(({ evidence }) => evidence.length === 0))
+  }
+})
+
+test('R4 R6 a lock survives its leader: the next one proposes the locked block again, byte for byte', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  // VOTE2s are lost: a QC1 forms, a certificate does not.
+  cluster.drop = (_, __, message: WireMessage) => message.type === 'vote2'
+  cluster.submit((leader + 1) % 4, requestAt(cluster.now))
+  cluster.run()
+  assert.deepEqual(cluster.heights(), [0, 0, 0, 0])
+  const proposal = cluster.node(leader).member.proposal
+  assert.ok(proposal)
+  cluster.crash(leader)
+  cluster.drop = () => false
+  cluster.pass(10 * SETTINGS.deltaMs)
+  assert.ok(Math.min(...alive(cluster)) >= 1)
+  const certified = cluster.node((leader + 1) % 4).disk.blocks.get(1)?.cert
+  assert.deepEqual(certified?.qc1.block_hash, proposal.content.hash)
+})
+
+test('R1 a member without its vote state follows along and signs nothing in the epoch', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const lost = (firstLeader(cluster) + 1) % 4
+  cluster.submit(lost, requestAt(cluster.now))
+  cluster.run()
+  cluster.crash(lost)
+  cluster.restart(lost, true)
+  const before = cluster.node(lost).log.length
+  cluster.submit((lost + 1) % 4, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(SETTINGS.deltaMs)
+  assert.deepEqual(cluster.heights(), [2, 2, 2, 2])
+  const signed = cluster
+    .node(lost)
+    .log.slice(before)
+    .filter((effect) => effect.type === 'send')
+  assert.ok(signed.every(({ message }) => message.type === 'status' || message.type === 'request'))
+  assert.equal(memberStatus(cluster.node(lost).member).state, 'abstaining')
+})
+
+test('§3 a leader with a wrong result is refused, shown, and the next one commits', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  cluster.node(leader).wrong = true
+  cluster.submit((leader + 1) % 4, requestAt(cluster.now))
+  cluster.run()
+  const others = cluster.nodes.filter(({ index }) => index !== leader)
+  assert.ok(others.every(({ member }) => memberStatus(member).height >= 1))
+  assert.ok(others.every(({ evidence }) => evidence.some(({ kind }) => kind === 'wrong_result')))
+  assert.ok(others.every(({ member }) => memberStatus(member).state === 'agreeing'))
+})
+
+test('§3 a follower with a wrong result is shown by the certificate, and takes the certified state', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const liar = (firstLeader(cluster) + 1) % 4
+  cluster.node(liar).wrong = true
+  cluster.submit((liar + 1) % 4, requestAt(cluster.now))
+  cluster.run()
+  assert.deepEqual(cluster.heights(), [1, 1, 1, 1])
+  for (const { index, evidence } of cluster.nodes) {
+    if (index === liar) continue
+    const [first] = evidence
+    assert.ok(first?.kind === 'wrong_result' && first.cert !== null && first.claim.type === 'nay')
+  }
+})
+
+test('§3 two against two: disputed, writes are refused, and it goes on once results agree again', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  cluster.node(leader).wrong = true
+  cluster.node((leader + 1) % 4).wrong = true
+  const asked = (leader + 2) % 4
+  cluster.submit(asked, requestAt(cluster.now))
+  cluster.run()
+  assert.ok(cluster.nodes.every(({ member }) => memberStatus(member).state === 'disputed'))
+  cluster.submit(asked, requestAt(cluster.now))
+  assert.equal(cluster.node(asked).answers.at(-1)?.type, 'refuse')
+  cluster.pass(20 * SETTINGS.deltaMs)
+  assert.deepEqual(cluster.heights(), [0, 0, 0, 0])
+  for (const node of cluster.nodes) node.wrong = false
+  cluster.pass(60_000)
+  assert.ok(cluster.heights().every((height) => height >= 1))
+  assert.ok(cluster.nodes.every(({ member }) => memberStatus(member).state === 'agreeing'))
+})
