@@ -17,7 +17,7 @@ import { type ReadyChild, startChild } from '#cli/up/child.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type NetworkFile, type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
-import { runtimeImage } from '#seeder/execute/image.ts'
+import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { lockDirectory } from '#seeder/store/lock.ts'
 
@@ -76,7 +76,7 @@ function readMemo(path: string): Memo {
   }
 }
 
-function firstFile(signer: Signer, admission: string): NetworkFile {
+function firstFile(signer: Signer, image: string): NetworkFile {
   return signNetworkFile(
     {
       format: 'interpeer-network/1',
@@ -86,10 +86,11 @@ function firstFile(signer: Signer, admission: string): NetworkFile {
       network_key: peerName(signer.publicKey),
       version: 1,
       time: Date.now(),
-      image: hexFromBytes(runtimeImage()),
+      image,
       settings: LOCAL_SETTINGS,
       gateways: [],
-      admission,
+      // Named as soon as the endpoint has a port.
+      admission: 'http://127.0.0.1:1',
       peers: [],
       jobs: [],
     },
@@ -117,10 +118,9 @@ async function until(
   }
 }
 
-async function startAdmissionAt(path: string, signer: Signer, memo: Memo): Promise<Admission> {
+async function startAdmissionAt(path: string, signer: Signer, memo: Memo, image: string): Promise<Admission> {
   const known = existsSync(path) ? loadNetworkFile(path) : undefined
-  const start = (port: number) =>
-    startAdmission({ path, file: known ?? firstFile(signer, 'http://127.0.0.1:1'), signer, port })
+  const start = (port: number) => startAdmission({ path, file: known ?? firstFile(signer, image), signer, port })
   let admission: Admission
   try {
     admission = await start(memo.admissionPort)
@@ -128,9 +128,8 @@ async function startAdmissionAt(path: string, signer: Signer, memo: Memo): Promi
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
     admission = await start(0)
   }
-  const { admission: named, image } = admission.file()
-  const present = hexFromBytes(runtimeImage())
-  if (named !== admission.url || image !== present) admission.change({ admission: admission.url, image: present })
+  const { admission: named, image: runs } = admission.file()
+  if (named !== admission.url || runs !== image) admission.change({ admission: admission.url, image })
   else if (known === undefined) writeNetworkFile(path, admission.file())
   return admission
 }
@@ -147,7 +146,7 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
   const signer = loadOrCreateSigner(join(directory, 'network.pem'))
   const uploader = loadOrCreateSigner(join(directory, 'uploader.pem'))
 
-  const admission = stack.use(await startAdmissionAt(networkPath, signer, memo))
+  const admission = stack.use(await startAdmissionAt(networkPath, signer, memo, hexFromBytes(runtimeImage())))
 
   onStep('gateway')
   const gatewayDirectory = join(directory, 'gateway')

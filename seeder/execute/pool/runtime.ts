@@ -63,7 +63,7 @@ export function createRuntime(options: RuntimeOptions): Runtime & { readonly liv
   }
   const quiet = new QuietRoots()
   return {
-    image: taggedHash('image', engineDigest(quickjs), sqlite.digest, Uint8Array.of(HOST_VERSION)),
+    image: imageOf(quickjs, sqlite),
     async executeBlock(job) {
       const known = quiet.result(job)
       if (known !== undefined) return known
@@ -79,6 +79,15 @@ export function createRuntime(options: RuntimeOptions): Runtime & { readonly liv
       await Promise.all(lanes.map((lane) => lane.close()))
     },
   }
+}
+
+function imageOf(quickjs: ReturnType<typeof loadQuickJs>, sqlite: ReturnType<typeof loadSqlite>): Digest {
+  return taggedHash('image', engineDigest(quickjs), sqlite.digest, Uint8Array.of(HOST_VERSION))
+}
+
+/** The image of this program's runtime, for a network file that is about to name it. */
+export function runtimeImage(cacheDirectory?: string): Digest {
+  return imageOf(loadQuickJs(cacheDirectory), loadSqlite(cacheDirectory))
 }
 
 /** Roots of sites that have no crons: a block without steps (a heartbeat) leaves them as they are and wakes no thread. */

@@ -1,0 +1,315 @@
+// From a folder to a site on the network: bundle, sign, admit, upload, agree.
+//
+//   folder ──bundleSite──> files ──packFiles──> code root, CAR
+//   no job of this name yet ──JOB_NEW──> admission ──> members in the next version of the network file
+//   CAR ──> one member (the next, if it fails) ── signed UPDATE ──> one agreed height: code, migrations and first data at once
+//
+// Each step may be repeated: the same order, bundle or UPDATE again changes nothing.
+
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { bundleSite } from '#cli/bundle/bundle.ts'
+import type { BundleIssue } from '#cli/bundle/config-file.ts'
+import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
+import { exchange, type HttpAnswer } from '#cli/network/http.ts'
+import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
+import { type Packed, type PackFile, packFiles } from '#cli/publish/pack.ts'
+import { base64FromBytes } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { digestFromBytes } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
+import type { Cid } from '#protocol/content/cid.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import { domainOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { type Signed, signStatement } from '#protocol/message/domain.ts'
+import type { JobNew, Update } from '#protocol/message/statement.ts'
+
+export const GROUP_SIZE = 4
+/** How long members may take to notice a new job, and a busy group to agree on an UPDATE. */
+const HOSTED_MS = 30_000
+const AGREE_MS = 60_000
+const UPLOAD_MS = 10 * 60_000
+const POLL_MS = 150
+
+export type PublishStep = 'bundle' | 'admit' | 'upload' | 'agree'
+/** `done` of `total`, bytes where it is an upload. */
+export type PublishProgress = (step: PublishStep, done: number, total: number) => void
+
+export type PublishOptions = {
+  readonly folder: string
+  /** The newest network file; asked again while waiting for a change. */
+  readonly network: () => Promise<NetworkFile>
+  readonly signer: Signer
+  readonly signal: AbortSignal
+  readonly progress: PublishProgress
+  /** Publish under another name than the configuration's. */
+  readonly name?: string
+  readonly account?: string
+  readonly size?: number
+  readonly quorum?: 'bft' | 'all'
+  /** Further files of the bundle: `data/…` is what a new site's state begins with. */
+  readonly data?: readonly PackFile[]
+}
+
+export type Published = {
+  readonly name: string
+  readonly job: string
+  readonly height: number
+  readonly codeRoot: string
+  readonly sequence: number
+  readonly members: readonly string[]
+  /** The gateway's link, ending in `/`. */
+  readonly url: string | undefined
+  /** What the group said of the update (applied migrations). */
+  readonly answer: string
+}
+
+/** Says every issue of a bundle with its place. */
+export function issuesFailure(issues: readonly BundleIssue[]): Failure {
+  const text = issues.map((issue) => {
+    const { file, message } = issue
+    const at = 'line' in issue && issue.line !== undefined ? `:${issue.line}` : ''
+    return `${file}${at}: ${message}`
+  })
+  return failed(issues[0]?.code ?? 'bundle', text.join('\n  '), 'Nothing was published.')
+}
+
+export async function publishSite(options: PublishOptions): Promise<Published> {
+  const { signer, progress } = options
+  progress('bundle', 0, 1)
+  const bundle = await bundleSite(options.folder)
+  if (!bundle.ok) throw issuesFailure(bundle.error)
+  const name = options.name ?? bundle.value.manifest.name
+  const packed = packFiles([...bundle.value.files, ...(options.data ?? [])])
+  progress('bundle', 1, 1)
+
+  const account = options.account ?? `peer:${peerName(signer.publicKey)}`
+  const { file, job } = await admitted({ ...options, name, account })
+  return orderUpdate({ ...options, file, job, account, packed })
+}
+
+function jobDigest(job: NetworkJob): Digest {
+  const digest = digestFromBytes(Buffer.from(job.job, 'hex'))
+  assert(digest.ok, 'a network file names jobs by 32 bytes')
+  return digest.value
+}
+
+/** The job of the name, ours: known already, or ordered now. */
+async function admitted(
+  options: PublishOptions & { name: string; account: string },
+): Promise<{ file: NetworkFile; job: NetworkJob }> {
+  const { name, account, signer, progress } = options
+  progress('admit', 0, 1)
+  const file = await options.network()
+  const known = file.jobs.find((job) => job.name === name)
+  if (known !== undefined) {
+    if (known.uploader !== peerName(signer.publicKey)) {
+      throw failed(
+        'name_taken',
+        `'${name}' was published by another key (${known.uploader.slice(0, 16)}…)`,
+        'Choose another "name" in interpeer.jsonc, or publish with the key that owns it (--key FILE).',
+      )
+    }
+    progress('admit', 1, 1)
+    return { file, job: known }
+  }
+  const order: JobNew = {
+    name,
+    account,
+    quorum: options.quorum ?? 'bft',
+    size: options.size ?? Math.min(GROUP_SIZE, Math.max(3, file.peers.length)),
+    nonce: new Uint8Array(randomBytes(16)),
+    time: Date.now(),
+  }
+  const statement = signStatement(domainOf(file), 'job_new', signer, order)
+  const answer = await exchange(`${file.admission}/jobs`, {
+    method: 'POST',
+    body: cborFromValue(statement),
+    signal: options.signal,
+  })
+  if (answer.status !== 200) throw refused('the network did not admit the site', answer)
+  const { version } = JSON.parse(answer.body.toString('utf8')) as { version: number }
+  const end = performance.now() + HOSTED_MS
+  for (;;) {
+    const next = await options.network()
+    const job = next.jobs.find((each) => each.name === name)
+    if (job !== undefined) {
+      progress('admit', 1, 1)
+      return { file: next, job }
+    }
+    if (performance.now() > end)
+      throw networkFailure(
+        `version ${version} of the network file did not arrive`,
+        `Is ${file.admission} the admission endpoint of this network?`,
+      )
+    await pause(options.signal)
+  }
+}
+
+export type UpdateOptions = Pick<PublishOptions, 'signer' | 'signal' | 'progress'> & {
+  readonly file: NetworkFile
+  readonly job: NetworkJob
+  readonly account: string
+  readonly packed: Packed
+}
+
+/** Uploads the bundle and has the group agree on it. */
+export async function orderUpdate(options: UpdateOptions): Promise<Published> {
+  const update = signUpdate(options, options.packed.root)
+  const member = await upload(options, update)
+  return agree(options, update, member)
+}
+
+/** An UPDATE to code that the group has already (a rollback): nothing is uploaded. */
+export async function orderEarlier(options: Omit<UpdateOptions, 'packed'>, codeRoot: Cid): Promise<Published> {
+  return agree(options, signUpdate(options, codeRoot), undefined)
+}
+
+function signUpdate(options: Omit<UpdateOptions, 'packed'>, codeRoot: Cid): Signed<Update> {
+  const { file, job, signer, account } = options
+  const now = Date.now()
+  // Milliseconds since the epoch rise from one update to the next, and need nobody to be asked.
+  return signStatement(domainOf(file), 'update', signer, {
+    job: jobDigest(job),
+    sequence: now,
+    code_root: codeRoot,
+    account,
+    time: now,
+  })
+}
+
+async function upload(options: UpdateOptions, update: Signed<Update>): Promise<MemberPlace> {
+  const { file, job, packed, signal, progress } = options
+  const header = base64FromBytes(cborFromValue(update))
+  const end = performance.now() + HOSTED_MS
+  let last: Failure | undefined
+  for (;;) {
+    for (const member of membersOf(file, job)) {
+      let sent = 0
+      const count = async function* () {
+        for await (const piece of packed.car()) {
+          sent += piece.length
+          progress('upload', Math.min(sent, packed.bytes), packed.bytes)
+          yield piece
+        }
+      }
+      try {
+        const answer = await exchange(`${member.http}/.well-known/interpeer/upload/${job.job}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/vnd.ipld.car; version=1', 'interpeer-update': header },
+          body: Readable.from(count(), { objectMode: false }),
+          timeoutMs: UPLOAD_MS,
+          signal,
+        })
+        if (answer.status === 200) {
+          progress('upload', packed.bytes, packed.bytes)
+          return member
+        }
+        // 404: the member has not heard of the job yet. 503: it cannot store just now.
+        if (answer.status !== 404 && answer.status !== 503) throw refused('the bundle was refused', answer)
+        last = refused('no member took the bundle', answer)
+      } catch (cause) {
+        if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
+        last = cause
+      }
+    }
+    if (performance.now() > end)
+      throw last ?? networkFailure(`'${job.name}' has no member that the network file knows an address of`)
+    await pause(signal)
+  }
+}
+
+async function agree(
+  options: Omit<UpdateOptions, 'packed'>,
+  update: Signed<Update>,
+  first: MemberPlace | undefined,
+): Promise<Published> {
+  const { file, job, signal } = options
+  options.progress('agree', 0, 1)
+  const all = membersOf(file, job)
+  const members = first === undefined ? all : [first, ...all.filter((member) => member !== first)]
+  const bytes = cborFromValue(update)
+  const end = performance.now() + AGREE_MS
+  let last: Failure | undefined
+  for (;;) {
+    for (const member of members) {
+      try {
+        const answer = await exchange(`${member.http}/.well-known/interpeer/update/${job.job}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/cbor' },
+          body: bytes,
+          timeoutMs: AGREE_MS,
+          signal,
+        })
+        if (answer.status === 200) {
+          const said = JSON.parse(answer.body.toString('utf8')) as { height: number; answer: string }
+          return published(options, update, said.height, said.answer)
+        }
+        // The first try went through and its answer was lost on the way.
+        const live = liveSequence(answer)
+        if (live?.sequence === update.body.sequence) return published(options, update, live.height, '')
+        // 404, 409: this member has not got the job or the bundle. 503: the group is not ready.
+        if (![404, 409, 503].includes(answer.status))
+          throw refused('the group refused the update; what was live before still is', answer)
+        last = refused('the group did not agree on the update yet', answer)
+      } catch (cause) {
+        if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
+        last = cause
+      }
+    }
+    if (performance.now() > end) throw last ?? networkFailure(`no member of '${job.name}' answered`)
+    await pause(signal)
+  }
+}
+
+function published(
+  options: Omit<UpdateOptions, 'packed'>,
+  update: Signed<Update>,
+  height: number,
+  answer: string,
+): Published {
+  const { file, job, progress } = options
+  const [gateway] = file.gateways
+  progress('agree', 1, 1)
+  return {
+    name: job.name,
+    job: job.job,
+    height,
+    codeRoot: textFromCid(update.body.code_root),
+    sequence: update.body.sequence,
+    members: job.members,
+    url: gateway === undefined ? undefined : `${gateway}/${job.name}/`,
+    answer,
+  }
+}
+
+/** The sequence that is live already, when that is why an UPDATE was refused. */
+function liveSequence(answer: HttpAnswer): { readonly sequence: number; readonly height: number } | undefined {
+  if (answer.status !== 422) return undefined
+  try {
+    const said = JSON.parse(answer.body.toString('utf8')) as { message?: string; height?: number }
+    const inner = JSON.parse(said.message ?? '') as { code?: string; live?: number }
+    return inner.code === 'update_sequence' && inner.live !== undefined
+      ? { sequence: inner.live, height: said.height ?? 0 }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function refused(what: string, answer: HttpAnswer): Failure {
+  let said: { code?: string; message?: string } = {}
+  try {
+    said = JSON.parse(answer.body.toString('utf8')) as typeof said
+  } catch {
+    // Not one of our answers: its status says enough.
+  }
+  return failed(said.code ?? `http_${answer.status}`, `${what}: ${said.message ?? `status ${answer.status}`}`)
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw failed('interrupted', 'interrupted')
+  await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+}
