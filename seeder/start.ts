@@ -5,6 +5,7 @@
 //
 // The parts are handed each other here and nowhere else. Everything lives in one data directory; a restart keeps key and ports.
 
+import { createServer } from 'node:net'
 import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -36,6 +37,7 @@ import type { Store } from '#seeder/store/port.ts'
 import { openStore } from '#seeder/store/store.ts'
 
 const ACCUSATIONS_MAX = 64
+const LOOPBACK = '127.0.0.1'
 
 export type SeederOptions = {
   /** Data directory; one process at a time. */
@@ -157,29 +159,38 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     log,
   })
   const main: OwnHandler = (request, response) => publishing(request, response) || reporting(request, response)
-  const server = await firstFree(options.httpPort, memo.memo().httpPort, (port) =>
-    startServer({
-      sites,
-      signer,
-      target: memo.memo().target,
-      label: memo.memo().label,
-      ...(options.address === undefined ? {} : { address: options.address }),
-      port,
-      plainPorts: memo.plainPorts,
-      ...gatewayOf(holder),
-      main,
-      registry,
-      log,
-      now,
-    }),
-  )
+  const { target, label, httpPort, controlPort } = memo.memo()
+  const address = options.address ?? LOOPBACK
+  const server = await startServer({
+    sites,
+    signer,
+    target,
+    label,
+    address,
+    port: await portFor(options.httpPort, httpPort, address),
+    plainPorts: memo.plainPorts,
+    ...gatewayOf(holder),
+    main,
+    registry,
+    log,
+    now,
+  })
   late.server = server
   stack.defer(() => server.close())
   memo.change({ httpPort: server.port })
 
-  const control = await firstFree(options.controlPort, memo.memo().controlPort, (port) =>
-    startControl({ sites, registry, peer: self, store, network, holder, log, port }),
-  )
+  const control = await startControl({
+    sites,
+    registry,
+    peer: self,
+    store,
+    network,
+    holder,
+    originOf: (siteName) => server.originOf(siteName),
+    log,
+    now,
+    port: await portFor(options.controlPort, controlPort, LOOPBACK),
+  })
   stack.defer(() => control.close())
   memo.change({ controlPort: control.port })
 
@@ -285,33 +296,31 @@ async function listenForPeers(
   handlers: NetworkHandlers,
   now: () => number,
 ): Promise<PeerNetwork> {
-  const address = options.address ?? '127.0.0.1'
+  const address = options.address ?? LOOPBACK
   const family = address.includes(':') ? 'ip6' : 'ip4'
-  return firstFree(options.p2pPort, portBefore, (port) =>
-    startNetwork({
-      signer,
-      listen: [`/${family}/${address}/tcp/${port}`],
-      handlers,
-      now,
-      chance: Math.random,
-      note: options.log.debug,
-    }),
-  )
+  const port = await portFor(options.p2pPort, portBefore, address)
+  return startNetwork({
+    signer,
+    listen: [`/${family}/${address}/tcp/${port}`],
+    handlers,
+    now,
+    chance: Math.random,
+    note: options.log.debug,
+  })
 }
 
-/** The port that was asked for and no other; else the one of the last run, or any if that is taken meanwhile. */
-async function firstFree<T>(
-  asked: number | undefined,
-  before: number,
-  start: (port: number) => Promise<T>,
-): Promise<T> {
-  if (asked !== undefined && asked !== 0) return start(asked)
-  if (before === 0) return start(0)
-  try {
-    return await start(before)
-  } catch {
-    return start(0)
-  }
+/** The port that was asked for and no other; else the one of the last run, or any (0) if that is taken meanwhile. */
+async function portFor(asked: number | undefined, before: number, address: string): Promise<number> {
+  if (asked !== undefined && asked !== 0) return asked
+  return before !== 0 && (await isFree(before, address)) ? before : 0
+}
+
+function isFree(port: number, address: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const probe = createServer()
+  probe.once('error', () => resolve(false))
+  probe.listen(port, address, () => probe.close(() => resolve(true)))
+  return promise
 }
 
 function portOf(address: string): number {
