@@ -209,7 +209,8 @@ export type Store = Disposable & {
   exportCar(root: Cid): AsyncIterable<Uint8Array>
   /**
    * Takes a CAR whose one root is `root`, parents before children, and names it. Bounded memory; every block is checked.
-   * After an error the label is released; `collect` frees what had come.
+   * The label is new or names this root already (an upload repeated, even at the same time). After an error a label that was
+   * new is released again; `collect` frees what had come.
    */
   importCar(
     job: Digest,

@@ -3,10 +3,11 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 import { carBlock, carHeader, createCarParser } from '#protocol/content/car.ts'
-import type { Cid } from '#protocol/content/cid.ts'
+import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { BlockTable } from '#seeder/store/block-table.ts'
 import { Writer } from '#seeder/store/database.ts'
@@ -77,6 +78,8 @@ class SqliteStore implements Store {
   readonly #table: BlockTable
   readonly #heights: CertifiedTable
   readonly #roots: RootTable
+  /** Imports under way by job and label; the last one to end without any success lets the label go. */
+  readonly #imports = new Map<string, { count: number; keep: boolean }>()
 
   constructor(path: string, directory: string, database: DatabaseSync, lock: Disposable) {
     this.path = path
@@ -187,17 +190,24 @@ class SqliteStore implements Store {
     car: AsyncIterable<Uint8Array>,
     bytesMax: number,
   ): Promise<Result<{ readonly blocks: number; readonly bytes: number }, CarError>> {
-    assert(!this.blocks.roots(job).has(label), 'an import has a label of its own')
-    this.blocks.addRoot(job, label, root)
-    let whole = false
+    const before = this.blocks.roots(job).get(label)
+    assert(before === undefined || cidKey(before) === cidKey(root), 'a label is imported for one root')
+    const key = `${hexFromBytes(job)}/${label}`
+    const running = this.#imports.get(key) ?? { count: 0, keep: before !== undefined }
+    this.#imports.set(key, running)
+    running.count++
+    if (before === undefined) this.blocks.addRoot(job, label, root)
     try {
       const result = await this.#takeCar(root, car, bytesMax)
-      whole = result.ok
+      running.keep ||= result.ok
+      // Blocks came without an fsync: naming the root again makes them durable.
+      if (result.ok) this.blocks.addRoot(job, label, root)
       return result
     } finally {
-      // Blocks came without an fsync: naming the root again makes them durable.
-      if (whole) this.blocks.addRoot(job, label, root)
-      else this.blocks.releaseRoot(job, label)
+      if (--running.count === 0) {
+        this.#imports.delete(key)
+        if (!running.keep) this.blocks.releaseRoot(job, label)
+      }
     }
   }
 

@@ -92,3 +92,22 @@ test('a CAR with a wrong block, a block too many, too many bytes or an early end
   assert.deepEqual({ left, missing }, { left: 0, missing: 0 })
   assert.equal(await code(1e6, ...parts), 'ok')
 })
+
+test('one tree uploaded twice at the same time, and again when it is there, is taken each time; a broken upload spoils none', async () => {
+  using here = temporaryDirectory()
+  using there = temporaryDirectory()
+  using from = openStore(here.path)
+  using to = openStore(there.path)
+  const { root, blocks } = site()
+  from.blocks.addTree(JOB, 'code', root, blocks)
+  const upload = () => to.importCar(JOB, 'bundle', root, from.exportCar(root), 1e8)
+  const broken = () => to.importCar(JOB, 'bundle', root, of(carHeader(root)), 1e8)
+  const results = await Promise.all([upload(), broken(), upload()])
+  assert.deepEqual(
+    results.map(({ ok }) => ok),
+    [true, false, true],
+  )
+  assert.equal((await upload()).ok, true)
+  assert.equal((await broken()).ok, true)
+  assert.ok(isWhole(to, root))
+})
