@@ -44,7 +44,7 @@ export const SCHEMA_VERSION = STEPS.length
  */
 export const PAGE_BYTES = 8_192
 /** The write-ahead log is moved into the file when it is as large, and cut back to it. */
-export const WAL_BYTES_MAX = 16 * 2 ** 20
+export const WAL_BYTES_MAX = 4 * 2 ** 20
 const CACHE_KIB = 8_192
 
 /** Makes or upgrades the tables, in one transaction; throws a `StoreError` for what is newer or not ours. */
