@@ -10,8 +10,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions, NoOpLog } from 'miniflare'
+import { gatewayKey } from '#gateway/local/key.ts'
 import { appendingLog } from '#gateway/local/log.ts'
-import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 
 export type LocalGatewayOptions = {
   /** Of 127.0.0.1; 0 takes a free one. */
@@ -120,8 +120,7 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
   const { directory } = options
   const temporary = join(directory, 'tmp')
   mkdirSync(temporary, { recursive: true })
-  const keyFile = join(directory, 'gateway.key')
-  loadOrCreateSigner(keyFile)
+  const key = gatewayKey(join(directory, 'gateway.key'))
   process.env.INTERPEER_WORKERD = WORKERD
   process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
 
@@ -140,7 +139,7 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
       ...(settings.options.bindings as Record<string, unknown> | undefined),
       PUBLIC_URL: options.publicUrl ?? url,
       NETWORK_KEY: options.networkKey,
-      GATEWAY_KEY: readFileSync(keyFile, 'utf8'),
+      GATEWAY_KEY: key,
       ...options.vars,
     },
     unsafeDirectSockets: [{ host: '127.0.0.1', port }],

@@ -17,7 +17,7 @@ export function layout(title: string, description: string, main: Page): Page {
 <link rel="stylesheet" href="/-/style.css">
 </head>
 <body>
-<header><a href="/"><img src="/-/icon.svg" alt="" width="28" height="28"></a><a href="/">Interpeer</a></header>
+<header><a href="/"><img src="/-/icon.svg" alt="" width="28" height="28">Interpeer</a></header>
 <main>
 ${main}
 </main>

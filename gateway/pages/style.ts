@@ -11,9 +11,9 @@ export const STYLE = `
 * { box-sizing: border-box }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }
 header, main, footer { max-width: 44rem; margin: 0 auto; padding: 0 1.25rem }
-header { padding-top: 2rem; display: flex; align-items: center; gap: .6rem; font-weight: 650 }
-header a { color: inherit; text-decoration: none }
-header img { width: 1.75rem; height: 1.75rem }
+header { padding-top: 2rem; font-weight: 650 }
+header a { display: inline-flex; align-items: center; gap: .6rem; min-height: 2.75rem; color: inherit; text-decoration: none }
+header img { display: block; width: 1.75rem; height: 1.75rem }
 h1 { font-size: clamp(1.7rem, 6vw, 2.5rem); line-height: 1.15; letter-spacing: -.02em; margin: 2.5rem 0 1rem; text-wrap: balance }
 h2 { font-size: 1.2rem; margin: 2.75rem 0 .75rem }
 p { margin: .75rem 0 }
@@ -25,12 +25,13 @@ a:focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-ra
 .sites a:hover { border-color: var(--link) }
 .sites b { color: var(--link); font-weight: 600 }
 .sites span { color: var(--soft); font-size: .9rem; white-space: nowrap }
-.good { color: var(--good) } .bad { color: var(--bad) }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; overflow-x: auto; font: .95rem/1.5 ui-monospace, monospace }
+.sites .good { color: var(--good) } .sites .bad { color: var(--bad) }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; white-space: pre-wrap; font: .95rem/1.5 ui-monospace, monospace }
 code { font-family: ui-monospace, monospace; font-size: .95em }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .3rem 1rem; margin: .75rem 0 }
 dt { color: var(--soft) } dd { margin: 0 }
-.status { color: var(--soft); font-variant-numeric: tabular-nums; margin-top: 3rem }
+.status { color: var(--soft); font-variant-numeric: tabular-nums; margin: 2.5rem 0 0 }
+.status + h1 { margin-top: 0 }
 footer { padding-top: 3rem; padding-bottom: 3rem; color: var(--soft); font-size: .9rem }
 `
 

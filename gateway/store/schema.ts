@@ -1,4 +1,4 @@
-// Tables of the gateway's D1 database. `npx drizzle-kit generate --config gateway/store/drizzle.config.ts` writes the
+// Tables of the gateway's D1 database. `npx drizzle-kit generate --config gateway/local/drizzle.config.ts` writes the
 // migrations from it; times are ms since the epoch.
 
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'

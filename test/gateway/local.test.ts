@@ -110,6 +110,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
+test('a port that is taken is said, and nothing is left running', async () => {
+  const first = spawn(process.execPath, [MAIN, options('first')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { url } = await readyLine(first)
+  const given = { ...(JSON.parse(options('second')) as object), port: Number(new URL(url).port) }
+  const second = spawn(process.execPath, [MAIN, JSON.stringify(given)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  second.stderr?.on('data', (chunk) => {
+    said += chunk
+  })
+  assert.equal(await exitOf(second), 1)
+  assert.match(said, /Address already in use/)
+  assert(await answers(url))
+  const exit = exitOf(first)
+  first.kill('SIGTERM')
+  await exit
+})
+
 test('everything it keeps lies in its directory', async () => {
   const home = mkdtempSync(join(root, 'home-'))
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: '', XDG_CACHE_HOME: '', TMPDIR: join(home, 'tmp') }
