@@ -46,6 +46,8 @@ const SOURCE_MAP_FILE = 'app/script.js.map'
 
 /** Open trees that are kept for the next job on their root; a site in use has one or two. */
 const TREES_MAX = 16
+/** Parsed manifests that are kept. */
+const MANIFESTS_MAX = 64
 /** Log lines that one block or read gives. */
 const LOG_LINES_MAX = 1_024
 
@@ -60,6 +62,8 @@ export class Executor {
   readonly #sqlite: SqliteBox
   readonly #openTree: (root: Cid) => StateTree
   readonly #trees = new Map<string, StateTree>()
+  /** By code root; undefined: it is not valid. */
+  readonly #manifests = new Map<string, SiteManifest | undefined>()
 
   constructor(
     engine: Engine,
@@ -267,9 +271,19 @@ export class Executor {
       const bytes = tree.read(path)
       return bytes === undefined || bytes.length === 0 ? undefined : new TextDecoder().decode(bytes)
     }
-    const manifest = manifestFromText(text(MANIFEST_FILE) ?? '')
     const start = this.#engine.start(codeRoot, () => text(SCRIPT_FILE))
-    return { codeRoot, manifest: manifest.ok ? manifest.value : undefined, start }
+    return { codeRoot, manifest: this.#manifest(codeRoot, () => text(MANIFEST_FILE)), start }
+  }
+
+  #manifest(codeRoot: Cid, text: () => string | undefined): SiteManifest | undefined {
+    const key = textFromCid(codeRoot)
+    if (this.#manifests.has(key)) return this.#manifests.get(key)
+    const parsed = manifestFromText(text() ?? '')
+    const manifest = parsed.ok ? parsed.value : undefined
+    const [oldest] = this.#manifests.keys()
+    if (this.#manifests.size >= MANIFESTS_MAX && oldest !== undefined) this.#manifests.delete(oldest)
+    this.#manifests.set(key, manifest)
+    return manifest
   }
 
   /** The tree at a root, out of the kept ones: who takes it gives it back at the root where it then is. */

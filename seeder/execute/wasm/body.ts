@@ -62,7 +62,7 @@ class BodyPass {
     const entry = this.#openCharge(false)
     const cursor = this.#cursor
     while (!cursor.done) this.#instruction(cursor.byte())
-    assert(cursor.at === cursor.end && this.#blocks.length === 0, 'a wasm function ends where its body ends')
+    assert(this.#blocks.length === 0, 'the blocks of a wasm function end inside it')
     const body = this.#pieces.map((piece) => {
       if (!('cost' in piece)) return piece
       return this.#chargeCode(piece.cost, piece.check || (piece === entry && this.#calls))
@@ -163,6 +163,7 @@ class BodyPass {
   #end(at: number): void {
     const block = this.#blocks.pop()
     if (block === undefined) {
+      assert(this.#cursor.done, 'a wasm function ends where its body ends')
       // The function's own end is written again behind the frame's weight.
       this.#replace(at, [])
       return
