@@ -189,7 +189,8 @@ export class TextDecoder {
     const odd = flush && (bytes.length & 1) === 1
     if (this.fatal && (odd || !text.isWellFormed())) throw new TypeError(FATAL_MESSAGE)
     if (!flush) this.#rest = bytes.slice(end)
-    return text.toWellFormed() + (odd ? '\ufffd' : '')
+    // An odd byte after half a pair belongs to the same error.
+    return text.toWellFormed() + (odd && !lastHigh ? '\ufffd' : '')
   }
 
   #withoutMark(text: string): string {

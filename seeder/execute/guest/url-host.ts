@@ -6,7 +6,7 @@ import { C0_CONTROL, percentDecode, percentEncode } from '#seeder/execute/guest/
 import { punycodeDecode, punycodeEncode } from '#seeder/execute/guest/punycode.ts'
 
 const FORBIDDEN_HOST = /[\0\t\n\r #/:<>?@[\\\]^|]/
-const FORBIDDEN_DOMAIN = /[\0-\x20"#%/:<>?@[\\\]^`{|}\x7f]/
+const FORBIDDEN_DOMAIN = /[\0-\x20#%/:<>?@[\\\]^|\x7f]/
 const IGNORED = /\u00ad|\u200b|\u2060|\ufeff|[\ufe00-\ufe0f]/g
 const LABEL_BYTES_MAX = 63
 
