@@ -94,7 +94,7 @@ export function observeFacts(parts: ControlParts): void {
   registry.observed('interpeer_process_heap_bytes', 'Used JavaScript heap.', [], () =>
     one(process.memoryUsage().heapUsed),
   )
-  registry.observed('interpeer_process_cpu_seconds', 'User and system time since the start.', [], () => {
+  registry.observed('interpeer_process_cpu_seconds_total', 'User and system time since the start.', [], () => {
     const { user, system } = process.cpuUsage()
     return one((user + system) / 1_000_000)
   })
@@ -139,11 +139,15 @@ export function observeFacts(parts: ControlParts): void {
         SITE_STATES.map((state) => ({ labels: [site.name, state], value: site.status().state === state ? 1 : 0 })),
       ),
   )
-  registry.observed('interpeer_site_counts', 'Counted, never punished: silence, staleness.', ['site', 'kind'], () =>
-    sites
-      .all()
-      .flatMap((site) =>
-        Object.entries(site.status().counts).map(([kind, value]) => ({ labels: [site.name, kind], value })),
-      ),
+  registry.observed(
+    'interpeer_site_counted_total',
+    'Counted, never punished: silence, staleness.',
+    ['site', 'kind'],
+    () =>
+      sites
+        .all()
+        .flatMap((site) =>
+          Object.entries(site.status().counts).map(([kind, value]) => ({ labels: [site.name, kind], value })),
+        ),
   )
 }

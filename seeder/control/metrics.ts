@@ -22,7 +22,7 @@ type Family = { write(lines: string[]): void }
 export type Registry = {
   counter(name: string, help: string, labels?: readonly string[]): Counter
   gauge(name: string, help: string, labels?: readonly string[]): Gauge
-  /** A gauge whose values are asked for when somebody looks. */
+  /** A gauge, or a counter where the name ends in `_total`, whose values are asked for when somebody looks. */
   observed(name: string, help: string, labels: readonly string[], read: () => Iterable<Observed>): void
   histogram(name: string, help: string, labels?: readonly string[], buckets?: readonly number[]): Histogram
   text(): string
@@ -54,8 +54,9 @@ export function createRegistry(): Registry {
     return `{${labels.map((label, index) => `${label}="${escaped(values[index] ?? '')}"`).join(',')}}`
   }
 
+  /** A part that is started again takes the place of what it registered before. */
   function register(name: string, family: Family): void {
-    assert(NAME.test(name) && !families.has(name), `metric ${name} is named well and once`)
+    assert(NAME.test(name), `metric ${name} is named well`)
     families.set(name, family)
   }
 
@@ -98,7 +99,7 @@ export function createRegistry(): Registry {
     observed(name, help, labels, read) {
       register(name, {
         write: (lines) => {
-          lines.push(...header(name, help, 'gauge'))
+          lines.push(...header(name, help, name.endsWith('_total') ? 'counter' : 'gauge'))
           let left = SERIES_MAX
           for (const { labels: values, value } of read()) {
             if (left-- <= 0) return

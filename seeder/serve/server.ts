@@ -103,6 +103,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const sender = createSender({ fields, limits })
   const budget: BodyBudget = { used: 0, max: limits.bodiesBytesMax }
   const sockets = new Set<Socket>()
+  const lingering = new WeakSet<Duplex>()
   registry.observed('interpeer_http_connections', 'Open connections.', [], () => [{ labels: [], value: sockets.size }])
   registry.observed('interpeer_http_waiting', 'Requests under way.', ['kind'], () => [
     { labels: ['read'], value: reads.running },
@@ -162,6 +163,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   /** The rest of a refused body is drained for a moment: a reset would take the answer with it (RFC 9112 §9.6). */
   function linger(response: ServerResponse): void {
     const { req } = response
+    lingering.add(req.socket)
     req.on('error', () => {})
     req.resume()
     const timer = setTimeout(() => req.socket.destroy(), LINGER_MS)
@@ -304,6 +306,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   }
 
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    // What follows a refused head is no request: one answer has been given, and a second one would be read as another's.
+    if (lingering.has(socket)) {
+      socket.end()
+      return
+    }
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy()
       return
