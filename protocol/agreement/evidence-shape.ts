@@ -4,10 +4,10 @@
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
-import { array, nullable, object, oneOf, readCbor, type Shaped, union } from '#protocol/codec/shape.ts'
+import { array, digest, nullable, object, oneOf, readCbor, type Shaped, union } from '#protocol/codec/shape.ts'
 import { blockShape } from '#protocol/message/block.ts'
 import { certShape } from '#protocol/message/certificate.ts'
-import { requestShape } from '#protocol/message/request.ts'
+import { HEADERS_MAX, headerPair, method, requestShape, target } from '#protocol/message/request.ts'
 import { signedShape } from '#protocol/message/statement.ts'
 import { BATCH_REQUESTS_MAX, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
 
@@ -52,8 +52,16 @@ export const evidenceShape = union('kind', {
     cert: nullable(certShape),
     requests: array(requestShape, BATCH_REQUESTS_MAX),
   }),
-  /** A RECEIPT for a state root that is not the certified one of its height (self-contained). */
-  wrong_receipt: object({ kind: oneOf('wrong_receipt'), receipt: signedShape('receipt'), cert: certShape }),
+  /**
+   * `cert` is of the receipt's height. Without `request` it is self-contained: the receipt names another state root than the certified
+   * one. With it, the request that the receipt names answers otherwise when it is run again on that state.
+   */
+  wrong_receipt: object({
+    kind: oneOf('wrong_receipt'),
+    receipt: signedShape('receipt'),
+    cert: certShape,
+    request: nullable(object({ method, target, headers: array(headerPair, HEADERS_MAX), body_hash: digest() })),
+  }),
 })
 export type Evidence = Shaped<typeof evidenceShape>
 export type EvidenceKind = Evidence['kind']

@@ -148,6 +148,8 @@ export type Member = {
   behindSince: number | null
   askedAt: number
   readonly lies: Set<string>
+  /** The last view whose proposal was shown to all, because votes named another block. */
+  shown: number
   readonly counts: { -readonly [K in keyof MemberStatus['counts']]: number }
 }
 
@@ -244,6 +246,7 @@ export function createMember(options: MemberOptions): Member {
     behindSince: null,
     askedAt: Number.NEGATIVE_INFINITY,
     lies: new Set(),
+    shown: -1,
     counts: { commits: 0, timeouts: 0, disputes: 0, refused: 0, dropped: 0 },
   }
   if (record !== null && !abstain && record.height === head.height + 1) resumeVotes(member, record)

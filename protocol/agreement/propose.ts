@@ -15,7 +15,7 @@ import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { heartbeatDue } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { proposalMessage } from '#protocol/agreement/view.ts'
-import { place } from '#protocol/agreement/vote.ts'
+import { place, showProposal } from '#protocol/agreement/vote.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import { type Block, type BlockKind, blockHash } from '#protocol/message/block.ts'
@@ -147,6 +147,7 @@ export function hearProposal(member: Member, turn: Turn, from: number, message: 
   }
   if (height > member.head.height && (view === member.view || wanted(round, keyOf(hash))))
     meetBlock(member, turn, round, { block, hash, requests, from })
+  showProposal(member, turn, round)
 }
 
 /** The block of the lock or of the certificate, which this member lacks. */

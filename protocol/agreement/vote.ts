@@ -103,6 +103,24 @@ export function hearVote1(member: Member, turn: Turn, vote: Signed<Vote1>): void
   if (heard === 'different' && before !== undefined)
     accuse(member, turn, vote.from, { kind: 'double_vote1', first: before, second: vote })
   if (heard !== 'same') inspectVote1(member, turn, round, index, vote)
+  showProposal(member, turn, round)
+}
+
+/**
+ * Somebody votes in this view for another block than the leader proposed here: one of the two lies. Everybody gets to see the proposal
+ * that this member has, once a view, so that two of them come together somewhere.
+ */
+export function showProposal(member: Member, turn: Turn, round: Round): void {
+  const { view } = member
+  const propose = round.proposals.get(view)
+  if (propose === undefined || member.shown >= view || round.height !== member.head.height + 1) return
+  const content = round.contents.get(keyOf(propose.body.block_hash))
+  const votes = round.vote1.map((byView) => byView.get(view))
+  const differ = votes.some((vote) => vote !== undefined && !bytesEqual(vote.body.block_hash, propose.body.block_hash))
+  if (content === undefined || !differ) return
+  member.shown = view
+  const { block, requests } = content
+  send(turn, 'all', { type: 'propose', propose, block, requests, tc: null, qc1s: [] })
 }
 
 export function hearVote2(member: Member, turn: Turn, vote: Signed<Vote2>): void {

@@ -200,3 +200,34 @@ test('§3 two against two: disputed, writes are refused, and it goes on once res
   assert.ok(cluster.heights().every((height) => height >= 1))
   assert.ok(cluster.nodes.every(({ member }) => memberStatus(member).state === 'agreeing'))
 })
+
+test('§2 Provable lies: two proposals sent to different members come together, and honest members go on', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const leader = firstLeader(cluster)
+  const twin = new Cluster(4)
+  twin.start()
+  // The same leader, seen by one half with another request: what it says there is carried over to the first two followers.
+  const [a, b, c] = [1, 2, 3].map((offset) => (leader + offset) % 4) as [number, number, number]
+  twin.drop = () => true
+  twin.submit(leader, requestAt(twin.now))
+  twin.run()
+  const other = twin.node(leader).log.find((e) => e.type === 'send' && e.message.type === 'propose')
+  assert.ok(other?.type === 'send')
+  let crossed = false
+  cluster.drop = (from, to, message) => {
+    if (crossed || from !== leader || message.type !== 'propose' || to !== a) return false
+    crossed = true
+    cluster.deliver(leader, a, other.message)
+    return true
+  }
+  cluster.submit(leader, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(10 * SETTINGS.deltaMs)
+  assert.ok(cluster.heights().every((height) => height >= 1))
+  for (const index of [a, b, c])
+    assert.ok(
+      cluster.node(index).evidence.some(({ kind }) => kind === 'double_proposal'),
+      `member ${index} saw ${cluster.node(index).evidence.map(({ kind }) => kind)}`,
+    )
+})
