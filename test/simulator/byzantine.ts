@@ -218,9 +218,11 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       const view = Math.max(0, seen.view + (random.chance(0.3) ? random.below(3) - 1 : 0))
       const dice = random.real()
       if (dice < 0.22) {
-        const turn = [view, view + 1].find((at) => signers.has(leaderOf(group, at)))
+        // Now and then one proposes whose turn it is not.
+        const usurps = random.chance(0.15)
+        const turn = usurps ? view : [view, view + 1].find((at) => signers.has(leaderOf(group, at)))
         if (turn === undefined) return
-        const leader = leaderOf(group, turn)
+        const leader = usurps ? me : leaderOf(group, turn)
         const known = someBlock(height, seen.clock)
         if (known === undefined) return
         const tc = someTc(height, turn - 1)

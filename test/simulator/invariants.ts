@@ -15,9 +15,9 @@ import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import type { PublicKey } from '#protocol/identity/keys.ts'
+import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
-import { type Group, quorumOf } from '#protocol/message/certificate.ts'
+import type { Group, Qc1, Qc2 } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
 import { orderedRequestHash, type Request, requestsRoot } from '#protocol/message/request.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
@@ -27,6 +27,7 @@ import { type Lie, type Record as MemberRecord, recordOfMember, type Statement }
 import { GENESIS_STATE, type Ledger, type LedgerState, ledgerSteps } from './ledger.ts'
 import type { Scenario } from './scenario.ts'
 import type { Seat } from './seat.ts'
+import type { Keyring } from './signatures.ts'
 
 export type Rule = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G8' | 'G9' | 'G10' | 'G11' | 'R2' | 'R8' | 'driver'
 export type Violation = { readonly rule: Rule; readonly text: string }
@@ -63,11 +64,13 @@ export type JudgeOptions = {
   readonly group: Group
   readonly air: Air
   readonly ledger: Ledger
+  readonly keys: Keyring
   readonly blockRequestsMax: number
   readonly chronicle: Chronicle
 }
 
-type Said = { highestView: number; timedOut: number; readonly names: Set<string>; readonly record: MemberRecord }
+type Signing = { readonly order: number; readonly view: number; readonly late: boolean; readonly what: string }
+type Said = { readonly signings: Signing[]; readonly names: Set<string>; readonly record: MemberRecord }
 
 function accusedKey(evidence: Evidence): PublicKey {
   switch (evidence.kind) {
@@ -84,8 +87,9 @@ function accusedKey(evidence: Evidence): PublicKey {
 }
 
 export function createJudge(options: JudgeOptions): Judge {
-  const { scenario, domain, group, air, ledger, chronicle } = options
-  const q = quorumOf(group)
+  const { scenario, domain, group, air, ledger, keys, chronicle } = options
+  // Counted here anew: a judge that asked the product for its quorum would believe any.
+  const q = scenario.quorum === 'all' ? scenario.members : Math.floor((2 * scenario.members) / 3) + 1
   const byzantine = [...scenario.faults].filter(([, fault]) => fault === 'byzantine').map(([member]) => member)
   const isMalicious = (member: number) => scenario.faults.get(member) === 'byzantine'
   const isFaulty = (member: number) => scenario.faults.has(member)
@@ -232,39 +236,80 @@ export function createJudge(options: JudgeOptions): Judge {
   const saidBy = (member: number): Said => {
     let record = said.get(member)
     if (record === undefined) {
-      record = { highestView: 0, timedOut: -1, names: new Set(), record: recordOfMember() }
+      record = { signings: [], names: new Set(), record: recordOfMember() }
       said.set(member, record)
     }
     return record
   }
 
-  const state = (seat: Seat, statement: Statement, now: number) => {
-    const member = seat.index
+  /** G4: by the order in which they were signed, views only rise, and nothing is said in a view after its TIMEOUT. */
+  const checkOrder = (member: number, of: Said, signing: Signing, now: number) => {
+    for (const other of of.signings) {
+      const [first, second] = other.order < signing.order ? [other, signing] : [signing, other]
+      if (second.view < first.view) {
+        violate(
+          'G4',
+          `member ${member} signs ${second.what} of view ${second.view} after ${first.what} of view ${first.view}`,
+          now,
+        )
+      } else if (first.late && !second.late && second.view === first.view) {
+        violate(
+          'G4',
+          `member ${member} signs ${second.what} of view ${second.view} after its TIMEOUT of that view`,
+          now,
+        )
+      }
+    }
+    of.signings.push(signing)
+  }
+
+  const state = (member: number, statement: Statement, signature: Signature, now: number) => {
     const of = saidBy(member)
     const { body } = statement
     const tail = statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : brief(statement.body.block_hash)
     const name = `${statement.type}/${body.height}/${body.view}/${tail}`
-    if (of.names.has(name) && statement.type !== 'vote1') return
     const again = of.names.has(name)
+    if (again && statement.type !== 'vote1') return
     of.names.add(name)
     if (!again) {
-      if (body.view < of.highestView) {
-        violate('G4', `member ${member} says ${statement.type} in view ${body.view} after view ${of.highestView}`, now)
-      }
-      if (body.view <= of.timedOut && statement.type !== 'timeout') {
-        violate(
-          'G4',
-          `member ${member} says ${statement.type} in view ${body.view} after its TIMEOUT of view ${of.timedOut}`,
-          now,
-        )
-      }
-      of.highestView = Math.max(of.highestView, body.view)
-      if (statement.type === 'timeout') of.timedOut = Math.max(of.timedOut, body.view)
+      const order = keys.madeAt(signature)
+      const late = statement.type === 'timeout'
+      if (order !== undefined) checkOrder(member, of, { order, view: body.view, late, what: statement.type }, now)
     }
     const lie = of.record.add(statement)
     if (lie !== undefined) {
       violate('G3', `${lie} by honest member ${member} at height ${body.height}, view ${body.view}`, now)
     }
+  }
+
+  /** A member of a star never sends its vote to itself: it comes to light in what it makes of the votes. */
+  const absorbQc1 = (qc1: Qc1, now: number) => {
+    const poll = air.poll(qc1.height, qc1.view, qc1.block_hash)
+    const { job, epoch, height, view, block_hash } = qc1
+    let grew = false
+    for (const [member, jview, signature] of qc1.votes) {
+      const from = group.members[member]
+      if (isMalicious(member) || poll.vote1.has(member) || from === undefined) continue
+      const body = { job, epoch, height, view, block_hash, jview }
+      state(member, { type: 'vote1', body }, signature, now)
+      poll.vote1.set(member, { from, body, signature })
+      grew = true
+    }
+    if (grew) checkCertifiable(poll, now)
+  }
+  const absorbQc2 = (qc2: Qc2, now: number) => {
+    const poll = air.poll(qc2.height, qc2.view, qc2.block_hash)
+    const { job, epoch, height, view, block_hash } = qc2
+    let grew = false
+    for (const [member, signature] of qc2.votes) {
+      const from = group.members[member]
+      if (isMalicious(member) || poll.vote2.has(member) || from === undefined) continue
+      const body = { job, epoch, height, view, block_hash }
+      state(member, { type: 'vote2', body }, signature, now)
+      poll.vote2.set(member, { from, body, signature })
+      grew = true
+    }
+    if (grew) checkCertifiable(poll, now)
   }
 
   return {
@@ -276,15 +321,21 @@ export function createJudge(options: JudgeOptions): Judge {
     violate,
     said(seat, message, now) {
       air.hear(message)
+      if ('qc1s' in message) for (const qc1 of message.qc1s) absorbQc1(qc1, now)
+      if (message.type === 'cert') {
+        absorbQc1(message.cert.qc1, now)
+        absorbQc2(message.cert.qc2, now)
+      }
       const mine = (signed: { from: PublicKey }) => bytesEqual(signed.from, seat.signer.publicKey)
       switch (message.type) {
         case 'propose':
-          if (mine(message.propose)) state(seat, { type: 'propose', body: message.propose.body }, now)
+          if (mine(message.propose))
+            state(seat.index, { type: 'propose', body: message.propose.body }, message.propose.signature, now)
           break
         case 'vote1':
           if (mine(message.vote)) {
             const { body } = message.vote
-            state(seat, { type: 'vote1', body }, now)
+            state(seat.index, { type: 'vote1', body }, message.vote.signature, now)
             const poll = air.poll(body.height, body.view, body.block_hash)
             if (!poll.vote1.has(seat.index)) {
               poll.vote1.set(seat.index, message.vote)
@@ -295,7 +346,7 @@ export function createJudge(options: JudgeOptions): Judge {
         case 'vote2':
           if (mine(message.vote)) {
             const { body } = message.vote
-            state(seat, { type: 'vote2', body }, now)
+            state(seat.index, { type: 'vote2', body }, message.vote.signature, now)
             const poll = air.poll(body.height, body.view, body.block_hash)
             if (!poll.vote2.has(seat.index)) {
               poll.vote2.set(seat.index, message.vote)
@@ -306,7 +357,7 @@ export function createJudge(options: JudgeOptions): Judge {
         case 'timeout':
           if (mine(message.timeout)) {
             const { body } = message.timeout
-            state(seat, { type: 'timeout', body }, now)
+            state(seat.index, { type: 'timeout', body }, message.timeout.signature, now)
             let byMember = air.timeouts.get(body.view)
             if (byMember === undefined) {
               byMember = new Map()
@@ -342,6 +393,11 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       air.certs.set(block.height, cert)
       if (!snapshot) air.addBlock(block, requests)
+      absorbQc1(cert.qc1, now)
+      absorbQc2(cert.qc2, now)
+      if (!obtainable(air.poll(block.height, cert.qc1.view, hash))) {
+        violate('G1', `${name}: commits a certificate for which too few ever voted`, now)
+      }
       const before = chain.get(block.height - 1)
       const first = chain.get(block.height)
       if (first !== undefined) {
@@ -400,7 +456,9 @@ export function createJudge(options: JudgeOptions): Judge {
       const key = accusedKey(evidence)
       const accused = group.members.findIndex((member) => bytesEqual(member, key))
       chronicle.mix(0xe0, accused, evidence.kind.length)
-      if (!isFaulty(accused)) {
+      // What a broken executor calls a wrong result convinces nobody who executes again.
+      const unfounded = seat.wrong && evidence.kind === 'wrong_result' && evidence.cert === null
+      if (!isFaulty(accused) && !unfounded) {
         violate('G3', `member ${seat.index} holds evidence of ${evidence.kind} against honest member ${accused}`, now)
       }
     },

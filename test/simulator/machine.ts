@@ -2,7 +2,7 @@
 
 import { createMember } from '#protocol/agreement/member.ts'
 import type { Effect, Input, MemberOptions, MemberStatus } from '#protocol/agreement/port.ts'
-import { statusOf } from '#protocol/agreement/status.ts'
+import { memberStatus } from '#protocol/agreement/status.ts'
 import { step } from '#protocol/agreement/step.ts'
 
 export type Machine = {
@@ -12,5 +12,5 @@ export type Machine = {
 
 export function startMachine(options: MemberOptions): Machine {
   const member = createMember(options)
-  return { step: (input) => step(member, input), status: () => statusOf(member) }
+  return { step: (input) => step(member, input), status: () => memberStatus(member) }
 }

@@ -16,6 +16,8 @@ export type Keyring = {
   /** A new identity; its public key is drawn from `random`. */
   create(): Signer
   verify(key: PublicKey, message: Uint8Array, signature: Signature): boolean
+  /** When a signature was last made, as a rising number: statements are sent in another order than they are signed. */
+  madeAt(signature: Signature): number | undefined
 }
 
 function word(bytes: Uint8Array, at: number): number {
@@ -41,15 +43,27 @@ function tag(secret: readonly number[], message: Uint8Array): Signature {
   return out as Signature
 }
 
+function signatureName(signature: Signature): number {
+  return (word(signature, 0) >>> 0) * 2 ** 20 + (word(signature, 4) >>> 12)
+}
+
 export function keyring(random: Random): Keyring {
   const secretByFirst = new Map<number, { key: PublicKey; secret: readonly number[] }>()
+  const made = new Map<number, number>()
+  let order = 0
   return {
+    madeAt: (signature) => made.get(signatureName(signature)),
     create() {
       let publicKey = random.bytes(PUBLIC_KEY_BYTES) as PublicKey
       while (secretByFirst.has(word(publicKey, 0))) publicKey = random.bytes(PUBLIC_KEY_BYTES) as PublicKey
       const secret = Array.from({ length: 4 }, () => random.below(2 ** 32) | 0)
       secretByFirst.set(word(publicKey, 0), { key: publicKey, secret })
-      return { publicKey, sign: (message) => tag(secret, message) }
+      const sign = (message: Uint8Array) => {
+        const signature = tag(secret, message)
+        made.set(signatureName(signature), order++)
+        return signature
+      }
+      return { publicKey, sign }
     },
     verify(key, message, signature) {
       const known = secretByFirst.get(word(key, 0))

@@ -87,7 +87,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const door = createDoor(domain, group)
   const ledger = createLedger(IDEMPOTENCY_MS)
   const air = createAir(domain)
-  const judge = createJudge({ scenario, domain, group, air, ledger, blockRequestsMax: BLOCK_REQUESTS, chronicle })
+  const judge = createJudge({ scenario, domain, group, air, ledger, keys, blockRequestsMax: BLOCK_REQUESTS, chronicle })
   const queue = eventQueue<(now: number) => void>()
   const net = virtualNet(scenario.net, scenario.members, random.fork('net'))
   const chance = random.fork('world')
