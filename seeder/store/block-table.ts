@@ -26,8 +26,10 @@ import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
 import { nativeSha256 } from '#seeder/store/sha256.ts'
 import { VerifiedBlocks } from '#seeder/store/verified.ts'
 
-/** Blocks that one transaction frees by itself; more wait for `collect`. */
+/** Blocks that one transaction frees because it lets them go; more wait as orphans. */
 export const FREED_PER_TRANSACTION_MAX = 512
+/** Orphans that a transaction which frees little takes along, so that the disk stays flat without anybody's care. */
+export const COLLECTED_PER_TRANSACTION = 32
 
 type Row = { readonly id: number; readonly refs: number; readonly state: number; readonly size: number }
 type Counters = { blocks: number; bytes: number; orphans: number; missing: number }
@@ -80,7 +82,10 @@ export class BlockTable {
           pending()
         }
       },
-      flush: () => this.#flush(),
+      flush: () => {
+        const freed = this.#flush()
+        if (this.#counters.orphans > 0) this.#collect(COLLECTED_PER_TRANSACTION - freed)
+      },
     })
   }
 
@@ -142,23 +147,7 @@ export class BlockTable {
   }
 
   collect(limit: number): number {
-    return this.#writer.transact(() => {
-      let freed = 0
-      while (freed < limit) {
-        const ids = this.#orphans.all(Math.min(limit - freed, FREED_PER_TRANSACTION_MAX))
-        if (ids.length === 0) break
-        for (const { id } of ids) {
-          const found = this.#findById.get(id as number)
-          assert(found !== undefined, 'an orphan has a row')
-          const cid = Uint8Array.from(found.cid as Uint8Array) as Cid
-          if (this.#pending.has(cid)) return freed
-          this.#free(cid, { ...(found as unknown as Row), id: id as number })
-          freed++
-        }
-        freed += this.#flush(Math.max(0, limit - freed))
-      }
-      return freed
-    }, false)
+    return this.#writer.transact(() => this.#collect(limit), false)
   }
 
   forget(cid: Cid): void {
@@ -184,6 +173,24 @@ export class BlockTable {
   /** Applies what is pending now, so that `placeholdersMade` sees it. */
   settle(): void {
     this.#flush()
+  }
+
+  #collect(limit: number): number {
+    let freed = 0
+    while (freed < limit) {
+      const ids = this.#orphans.all(Math.min(limit - freed, FREED_PER_TRANSACTION_MAX))
+      if (ids.length === 0) break
+      for (const { id } of ids) {
+        const found = this.#findById.get(id as number)
+        assert(found !== undefined, 'an orphan has a row')
+        const cid = found.cid as Cid
+        if (this.#pending.has(cid)) return freed
+        this.#free(cid, { ...(found as unknown as Row), id: id as number })
+        freed++
+      }
+      freed += this.#flush(Math.max(0, limit - freed))
+    }
+    return freed
   }
 
   #row(cid: Cid): Row | undefined {

@@ -81,7 +81,7 @@ export type Blocks = {
   roots(job: Digest): ReadonlyMap<string, Cid>
   /** Makes a whole new tree a root in one durable transaction (a bundle that was built here). */
   addTree(job: Digest, label: string, root: Cid, blocks: Iterable<Block>): void
-  /** Deletes up to `limit` blocks that nothing refers to; returns how many went. Zero: there are no more. */
+  /** Deletes up to `limit` blocks that nothing refers to; returns how many went. Zero: there are no more. Commits take a few along by themselves. */
   collect(limit: number): number
   /** Marks a block's bytes as lost (a reader found them damaged), so that `missing` names it. */
   forget(cid: Cid): void
@@ -101,7 +101,10 @@ export type Certified = {
   range(job: Digest, from: number, countMax: number, bytesMax: number): CertifiedHeight[]
   /** Lowest height whose requests are kept, or undefined when there is none. */
   first(job: Digest): number | undefined
-  /** Deletes certificates and releases state roots of heights below; returns how many heights went. The head stays. */
+  /**
+   * Deletes certificates and releases state roots of heights below, oldest first, at most `PRUNED_PER_CALL_MAX` of them;
+   * returns how many went. The head stays.
+   */
   prune(job: Digest, below: number): number
 }
 

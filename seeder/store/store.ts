@@ -43,6 +43,9 @@ import { keyOf, NUMBER_MAX, prepareSchema } from '#seeder/store/schema.ts'
 
 const STATE_LABEL = 'state/'
 
+/** Heights that one call of `prune` deletes, so that a commit that prunes is never long. */
+export const PRUNED_PER_CALL_MAX = 64
+
 /** Opens (and makes) the store of a data directory. Throws a `StoreError`; the caller closes what it got. */
 export function openStore(directory: string): Store {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -312,7 +315,7 @@ class SqliteStore implements Store {
       first: (job) => heights.first(job),
       prune: (job, below) =>
         this.#writer.transact(() => {
-          const until = Math.min(below, heights.headHeight(job) ?? 0)
+          const until = Math.min(below, heights.headHeight(job) ?? 0, (heights.first(job) ?? 0) + PRUNED_PER_CALL_MAX)
           for (const { height } of heights.kept(job)) if (height < until) this.#releaseState(job, height)
           return heights.deleteBelow(job, until)
         }),

@@ -10,7 +10,7 @@ import { StoreError } from '#seeder/store/errors.ts'
 import { openReader } from '#seeder/store/reader.ts'
 import { LOG_LINES_PER_JOB_MAX } from '#seeder/store/records.ts'
 import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
-import { openStore } from '#seeder/store/store.ts'
+import { openStore, PRUNED_PER_CALL_MAX } from '#seeder/store/store.ts'
 import {
   bytesOf,
   heightOf,
@@ -208,6 +208,20 @@ test('more blocks than one transaction frees wait as orphans and go by collect',
   assert.deepEqual({ left, blockBytes, orphans }, { left: 0, blockBytes: 0, orphans: 0 })
 })
 
+test('orphans go with the commits that follow, without anybody asking', () => {
+  using directory = temporaryDirectory()
+  using store = openStore(directory.path)
+  const { root, blocks } = treeOf({ big: bytesOf(900 * CHUNK, 1) })
+  store.blocks.addTree(JOB, 'upload', root, blocks)
+  store.blocks.releaseRoot(JOB, 'upload')
+  const orphans = () => store.stats().orphans
+  for (let turn = 0; orphans() > 0; turn++) {
+    assert.ok(turn < 100)
+    store.settings.set('turn', Uint8Array.of(turn))
+  }
+  assert.equal(store.stats().blocks, 0)
+})
+
 test('a byte that rots on disk is noticed at the first read, by the store and by a reader, and the block is missing then', () => {
   using directory = temporaryDirectory()
   const { root, blocks } = treeOf({ a: bytesOf(3 * CHUNK, 1) })
@@ -314,7 +328,11 @@ test('ranges of heights are contiguous and bounded, and pruning keeps the head',
   assert.deepEqual(heights(7, 4, 1e6), [])
   assert.equal(store.certified.first(JOB), 8)
   assert.equal(store.certified.prune(JOB, 99), 2)
-  assert.equal(store.certified.head(JOB)?.height, 10)
+  for (let height = 11; height <= 200; height++) store.commitHeight({ job: JOB, ...heightOf(height, root), blocks: [] })
+  assert.equal(store.certified.prune(JOB, 150), PRUNED_PER_CALL_MAX)
+  while (store.certified.prune(JOB, 150) > 0);
+  assert.equal(store.certified.first(JOB), 150)
+  assert.equal(store.certified.head(JOB)?.height, 200)
   assert.ok(isWhole(store, root))
   assert.equal(store.certified.head(OTHER_JOB), undefined)
 })

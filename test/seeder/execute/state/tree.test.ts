@@ -9,7 +9,7 @@ import { STATE_LAYOUT } from '#protocol/content/limits.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { createStateCache, StateError, UNSTORED_COMMITS_MAX } from '#seeder/execute/state/blocks.ts'
 import type { StateMark, StateTree } from '#seeder/execute/state/port.ts'
-import { openStateTree } from '#seeder/execute/state/tree.ts'
+import { COMMITS_UNUSED_MAX, LOADED_ENTRIES_MAX, openStateTree } from '#seeder/execute/state/tree.ts'
 import {
   type Blocks,
   importOptions,
@@ -319,4 +319,30 @@ test('trees over one source share what they read', () => {
   const leaves = 2
   readAll(openStateTree(root, source), 'f')
   assert.ok(reads - before <= before - leaves)
+})
+
+test('what many commits did not use is let go: the root stays, files in use go on, others are opened again', () => {
+  const blocks = emptyStore()
+  const tree = openStateTree(EMPTY_DIRECTORY, blocks.source)
+  for (let count = 0; count <= LOADED_ENTRIES_MAX; count++) {
+    tree.write(`files/${count % 50}/${count}`, Uint8Array.of(count % 256, count >> 8))
+  }
+  const used = tree.open('db/main', { create: true })
+  const unused = tree.open('files/7/7')
+  assert.ok(used !== undefined && unused !== undefined)
+  const one = new Uint8Array(1)
+  for (let commit = 0; commit <= COMMITS_UNUSED_MAX + 1; commit++) {
+    used.write(0, Uint8Array.of(commit))
+    commitInto(blocks, tree)
+  }
+  used.write(1, Uint8Array.of(1))
+  assert.throws(() => unused.read(0, one), StateError)
+  assert.equal(tree.open('files/7/7')?.read(0, one), 1)
+  assert.deepEqual(one, Uint8Array.of(7))
+  tree.write('files/7/7', Uint8Array.of(1))
+  const root = commitInto(blocks, tree)
+  const again = openStateTree(root, blocks.source)
+  assert.deepEqual(again.read('files/7/7'), Uint8Array.of(1))
+  assert.deepEqual(again.read(`files/${LOADED_ENTRIES_MAX % 50}/${LOADED_ENTRIES_MAX}`), Uint8Array.of(0, 32))
+  assert.deepEqual(again.read('db/main'), Uint8Array.of(COMMITS_UNUSED_MAX + 1, 1))
 })
