@@ -1,0 +1,1 @@
+CREATE TABLE lines (number INTEGER PRIMARY KEY, text TEXT NOT NULL);

@@ -1,0 +1,212 @@
+// Real seeders as processes on loopback, with the admission endpoint of `up` in the test's own process; no gateway.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type Admission, startAdmission, writeNetworkFile } from '#cli/admission/server.ts'
+import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
+import type { SeederReport, SiteReport } from '#cli/network/peers.ts'
+import { type Published, publishSite } from '#cli/publish/publish.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
+import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { ephemeralSigner } from '#seeder/identity/keys.ts'
+import { until } from './until.ts'
+
+const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
+const READY_MS = 60_000
+
+export type Ready = {
+  readonly peer: string
+  readonly dir: string
+  readonly http: string
+  readonly control: string
+  readonly pid: number
+}
+
+export type SeederProcess = {
+  readonly label: string
+  readonly ready: Ready
+  readonly exited: Promise<number | string>
+  kill(signal: NodeJS.Signals): void
+  report(): Promise<SeederReport | undefined>
+  /** What it says of a site; undefined while it does not answer. */
+  site(name: string): Promise<SiteReport | undefined>
+  /** One exchange with the site's origin on this member. */
+  ask(site: string, path: string, options?: HttpOptions): Promise<HttpAnswer>
+}
+
+export type Seeders = AsyncDisposable & {
+  readonly directory: string
+  readonly networkPath: string
+  readonly admission: Admission
+  readonly uploader: Signer
+  readonly all: readonly SeederProcess[]
+  start(label: string, ...more: string[]): Promise<SeederProcess>
+  /** The same directory again, after its process ended. */
+  restart(seeder: SeederProcess, ...more: string[]): Promise<SeederProcess>
+  publish(folder: string, name?: string): Promise<Published>
+}
+
+export type SeedersOptions = {
+  readonly count?: number
+  readonly settings?: Partial<NetworkSettings>
+  /** More arguments of each, by label. */
+  readonly arguments?: Readonly<Record<string, readonly string[]>>
+}
+
+const SETTINGS: NetworkSettings = {
+  delta_ms: 500,
+  heartbeat_ms: 10_000,
+  idempotency_ms: 20 * 60_000,
+  request_fuel: 500_000_000,
+  fresh_ms: 30_000,
+  snapshot_heights: 1024,
+}
+
+async function launch(
+  directory: string,
+  network: string,
+  label: string,
+  more: readonly string[],
+): Promise<SeederProcess> {
+  const folder = join(directory, label)
+  mkdirSync(folder, { recursive: true })
+  const log = openSync(join(folder, 'stderr.log'), 'a')
+  const child = spawn(
+    process.execPath,
+    [
+      ENTRY,
+      '--dir',
+      folder,
+      '--network',
+      network,
+      '--label',
+      label,
+      '--json',
+      '--parent',
+      '--log-level',
+      'debug',
+      ...more,
+    ],
+    { stdio: ['pipe', 'pipe', log] },
+  )
+  const exited = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 1)),
+  )
+  const { promise, resolve, reject } = Promise.withResolvers<Ready>()
+  const timer = setTimeout(() => reject(new Error(`${label} was not ready in time`)), READY_MS)
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+    const end = text.indexOf('\n')
+    if (end < 0) return
+    const line = JSON.parse(text.slice(0, end)) as { event: string; message?: string }
+    text = text.slice(end + 1)
+    if (line.event === 'ready') resolve(line as unknown as Ready)
+    else reject(new Error(`${label}: ${line.message}`))
+  })
+  void exited.then((code) => reject(new Error(`${label} ended with ${code} before it was ready`)))
+  const ready = await promise.finally(() => clearTimeout(timer))
+  const report = async (): Promise<SeederReport | undefined> => {
+    try {
+      const answer = await exchange(`${ready.http}/.well-known/interpeer/status`, { timeoutMs: 2_000 })
+      return JSON.parse(answer.body.toString()) as SeederReport
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    label,
+    ready,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    report,
+    site: async (name) => (await report())?.sites.find((site) => site.name === name),
+    async ask(site, path, options) {
+      const origin = (await report())?.sites.find((each) => each.name === site)?.origin
+      assert(origin !== undefined, `${label} hosts ${site}`)
+      return exchange(`${origin}${path}`, { timeoutMs: 30_000, ...options })
+    },
+  }
+}
+
+export async function startSeeders(options: SeedersOptions = {}): Promise<Seeders> {
+  const directory = mkdtempSync(join(tmpdir(), 'seeders-'))
+  const networkPath = join(directory, 'network.json')
+  const signer = ephemeralSigner()
+  const uploader = ephemeralSigner()
+  const first = signNetworkFile(
+    {
+      format: 'interpeer-network/1',
+      chain_id: hexFromBytes(signer.publicKey),
+      generation: 0,
+      profile: 'local',
+      network_key: peerName(signer.publicKey),
+      version: 1,
+      time: Date.now(),
+      image: '00'.repeat(32),
+      settings: { ...SETTINGS, ...options.settings },
+      gateways: [],
+      admission: 'http://127.0.0.1:1',
+      peers: [],
+      jobs: [],
+    },
+    signer,
+  )
+  const admission = await startAdmission({ path: networkPath, file: first, signer, port: 0 })
+  writeNetworkFile(networkPath, admission.change({ admission: admission.url }))
+  const all: SeederProcess[] = []
+  const seeders: Seeders = {
+    directory,
+    networkPath,
+    admission,
+    uploader,
+    all,
+    async start(label, ...more) {
+      const seeder = await launch(directory, networkPath, label, more)
+      all.push(seeder)
+      return seeder
+    },
+    async restart(seeder, ...more) {
+      await seeder.exited
+      const again = await launch(directory, networkPath, seeder.label, more)
+      all.splice(all.indexOf(seeder), 1, again)
+      return again
+    },
+    publish: (folder, name) =>
+      publishSite({
+        folder,
+        ...(name === undefined ? {} : { name }),
+        network: async () => admission.file(),
+        signer: uploader,
+        signal: AbortSignal.timeout(60_000),
+        progress: () => {},
+      }),
+    async [Symbol.asyncDispose]() {
+      for (const seeder of all) {
+        seeder.kill('SIGCONT')
+        seeder.kill('SIGKILL')
+      }
+      await Promise.all(all.map((seeder) => seeder.exited))
+      await admission[Symbol.asyncDispose]()
+      if (process.env.KEEP_SEEDERS === undefined) rmSync(directory, { recursive: true, force: true })
+    },
+  }
+  try {
+    const labels = Array.from({ length: options.count ?? 4 }, (_, index) => `s${index + 1}`)
+    await Promise.all(labels.map((label) => seeders.start(label, ...(options.arguments?.[label] ?? []))))
+    await until(
+      'every seeder in the network file',
+      () => all.every(({ ready }) => admission.file().peers.some((peer) => peer.peer === ready.peer)),
+      20_000,
+    )
+  } catch (cause) {
+    await seeders[Symbol.asyncDispose]()
+    throw cause
+  }
+  return seeders
+}
