@@ -1,0 +1,135 @@
+// `interpeer status`: every site of a network and how its members are, as they say it themselves.
+
+import { type Command, type CommandContext, NETWORK_OPTION } from '#cli/command.ts'
+import { EXIT } from '#cli/failure.ts'
+import { membersOf, type SeederReport, type SiteReport, seederReport } from '#cli/network/peers.ts'
+import { networkPath, newestNetwork } from '#cli/network/place.ts'
+import { type Style, tableLines } from '#cli/terminal/output.ts'
+import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
+
+export const command: Command = {
+  name: 'status',
+  summary: 'show the sites of a network, their heights, members and evidence',
+  usage: 'status [SITE] [--network FILE] [--json]',
+  about:
+    'Members are asked themselves; one that does not answer is shown as silent. The exit code is 3 when nobody answered.',
+  options: { network: NETWORK_OPTION },
+  positionals: { min: 0, max: 1 },
+  examples: ['interpeer status', 'interpeer status wiki --json'],
+  run,
+}
+
+export type MemberLine = {
+  readonly peer: string
+  readonly state: string
+  readonly height: number
+  readonly degraded?: string
+}
+
+export type JobLine = {
+  readonly job: string
+  readonly name: string
+  readonly epoch: number
+  readonly height: number
+  readonly view: number
+  readonly leader: string
+  readonly stateRoot: string
+  readonly members: readonly MemberLine[]
+  readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
+  /** Per member, the highest count that another one reports: silence, staleness, time-outs. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** What the members' own reports come to: the newest height speaks for the job, each member for itself. */
+function jobLine(job: NetworkJob, reports: ReadonlyMap<string, SeederReport>): JobLine {
+  const own = new Map<string, SiteReport>()
+  for (const peer of job.members) {
+    const report = reports.get(peer)?.sites.find((site) => site.job === job.job)
+    if (report !== undefined) own.set(peer, report)
+  }
+  const newest = [...own.values()].sort((a, b) => b.height - a.height || b.view - a.view)[0]
+  const evidence = new Map<string, JobLine['evidence'][number]>()
+  const counts: Record<string, number> = {}
+  for (const report of own.values()) {
+    for (const { kind, accused, hash } of report.evidence) evidence.set(hash, { kind, accused, hash })
+    for (const [name, count] of Object.entries(report.counts)) counts[name] = Math.max(counts[name] ?? 0, count)
+  }
+  const members = job.members.map((peer): MemberLine => {
+    const report = own.get(peer)
+    if (report === undefined) {
+      const seen = Math.max(
+        0,
+        ...[...own.values()].flatMap((other) =>
+          other.members.filter((member) => member.peer === peer).map(({ height }) => height),
+        ),
+      )
+      return { peer, state: reports.has(peer) ? 'not_hosting' : 'silent', height: seen }
+    }
+    return {
+      peer,
+      state: report.state,
+      height: report.height,
+      ...(report.degraded === undefined ? {} : { degraded: report.degraded }),
+    }
+  })
+  return {
+    job: job.job,
+    name: job.name,
+    epoch: newest?.epoch ?? job.epoch,
+    height: newest?.height ?? 0,
+    view: newest?.view ?? 0,
+    leader: newest?.leader ?? '',
+    stateRoot: newest?.stateRoot ?? '',
+    members,
+    evidence: [...evidence.values()],
+    counts,
+  }
+}
+
+async function reportsOf(file: NetworkFile, jobs: readonly NetworkJob[]): Promise<Map<string, SeederReport>> {
+  const places = new Map(jobs.flatMap((job) => membersOf(file, job)).map((member) => [member.peer, member]))
+  const reports = new Map<string, SeederReport>()
+  await Promise.all(
+    [...places.values()].map(async (member) => {
+      const report = await seederReport(member)
+      if (report !== undefined) reports.set(member.peer, report)
+    }),
+  )
+  return reports
+}
+
+function coloured(state: string, style: Style): string {
+  if (state === 'agreeing') return style.good(state)
+  return state === 'joining' ? style.warn(state) : style.bad(state)
+}
+
+async function run(context: CommandContext): Promise<number> {
+  const { output } = context
+  const { style } = output
+  const file = await newestNetwork(networkPath(context))
+  const [wanted] = context.positionals
+  const jobs = file.jobs.filter((job) => wanted === undefined || job.name === wanted || job.job === wanted)
+  const reports = await reportsOf(file, jobs)
+  const lines = jobs.map((job) => jobLine(job, reports))
+  output.event({ jobs: lines, network: { version: file.version, profile: file.profile, peers: file.peers.length } })
+  if (jobs.length === 0)
+    output.line(wanted === undefined ? 'The network has no sites yet.' : `The network has no site '${wanted}'.`)
+  for (const line of lines) {
+    output.line(
+      `${style.bold(line.name)}  height ${line.height}  view ${line.view}  ${style.dim(`state ${line.stateRoot.slice(0, 20)}…  job ${line.job.slice(0, 12)}…`)}`,
+    )
+    const rows = line.members.map((member) => [
+      `  ${member.peer === line.leader ? '★' : ' '}`,
+      `${member.peer.slice(0, 12)}…`,
+      `${member.height}`,
+      coloured(member.state, style) + (member.degraded === undefined ? '' : ` (${member.degraded})`),
+    ])
+    for (const row of tableLines(rows)) output.line(row)
+    for (const { kind, accused, hash } of line.evidence) {
+      output.line(style.bad(`    evidence: ${kind} by ${accused.slice(0, 12)}… (${hash.slice(0, 12)}…)`))
+    }
+    output.line()
+  }
+  if (wanted !== undefined && jobs.length === 0) return EXIT.failed
+  return jobs.length > 0 && reports.size === 0 ? EXIT.network : EXIT.ok
+}
