@@ -65,3 +65,18 @@ test('another process that holds the directory is named; once it is killed the d
   await once(child, 'close')
   openStore(directory.path).close()
 })
+
+test('a refused second opening in this process does not loosen the lock for others', async () => {
+  using directory = temporaryDirectory()
+  using store = openStore(directory.path)
+  assert.throws(() => openStore(directory.path), StoreError)
+  const child = spawn(process.execPath, [WRITER, directory.path], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let text = ''
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece
+  })
+  const [code] = await once(child, 'close')
+  assert.equal(code, 1)
+  assert.match(text, new RegExp(`in use by process ${process.pid}`))
+  store.settings.set('still', Uint8Array.of(1))
+})
