@@ -137,7 +137,7 @@ function restartWindow(member: Member, head: Head): void {
 function answer(member: Member, turn: Turn, content: Content, indexes: ReadonlyMap<string, number>): void {
   const { height, time } = content.block
   extendWindow(member.window, time, content.requestHashes)
-  markPassedOver(member, content)
+  markPassedOver(member, turn, content)
   for (const [index, requestHash] of content.requestHashes.entries()) {
     const key = keyOf(requestHash)
     const entry = dequeue(member.queue, key)

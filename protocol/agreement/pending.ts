@@ -96,7 +96,7 @@ export function refuseAll(member: Member, turn: Turn): void {
 }
 
 /** R7: what a certified block left behind though it had room, or took a later one of the same line. */
-export function markPassedOver(member: Member, content: Content): void {
+export function markPassedOver(member: Member, turn: Turn, content: Content): void {
   const { block, requests, requestHashes, receivedAt } = content
   if (block.kind === 'update' || queueLength(member.queue) === 0) return
   const bytes = requestHashes.reduce((sum, hash) => sum + (findEntry(member.queue, keyOf(hash))?.bytes ?? 0), 0)
@@ -112,7 +112,7 @@ export function markPassedOver(member: Member, content: Content): void {
       if (taken.has(entry.key)) continue
       // The leader began this block before it was proposed: what came within the last Δ it may not have had.
       const early = entry.arrivedAt <= receivedAt - member.settings.deltaMs
-      if (early && (!full || (newest.get(source) ?? 0) > entry.arrivedAt)) entry.passedOver = true
+      if (early && (!full || (newest.get(source) ?? 0) > entry.arrivedAt)) entry.passedAt ??= turn.now
       break
     }
   }
@@ -123,6 +123,8 @@ export function watchLeader(member: Member, turn: Turn): void {
   const { deltaMs } = member.settings
   if (leads(member) || member.disputed) return
   for (const entry of heads(member.queue)) {
+    // Of a body that is not here nobody can say that the leader has it.
+    if (!bodyHere(member.bodies, entry.request)) continue
     if (toRelay(entry, turn.now, deltaMs)) {
       entry.relayed = true
       send(turn, leaderAt(member, member.view), { type: 'request', request: entry.request, body: null })
@@ -136,9 +138,9 @@ export function watchLeader(member: Member, turn: Turn): void {
 export function pendingDeadlines(member: Member): number[] {
   const { deltaMs } = member.settings
   const times: number[] = []
-  for (const { arrivedAt, relayed, passedOver, request } of heads(member.queue)) {
+  for (const { relayed, passedAt, request } of heads(member.queue)) {
     times.push(request.time + REQUEST_TIME_MS + 1)
-    if (passedOver && !leads(member)) times.push(arrivedAt + (relayed ? CENSORED_DELTAS : RELAY_DELTAS) * deltaMs)
+    if (passedAt !== null && !leads(member)) times.push(passedAt + (relayed ? CENSORED_DELTAS : RELAY_DELTAS) * deltaMs)
   }
   return times
 }

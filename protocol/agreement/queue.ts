@@ -22,18 +22,18 @@ export type Entry = {
   readonly bytes: number
   readonly source: number
   readonly arrivedAt: number
-  /** A later one, or none where there was room, was certified before it. */
-  passedOver: boolean
+  /** When the present view's leader certified a later one, or none where there was room, before it; null: it did not. */
+  passedAt: number | null
   relayed: boolean
 }
 
 /** A new entry; `hash` is the `orderedRequestHash` of the request. */
-export function entryOf(entry: Omit<Entry, 'key' | 'bytes' | 'passedOver' | 'relayed'>): Entry {
+export function entryOf(entry: Omit<Entry, 'key' | 'bytes' | 'passedAt' | 'relayed'>): Entry {
   return {
     ...entry,
     key: keyOf(entry.hash),
     bytes: cborFromValue(entry.request).length,
-    passedOver: false,
+    passedAt: null,
     relayed: false,
   }
 }
@@ -152,9 +152,19 @@ export function passTurn(queue: Queue): void {
 
 /** R7: it was passed over and has waited too long: the leader censors, or never had it. */
 export function censored(entry: Entry, now: number, deltaMs: number): boolean {
-  return entry.passedOver && now - entry.arrivedAt >= CENSORED_DELTAS * deltaMs
+  return entry.passedAt !== null && now - entry.passedAt >= CENSORED_DELTAS * deltaMs
 }
 
 export function toRelay(entry: Entry, now: number, deltaMs: number): boolean {
-  return !entry.relayed && entry.passedOver && now - entry.arrivedAt >= RELAY_DELTAS * deltaMs
+  return !entry.relayed && entry.passedAt !== null && now - entry.passedAt >= RELAY_DELTAS * deltaMs
+}
+
+/** Another leader's turn: it gets the same patience as the one before. */
+export function pardon(queue: Queue): void {
+  for (const { entries } of queue.lines) {
+    for (const entry of entries.values()) {
+      entry.passedAt = null
+      entry.relayed = false
+    }
+  }
 }

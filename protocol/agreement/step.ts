@@ -1,6 +1,6 @@
 // One input → one ordered list of effects. Each part looks at what is known and does what its rules allow, until nothing more follows.
 //
-//   input ──> take ──> [ TC (R6) → blocks that came → QC1 → VOTE2 (R4) → CERT (R5) → commit → propose → VOTE1 or NAY (R2) ]* ──> timers ──> seal (R1)
+//   input ──> take ──> [ TIMEOUT, TC (R6) → blocks that came → QC1 → VOTE2 (R4) → CERT (R5) → commit → propose → VOTE1 or NAY (R2) ]* ──> timers ──> seal (R1)
 
 import { bodyCame } from '#protocol/agreement/bodies.ts'
 import { adoptFetched, hearState, onCommitted, tryCommit } from '#protocol/agreement/commit.ts'
@@ -16,7 +16,7 @@ import { hearProposal, lead, wanted } from '#protocol/agreement/propose.ts'
 import { askAll, catchUp, greet, hearBlocks, heardRound, hearStatus } from '#protocol/agreement/sync.ts'
 import { restartTimer, settleTimer } from '#protocol/agreement/timer.ts'
 import { createTurn, type Turn } from '#protocol/agreement/turn.ts'
-import { enterByTc, formTc, hearTimeout, onTimer, timerEnded } from '#protocol/agreement/view.ts'
+import { enterByTc, formTc, hearTimeout, joinTimeouts, onTimer, timerEnded } from '#protocol/agreement/view.ts'
 import { considerProposal, hearNay, hearVote1, hearVote2 } from '#protocol/agreement/vote.ts'
 import { wake } from '#protocol/agreement/wake.ts'
 import { unreachable } from '#protocol/codec/result.ts'
@@ -127,6 +127,7 @@ function hearTc(member: Member, turn: Turn, timeouts: readonly Signed<Timeout>[]
 
 function advance(member: Member, turn: Turn): void {
   for (let pass = 0; pass < PASSES_MAX; pass++) {
+    joinTimeouts(member, turn)
     let moved = formTc(member, turn)
     if (member.committing === null) {
       moved = adoptFetched(member, turn) || moved

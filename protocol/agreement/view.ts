@@ -4,8 +4,8 @@ import { durably } from '#protocol/agreement/durable.ts'
 import { inspectTimeout } from '#protocol/agreement/evidence.ts'
 import { RESHARE_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, type Member } from '#protocol/agreement/member.ts'
-import { memberIndex } from '#protocol/agreement/members.ts'
-import { entriesOf } from '#protocol/agreement/queue.ts'
+import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
+import { entriesOf, pardon } from '#protocol/agreement/queue.ts'
 import { chainTo } from '#protocol/agreement/round.ts'
 import { noteHeight, statusOf } from '#protocol/agreement/sync.ts'
 import { restartTimer, timerEnd } from '#protocol/agreement/timer.ts'
@@ -39,6 +39,7 @@ export function enterByTc(member: Member, turn: Turn, timeouts: readonly Signed<
   countSilence(member)
   member.view = view + 1
   member.tc = timeouts
+  pardon(member.queue)
   turn.dirty = true
   const next = leaderAt(member, member.view)
   const message = tcMessage(member, timeouts)
@@ -73,6 +74,17 @@ export function formTc(member: Member, turn: Turn): boolean {
   for (const timeouts of byView.values())
     if (timeouts.length >= member.quorum) return enterByTc(member, turn, timeouts.slice(0, member.quorum))
   return false
+}
+
+/**
+ * TIMEOUTs of more members than may fail, of this view or later ones, are joined at once: an honest one among them gave up. Timers differ (k is
+ * one's own), and waiting for the slowest of a quorum would make every view as long as its longest timer.
+ */
+export function joinTimeouts(member: Member, turn: Turn): void {
+  const over = member.timeout !== null && member.timeout.body.view >= member.view
+  if (over || member.peers.length === 1) return
+  const gaveUp = member.peers.filter(({ timeout }) => timeout !== null && timeout.body.view >= member.view).length
+  if (gaveUp > faultsOf(member.group)) timeOut(member, turn)
 }
 
 /** Signs a TIMEOUT of the present view: the first one ends own voting in it, a later one tells of a newer height or lock. */
