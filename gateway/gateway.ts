@@ -26,15 +26,22 @@ export type AsyncSigner = {
   sign(message: Uint8Array): Promise<Signature>
 }
 
-/** What a proof shows: who lied in which job. */
-export type ProvenLie = { readonly accused: PublicKey; readonly kind: string; readonly hash: Digest }
+/** What a piece of evidence says that is well formed and signed by whom it accuses. */
+export type Judgement = {
+  readonly accused: PublicKey
+  readonly job: Digest
+  readonly kind: string
+  readonly hash: Digest
+  /** It shows the lie by itself; otherwise only a re-execution can. */
+  readonly isProven: boolean
+}
 
-/** Judges canonical bytes of a proof about one group. */
+/** Judges canonical bytes of evidence; `groupOf` takes a job's id, hexadecimal. */
 export type EvidenceJudge = (
   domain: Domain,
-  groups: readonly Group[],
+  groupOf: (job: string) => Group | undefined,
   bytes: Uint8Array,
-) => Promise<Result<ProvenLie & { readonly job: Digest }, { readonly code: string }>>
+) => Promise<Result<Judgement, { readonly code: string }>>
 
 export type Limiter = (key: string) => Promise<boolean>
 
@@ -85,6 +92,8 @@ export type Gateway = {
   readonly lastTime: Map<PeerName, number>
   /** Proofs that were judged, hexadecimal. */
   readonly judged: Set<string>
+  /** Liars that the database knows. */
+  readonly savedLiars: Set<PeerName>
   /** When the database was first and last read, our clock. */
   startedAt: number | undefined
   filledAt: number
@@ -100,6 +109,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     marks: new Map(),
     lastTime: new Map(),
     judged: new Set(),
+    savedLiars: new Set(),
     startedAt: undefined,
     filledAt: 0,
     filling: undefined,

@@ -28,6 +28,8 @@ export const TARGET_BYTES_MAX = 8 * 1024
 export const CANONICAL_BYTES_MAX = 2 * 1024
 /** The home page names this many. */
 export const SITES_ON_HOME_PAGE_MAX = 200
+/** Hashes of proofs that were judged and need not be sent again. */
+export const JUDGED_MAX = 4096
 /** Verification keys kept parsed. */
 export const CRYPTO_KEYS_MAX = 4096
 /** A signed bootstrap answer is given again for this long. */

@@ -5,7 +5,7 @@
 //           └─ Hono ────────> everything else                           D1 is read behind the answer, every few seconds
 
 import { createApp } from '#gateway/app.ts'
-import { judgeEvidence } from '#gateway/evidence/judge.ts'
+import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import { type AsyncSigner, createGateway, type Gateway } from '#gateway/gateway.ts'
 import { hotRedirect } from '#gateway/redirect/redirect.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
@@ -43,7 +43,7 @@ function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> }
         signer ??= signerFromPem(env.GATEWAY_KEY)
         return signer
       },
-      judge: judgeEvidence(verify),
+      judge: evidenceJudge(verify),
       registerLimit: limiter(env.REGISTER_LIMIT),
       carryLimit: limiter(env.CARRY_LIMIT),
       log,

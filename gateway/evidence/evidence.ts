@@ -3,22 +3,34 @@
 
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
+import { JUDGED_MAX } from '#gateway/settings.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { groupOf } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 
-export type EvidenceAnswer = { readonly accused: string; readonly kind: string; readonly evidence: string }
+export type EvidenceAnswer = {
+  readonly accused: string
+  readonly kind: string
+  readonly evidence: string
+  /** False: it is well formed and signed, but only a re-execution can show the lie, and the gateway runs no sites. */
+  readonly proven: boolean
+}
 
 export async function takeEvidence(gateway: Gateway, bytes: Uint8Array): Promise<Result<EvidenceAnswer, GatewayError>> {
   const { network, ports, locations } = gateway
   if (network === undefined) return err({ code: 'no_network' })
-  const judged = await ports.judge(network.domain, network.file.jobs.map(groupOf), bytes)
+  const groupOfJob = (job: string) => {
+    const found = locations.jobById(job)
+    return found === undefined ? undefined : groupOf(found)
+  }
+  const judged = await ports.judge(network.domain, groupOfJob, bytes)
   if (!judged.ok) return err({ code: 'bad_evidence', detail: judged.error.code })
-  const { accused, kind, hash, job } = judged.value
-  const answer = { accused: peerName(accused), kind, evidence: hexFromBytes(hash) }
-  if (gateway.judged.has(answer.evidence)) return ok(answer)
-  gateway.judged.add(answer.evidence)
+  const { accused, kind, hash, job, isProven } = judged.value
+  const answer = { accused: peerName(accused), kind, evidence: hexFromBytes(hash), proven: isProven }
+  rememberJudged(gateway, answer.evidence)
+  // One lie is enough, and the same one can be told in many ways.
+  if (!isProven || gateway.savedLiars.has(answer.accused)) return ok(answer)
   locations.setLiar(answer.accused)
   ports.log('liar_proven', answer)
   try {
@@ -30,10 +42,17 @@ export async function takeEvidence(gateway: Gateway, bytes: Uint8Array): Promise
       proof: base64FromBytes(bytes),
       updated: ports.now(),
     })
+    gateway.savedLiars.add(answer.accused)
   } catch (cause) {
-    gateway.judged.delete(answer.evidence)
     ports.log('store_failed', { what: 'liar', cause: String(cause) })
     return err({ code: 'store_unavailable' })
   }
   return ok(answer)
+}
+
+function rememberJudged({ judged }: Gateway, hash: string): void {
+  judged.add(hash)
+  if (judged.size <= JUDGED_MAX) return
+  const oldest = judged.values().next().value
+  if (oldest !== undefined) judged.delete(oldest)
 }

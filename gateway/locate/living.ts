@@ -2,6 +2,7 @@
 //
 //   proven_liar   a proof against it was verified here                                            never a target
 //   absent        no registration for this job, or it ended                                       never a target
+//   accused       more than half of the other members say that they hold a proof against it                never a target
 //   silent        more than half of the other members say that it does not answer them            never a target
 //   living        it was heard within FRESH_MS, or its lease stands and more than half vouch      a target
 //   leased        its lease stands, nobody speaks for or against it                               a target when no member is living
@@ -12,7 +13,7 @@
 import type { Registration } from '#gateway/locate/registration.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 
-export type MemberState = 'living' | 'leased' | 'silent' | 'absent' | 'proven_liar'
+export type MemberState = 'living' | 'leased' | 'silent' | 'accused' | 'absent' | 'proven_liar'
 
 export type LocatedMember = {
   readonly peer: PeerName
@@ -67,6 +68,8 @@ function locateMember(
   let wordsUntil = end
   for (const witness of others) wordsUntil = Math.min(wordsUntil, endOf(witness))
 
+  const accusers = others.filter((witness) => witness.accuses.has(peer)).length
+  if (accusers > half) return { peer, state: 'accused', origin, until: wordsUntil }
   if (others.length - seenBy > half) return { peer, state: 'silent', origin, until: wordsUntil }
   if (registration.freshUntil > now)
     return { peer, state: 'living', origin, until: Math.min(registration.freshUntil, wordsUntil) }

@@ -11,8 +11,8 @@ export type Registration = {
   /** Origins by job, hexadecimal. */
   readonly origins: ReadonlyMap<string, string>
   readonly sees: ReadonlySet<PeerName>
-  /** Hashes of proofs it says it holds, hexadecimal. */
-  readonly accuses: readonly string[]
+  /** Against whom it says it holds a proof. */
+  readonly accuses: ReadonlySet<PeerName>
   /** It is living for its own word until then, by our clock. */
   readonly freshUntil: number
   /** It may still be living until then: others have to vouch for it, or nobody else is there. */
@@ -29,7 +29,7 @@ export function registrationOf(
     time: body.time,
     origins: new Map(body.sites.map((site) => [hexFromBytes(site.job), site.origin])),
     sees: new Set(body.sees.map(peerName)),
-    accuses: body.accuses.map((accusation) => hexFromBytes(accusation.evidence)),
+    accuses: new Set(body.accuses.map((accusation) => peerName(accusation.peer))),
     ...times,
   }
 }

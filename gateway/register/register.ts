@@ -112,13 +112,15 @@ export async function register(gateway: Gateway, bytes: Uint8Array): Promise<Res
     const freshUntil = now + Math.min(FRESH_MS, body.expires - body.time)
     locations.setRegistration(registrationOf(peer, body, { freshUntil, leaseUntil: freshUntil }))
   }
-  const accused = body.accuses.map((accusation) => hexFromBytes(accusation.evidence))
+  const wanted = body.accuses
+    .filter((accusation) => !locations.isLiar(peerName(accusation.peer)))
+    .map((accusation) => hexFromBytes(accusation.evidence))
   return ok({
     lease_ms: Math.min(FRESH_MS, body.expires - body.time),
     renew_ms: RENEW_MS,
     time: now,
     network_version: network.file.version,
-    evidence_wanted: [...new Set(accused)].filter((hash) => !gateway.judged.has(hash)),
+    evidence_wanted: [...new Set(wanted)].filter((hash) => !gateway.judged.has(hash)),
   })
 }
 

@@ -20,9 +20,9 @@ async function fill(gateway: Gateway): Promise<void> {
   const changes = await store.changes(Math.max(0, gateway.filledAt - REFILL_OVERLAP_MS))
   const newest = changes.networkVersion
   if (newest !== undefined && newest > (gateway.network?.file.version ?? -1)) await takeStoredNetwork(gateway, newest)
-  for (const liar of changes.liars) {
-    gateway.judged.add(liar.evidence)
-    gateway.locations.setLiar(liar.peer)
+  for (const { peer } of changes.liars) {
+    gateway.savedLiars.add(peer)
+    gateway.locations.setLiar(peer)
   }
   for (const row of changes.registrations) takeRow(gateway, row)
   gateway.startedAt ??= now()

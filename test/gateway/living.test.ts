@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
+import type { EvidenceJudge } from '#gateway/gateway.ts'
 import { FRESH_MS, LEASE_MS } from '#gateway/settings.ts'
 import { refill } from '#gateway/store/refill.ts'
-import { sha256 } from '#protocol/codec/digest.ts'
+import { sha256, ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import { ok } from '#protocol/codec/result.ts'
 import { type Scene, scene, visits } from '#test/gateway/scene.ts'
 import { signerNamed } from '#test/support/network.ts'
 
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
+
+function lieOf(peer: string, bytes: Uint8Array): Awaited<ReturnType<EvidenceJudge>> {
+  const { publicKey: accused } = signerNamed(peer)
+  return ok({ accused, kind: 'amnesia', hash: sha256(bytes), job: ZERO_DIGEST, isProven: true })
+}
 
 async function allRegister(at: Scene, seen: readonly string[] = MEMBERS): Promise<void> {
   for (const peer of MEMBERS) await at.register(peer, { sees: seen.filter((other) => other !== peer) })
@@ -122,11 +128,7 @@ test('a second isolate learns of a silent member from what the others wrote', as
 
 test('a proven liar is no target from that moment, in this isolate, in others and after a restart', async () => {
   const at = await scene({
-    judge: async (_domain, groups, bytes) => {
-      const [group] = groups
-      assert(group !== undefined)
-      return ok({ accused: signerNamed('ben').publicKey, kind: 'double_vote1', hash: sha256(bytes), job: group.job })
-    },
+    judge: async (_domain, _groups, bytes) => lieOf('ben', bytes),
   })
   await allRegister(at)
   const other = await at.again()
@@ -144,18 +146,7 @@ test('a proven liar is no target from that moment, in this isolate, in others an
 })
 
 test('a liar’s word about others counts for nothing', async () => {
-  const at = await scene({
-    judge: async (_domain, groups) => {
-      const [group] = groups
-      assert(group !== undefined)
-      return ok({
-        accused: signerNamed('ben').publicKey,
-        kind: 'amnesia',
-        hash: sha256(new Uint8Array(1)),
-        job: group.job,
-      })
-    },
-  })
+  const at = await scene({ judge: async (_domain, _groups, bytes) => lieOf('ben', bytes) })
   await at.register('ana')
   await at.register('ben', { sees: ['cleo'] })
   await at.register('cleo', { sees: ['ben'] })
@@ -163,6 +154,17 @@ test('a liar’s word about others counts for nothing', async () => {
   assert.deepEqual(new Set(await visits(at, 8)), new Set(['ben', 'cleo']))
   await takeEvidence(at.gateway, new Uint8Array(1))
   assert.deepEqual(new Set(await visits(at, 8)), new Set(['ana', 'cleo', 'dan']))
+})
+
+test('a member against which more than half of the others hold proofs is out, one accuser is not enough', async () => {
+  const at = await scene()
+  await allRegister(at)
+  const accuses = [{ peer: 'ben', evidence: ZERO_DIGEST }]
+  at.clock.now += 1_000
+  await at.register('ana', { accuses })
+  assert.deepEqual(new Set(await visits(at, 8)), new Set(MEMBERS))
+  await at.register('cleo', { accuses })
+  assert.deepEqual(new Set(await visits(at, 6)), new Set(['ana', 'cleo', 'dan']))
 })
 
 test('a seeder that is in a new network file’s groups no more is no target', async () => {

@@ -17,11 +17,14 @@ function schema(name: string): Record<string, unknown> {
 
 async function accusedScene(): Promise<Scene> {
   const at = await scene({
-    judge: async (_domain, groups) => {
-      const [group] = groups
-      assert(group !== undefined)
-      return ok({ accused: signerNamed('ben').publicKey, kind: 'double_vote1', hash: ZERO_DIGEST, job: group.job })
-    },
+    judge: async () =>
+      ok({
+        accused: signerNamed('ben').publicKey,
+        kind: 'amnesia',
+        hash: ZERO_DIGEST,
+        job: ZERO_DIGEST,
+        isProven: true,
+      }),
   })
   await at.register('ana', { accuses: [{ peer: 'ben', evidence: ZERO_DIGEST }] })
   await at.register('ben')
