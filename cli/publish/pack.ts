@@ -5,12 +5,11 @@
 
 import { hash as nodeHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { CarWriter } from '@ipld/car'
-import { CID } from 'multiformats/cid'
 import { failed } from '#cli/failure.ts'
 import type { Sha256 } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { blockMatches } from '#protocol/content/block.ts'
+import { carBlock, carHeader } from '#protocol/content/car.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { buildDirectory } from '#protocol/content/directory.ts'
 import { createFileBuilder } from '#protocol/content/file.ts'
@@ -78,10 +77,18 @@ function bytesAt(place: Place): Uint8Array {
   }
 }
 
-/** Hashes the files into one tree. `onBytes` tells how far the reading is. */
-export function packFiles(files: readonly PackFile[], onBytes: (done: number) => void = () => {}): Packed {
+/** A tree that is at hand already, to be linked at the top of a packed one. */
+export type PackTree = { readonly links: readonly DirectoryLink[]; readonly blocks: ReadonlyMap<string, Uint8Array> }
+
+/** Hashes the files into one tree, with `tree`'s links beside them. `onBytes` tells how far the reading is. */
+export function packFiles(
+  files: readonly PackFile[],
+  tree?: PackTree,
+  onBytes: (done: number) => void = () => {},
+): Packed {
   const places = new Map<string, Place>()
-  const root: Folder = { folders: new Map(), files: new Map() }
+  for (const [key, bytes] of tree?.blocks ?? []) places.set(key, { bytes })
+  const root: Folder = { folders: new Map(), files: new Map(tree?.links.map((link) => [link.name, link])) }
   let done = 0
   for (const entry of files) {
     let offset = 0
@@ -137,31 +144,19 @@ async function* carOf(root: Cid, places: ReadonlyMap<string, Place>): AsyncGener
     const place = places.get(cidKey(cid))
     return place === undefined ? undefined : bytesAt(place)
   }
-  const { writer, out } = CarWriter.create([CID.decode(root)])
-  const writing = (async () => {
-    for (const found of walk(read, root)) {
-      assert(found.ok, 'a tree that was just made is whole')
-      const cid = found.value
-      const bytes = read(cid)
-      assert(bytes !== undefined, 'a tree that was just made is whole')
-      if (!blockMatches(cid, bytes, sha256Native)) {
-        throw failed(
-          'file_changed',
-          'a file changed while it was uploaded',
-          'Publish again when nothing writes to the folder.',
-        )
-      }
-      await writer.put({ cid: CID.decode(cid), bytes })
+  yield carHeader(root)
+  for (const found of walk(read, root)) {
+    assert(found.ok, 'a tree that was just made is whole')
+    const cid = found.value
+    const bytes = read(cid)
+    assert(bytes !== undefined, 'a tree that was just made is whole')
+    if (!blockMatches(cid, bytes, sha256Native)) {
+      throw failed(
+        'file_changed',
+        'a file changed while it was uploaded',
+        'Publish again when nothing writes to the folder.',
+      )
     }
-    await writer.close()
-  })()
-  // A failure of the writer ends the stream with it, not with a short CAR.
-  let failure: unknown
-  writing.catch(async (cause: unknown) => {
-    failure = cause
-    await writer.close()
-  })
-  yield* out
-  if (failure !== undefined) throw failure
-  await writing
+    yield carBlock(cid, bytes)
+  }
 }

@@ -13,7 +13,7 @@ import type { BundleIssue } from '#cli/bundle/config-file.ts'
 import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
-import { type Packed, type PackFile, packFiles } from '#cli/publish/pack.ts'
+import { type Packed, type PackTree, packFiles } from '#cli/publish/pack.ts'
 import { base64FromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -38,7 +38,8 @@ export type PublishStep = 'bundle' | 'admit' | 'upload' | 'agree'
 export type PublishProgress = (step: PublishStep, done: number, total: number) => void
 
 export type PublishOptions = {
-  readonly folder: string
+  /** The site's folder, or the code of an exported one. */
+  readonly folder: string | { readonly name: string; readonly code: PackTree }
   /** The newest network file; asked again while waiting for a change. */
   readonly network: () => Promise<NetworkFile>
   readonly signer: Signer
@@ -49,8 +50,8 @@ export type PublishOptions = {
   readonly account?: string
   readonly size?: number
   readonly quorum?: 'bft' | 'all'
-  /** Further files of the bundle: `data/…` is what a new site's state begins with. */
-  readonly data?: readonly PackFile[]
+  /** Linked into the bundle: `data` is what a new site's state begins with. */
+  readonly data?: PackTree
 }
 
 export type Published = {
@@ -79,15 +80,24 @@ export function issuesFailure(issues: readonly BundleIssue[]): Failure {
 export async function publishSite(options: PublishOptions): Promise<Published> {
   const { signer, progress } = options
   progress('bundle', 0, 1)
-  const bundle = await bundleSite(options.folder)
-  if (!bundle.ok) throw issuesFailure(bundle.error)
-  const name = options.name ?? bundle.value.manifest.name
-  const packed = packFiles([...bundle.value.files, ...(options.data ?? [])])
+  const { name, packed } = await bundled(options)
   progress('bundle', 1, 1)
 
   const account = options.account ?? `peer:${peerName(signer.publicKey)}`
   const { file, job } = await admitted({ ...options, name, account })
   return orderUpdate({ ...options, file, job, account, packed })
+}
+
+async function bundled(options: PublishOptions): Promise<{ name: string; packed: Packed }> {
+  const { folder, data } = options
+  if (typeof folder !== 'string') {
+    const links = [...folder.code.links, ...(data?.links ?? [])]
+    const blocks = new Map([...folder.code.blocks, ...(data?.blocks ?? [])])
+    return { name: options.name ?? folder.name, packed: packFiles([], { links, blocks }) }
+  }
+  const bundle = await bundleSite(folder)
+  if (!bundle.ok) throw issuesFailure(bundle.error)
+  return { name: options.name ?? bundle.value.manifest.name, packed: packFiles(bundle.value.files, data) }
 }
 
 function jobDigest(job: NetworkJob): Digest {

@@ -17,6 +17,7 @@ import { failureResponse } from '#seeder/execute/engine/failure.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
 import { readableStack } from '#seeder/execute/engine/source-position.ts'
+import { SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
@@ -42,6 +43,8 @@ const APP = 'app'
 const MANIFEST_FILE = 'app/site.json'
 /** `{"sequence"}` of the update that is live: an older signed update cannot be ordered again. */
 const UPDATE_FILE = 'update.json'
+/** What a bundle's `data` may hold, at the names they have in the state. */
+export const FIRST_DATA = ['db', 'files', SYSTEM_PATH] as const
 const SOURCE_MAP_FILE = 'app/script.js.map'
 
 /** Open trees that are kept for the next job on their root; a site in use has one or two. */
@@ -166,6 +169,7 @@ export class Executor {
     const live = liveSequence(tree)
     if (step.sequence <= live) return refused('update_sequence', { sequence: step.sequence, live })
     tree.link(APP, step.codeRoot)
+    if (live === 0) takeFirstData(tree)
     const text = tree.read(MANIFEST_FILE)
     const manifest = text === undefined ? undefined : manifestFromText(new TextDecoder().decode(text))
     if (manifest === undefined) return refused('manifest_missing', {})
@@ -330,6 +334,14 @@ function jsonResponse(status: number, value: object): ScriptResponse {
 }
 
 /** Sequence of the update that is live; 0 before the first. */
+/** A bundle may bring the data that a new site begins with (§5): an exported state's databases, files and records. */
+function takeFirstData(tree: StateTree): void {
+  for (const name of FIRST_DATA) {
+    const cid = tree.cid(`${APP}/data/${name}`)
+    if (cid !== undefined) tree.link(name, cid)
+  }
+}
+
 function liveSequence(tree: StateTree): number {
   const bytes = tree.read(UPDATE_FILE)
   return bytes === undefined ? 0 : (JSON.parse(new TextDecoder().decode(bytes)) as { sequence: number }).sequence

@@ -1,0 +1,96 @@
+// `interpeer export`: a site's whole certified state in a file, with the certificate that vouches for it.
+
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
+import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
+import { exchange } from '#cli/network/http.ts'
+import { membersOf } from '#cli/network/peers.ts'
+import { networkPath, newestNetwork } from '#cli/network/place.ts'
+import { type ArchiveFacts, factsPath } from '#cli/publish/archive.ts'
+import { bytesFromBase64 } from '#protocol/codec/bytes.ts'
+import { readCbor } from '#protocol/codec/shape.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
+import { type Cert, certChecks, certShape, runChecks } from '#protocol/message/certificate.ts'
+import { verify } from '#seeder/identity/keys.ts'
+
+const CERT_BYTES_MAX = 64 * 1024
+const EXPORT_BYTES_MAX = 1024 * 1024 * 1024
+const EXPORT_MS = 30 * 60_000
+
+export const command: Command = {
+  name: 'export',
+  summary: "keep a copy of a site: code, databases, files, with the group's certificate",
+  usage: 'export SITE [--to FILE] [--network FILE] [--json]',
+  about:
+    'FILE is a CAR that any IPFS tool reads; FILE.json beside it holds the certificate. Anybody may export a site: its members hide nothing.',
+  options: {
+    network: NETWORK_OPTION,
+    to: { type: 'string', value: 'FILE', help: 'where to write it (default SITE.car)' },
+  },
+  positionals: { min: 1, max: 1 },
+  examples: ['interpeer export wiki --to wiki.car', 'interpeer import wiki.car --name wiki-copy'],
+  run,
+}
+
+async function run(context: CommandContext): Promise<number> {
+  const { output, signal } = context
+  const file = await newestNetwork(networkPath(context))
+  const [name = ''] = context.positionals
+  const job = file.jobs.find((each) => each.name === name)
+  if (job === undefined)
+    throw failed('unknown_site', `the network has no site '${name}'`, "'interpeer status' lists them.")
+  const path = resolve(stringOf(context, 'to') ?? `${name}.car`)
+  if (existsSync(path))
+    throw failed('exists', `${path} exists already`, 'Name another file with --to: nothing is ever overwritten.')
+  const group = groupOf(job)
+  const progress = output.progress('Exporting', 1)
+  let last: Failure | undefined
+  for (const member of membersOf(file, job)) {
+    try {
+      const answer = await exchange(`${member.http}/.well-known/interpeer/export/${job.job}`, {
+        maxBytes: EXPORT_BYTES_MAX,
+        timeoutMs: EXPORT_MS,
+        signal,
+      })
+      if (answer.status !== 200) {
+        last = networkFailure(`${member.peer.slice(0, 12)}… did not export it (status ${answer.status})`)
+        continue
+      }
+      const cert = certOf(answer.headers['interpeer-certificate'])
+      const checks = cert === undefined ? undefined : certChecks(domainOf(file), group, cert)
+      if (cert === undefined || !checks?.ok || !runChecks(checks.value, verify).ok) {
+        last = failed('certificate', `${member.peer.slice(0, 12)}… sent a state without a valid certificate`)
+        continue
+      }
+      const facts: ArchiveFacts = {
+        format: 'interpeer-export/1',
+        name: job.name,
+        job: job.job,
+        height: cert.block.height,
+        time: cert.block.time,
+        stateRoot: textFromCid(cert.block.state_root),
+        certificate: String(answer.headers['interpeer-certificate']),
+      }
+      writeFileSync(`${path}.part`, answer.body)
+      writeFileSync(factsPath(path), `${JSON.stringify(facts, null, 1)}\n`)
+      renameSync(`${path}.part`, path)
+      progress.end(`${(answer.body.length / 1024).toFixed(0)} KiB`)
+      output.event({ event: 'exported', file: path, ...facts, bytes: answer.body.length })
+      output.line(`${output.style.good('✓')} ${name} at height ${facts.height} is in ${path}`)
+      return EXIT.ok
+    } catch (cause) {
+      if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
+      last = cause
+    }
+  }
+  throw last ?? networkFailure(`no member of '${name}' is known`)
+}
+
+function certOf(header: string | string[] | undefined): Cert | undefined {
+  const bytes = typeof header === 'string' ? bytesFromBase64(header) : undefined
+  if (!bytes?.ok) return undefined
+  const cert = readCbor(certShape, bytes.value, CERT_BYTES_MAX)
+  return cert.ok ? cert.value : undefined
+}

@@ -1,0 +1,51 @@
+// `interpeer import`: an exported site becomes a new one that begins with its data.
+
+import { resolve } from 'node:path'
+import { progressOf } from '#cli/command/publish.ts'
+import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
+import { EXIT, usageFailure } from '#cli/failure.ts'
+import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
+import { networkPath, newestNetwork } from '#cli/network/place.ts'
+import { openArchive } from '#cli/publish/archive.ts'
+import { publishSite } from '#cli/publish/publish.ts'
+import { SITE_NAME } from '#protocol/directory/network-file.ts'
+
+export const command: Command = {
+  name: 'import',
+  summary: 'publish an exported site anew: its databases and files, under a name of yours',
+  usage: 'import FILE --name SITE [--folder FOLDER] [--network FILE] [--key FILE] [--json]',
+  about:
+    'The data comes from FILE; the code too, unless FOLDER has other code for it. The new site has a job, a group and an uploader of its own.',
+  options: {
+    network: NETWORK_OPTION,
+    key: KEY_OPTION,
+    name: { type: 'string', value: 'SITE', help: "the new site's name" },
+    folder: { type: 'string', value: 'FOLDER', help: 'take the code from this folder' },
+  },
+  positionals: { min: 1, max: 1 },
+  examples: ['interpeer import wiki.car --name wiki-copy'],
+  run,
+}
+
+async function run(context: CommandContext): Promise<number> {
+  const { output, signal } = context
+  const name = stringOf(context, 'name')
+  if (name === undefined || !SITE_NAME.test(name))
+    throw usageFailure('the new site needs a name', 'interpeer import FILE --name SITE')
+  const archive = openArchive(resolve(context.positionals[0] ?? ''))
+  const path = networkPath(context)
+  const folder = stringOf(context, 'folder')
+  const published = await publishSite({
+    folder: folder === undefined ? { name, code: archive.code } : resolve(folder),
+    data: archive.data,
+    name,
+    network: () => newestNetwork(path),
+    signer: uploaderSigner(context),
+    signal,
+    progress: progressOf(output),
+  })
+  output.event({ event: 'imported', ...published, from: archive.facts.job, fromHeight: archive.facts.height })
+  output.line(`${output.style.good('✓')} ${name} goes on from height ${archive.facts.height} of ${archive.facts.name}`)
+  if (published.url !== undefined) output.line(`  ${output.style.link(published.url)}`)
+  return EXIT.ok
+}
