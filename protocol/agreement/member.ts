@@ -191,7 +191,7 @@ function usableRecord(options: MemberOptions, head: Head): { record: VoteRecord 
   const decoded = recordFromBytes(restored.record)
   if (!decoded.ok || !bytesEqual(decoded.value.job, group.job)) return { record: null, abstain: true }
   if (decoded.value.epoch !== group.epoch) return { record: null, abstain: false }
-  return { record: decoded.value, abstain: decoded.value.height > head.height + 1 }
+  return { record: decoded.value, abstain: decoded.value.abstain || decoded.value.height > head.height + 1 }
 }
 
 export function createMember(options: MemberOptions): Member {
@@ -251,6 +251,9 @@ export function createMember(options: MemberOptions): Member {
   }
   if (record !== null && !abstain && record.height === head.height + 1) resumeVotes(member, record)
   for (const hash of restored?.bodies ?? []) bodyCame(member.bodies, hash)
+  // The own TIMEOUT counts towards a TC as it did before the stop.
+  const own = member.peers[self]
+  if (own !== undefined) own.timeout = member.timeout
   return member
 }
 

@@ -4,7 +4,7 @@
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
-import { array, digest, nullable, object, oneOf, readCbor, type Shaped, uint } from '#protocol/codec/shape.ts'
+import { array, boolean, digest, nullable, object, oneOf, readCbor, type Shaped, uint } from '#protocol/codec/shape.ts'
 import { MEMBERS_MAX, qc1Shape } from '#protocol/message/certificate.ts'
 import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts'
 import { contentShape, QC1S_MAX, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
@@ -16,6 +16,8 @@ export const recordShape = object({
   version: oneOf(RECORD_VERSION),
   job: digest(),
   epoch: uint(EPOCH_MAX),
+  /** R1: what was signed before this record is lost: nothing is signed in this epoch, however often the member restarts. */
+  abstain: boolean(),
   /** The height that the statements below are about; they are void once the head has it. */
   height: uint(),
   /** Present view, and the TIMEOUTs that began it (null in view 0). */
