@@ -9,8 +9,8 @@
 
 import { type GroupView, type LocatedMember, locateMembers, targetsOf } from '#gateway/locate/living.ts'
 import type { Registration } from '#gateway/locate/registration.ts'
+import { RESERVED_NAMES } from '#protocol/directory/admission.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
-import { RESERVED_NAMES } from '#protocol/directory/reserved-names.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 
 /** The living hosts of one site, taken in turn. */

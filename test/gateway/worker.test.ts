@@ -281,7 +281,7 @@ test('a restarted gateway knows network, sites and what was taken before', async
 
 test('whoever writes without end is told to wait', async () => {
   const statuses: number[] = []
-  for (let turn = 0; turn < 8; turn++) {
+  for (let turn = 0; turn < 15; turn++) {
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask('/evidence', { method: 'POST', body: 'x' })))
     statuses.push(...answers.map((answer) => answer.status))
   }
