@@ -29,10 +29,6 @@ function keyOf(argument: Readonly<Record<string, unknown>>): string {
   return key
 }
 
-function bytesOfBlob(value: unknown): Uint8Array {
-  return Uint8Array.from(value as number[])
-}
-
 /** Only a row that may expire asks for the time: pages without such values stay independent of the clock. */
 function isLive(request: KvRequest, expires: unknown): boolean {
   return expires === null || (expires as number) > request.now()
@@ -50,12 +46,10 @@ export function kvOperation(
     throw new ScriptError('binding', `The site has no key-value namespace ${namespace}.`)
   switch (op) {
     case 'kv.get': {
-      const [row] = request.tables.read(
-        'SELECT value, expires FROM kv WHERE namespace = ? AND key = ?',
-        namespace,
-        keyOf(argument),
-      )
-      return row === undefined || !isLive(request, row[1]) ? 'null' : bytesOfBlob(row[0])
+      const where = 'FROM kv WHERE namespace = ? AND key = ?'
+      const [row] = request.tables.read(`SELECT expires ${where}`, namespace, keyOf(argument))
+      if (row === undefined || !isLive(request, row[0])) return 'null'
+      return request.tables.bytes(`SELECT value ${where}`, namespace, keyOf(argument)) ?? 'null'
     }
     case 'kv.head': {
       const [row] = request.tables.read(

@@ -9,8 +9,12 @@ export const SYSTEM_SCHEMA = `
 CREATE TABLE IF NOT EXISTS kv(namespace TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, metadata TEXT NOT NULL, expires INTEGER, PRIMARY KEY(namespace, key));
 CREATE INDEX IF NOT EXISTS kv_expires ON kv(expires) WHERE expires IS NOT NULL;
 CREATE TABLE IF NOT EXISTS file(binding TEXT NOT NULL, key TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, http TEXT NOT NULL, custom TEXT NOT NULL, PRIMARY KEY(binding, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answer(key BLOB PRIMARY KEY, body BLOB NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL, content BLOB NOT NULL, time INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS answer(key BLOB PRIMARY KEY, body BLOB NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL, time INTEGER NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS answer_time ON answer(time);
+CREATE TABLE IF NOT EXISTS answers(id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO answers VALUES(1, 0, 0);
+CREATE TRIGGER IF NOT EXISTS answer_kept AFTER INSERT ON answer BEGIN UPDATE answers SET count = count + 1, bytes = bytes + NEW.size; END;
+CREATE TRIGGER IF NOT EXISTS answer_gone AFTER DELETE ON answer BEGIN UPDATE answers SET count = count - 1, bytes = bytes - OLD.size; END;
 CREATE TABLE IF NOT EXISTS cron(schedule TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS migration(binding TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(binding, name)) WITHOUT ROWID;
 `
@@ -28,6 +32,11 @@ export class SystemTables {
   read(sql: string, ...params: SqlValue[]): unknown[][] {
     if (!this.#exists) return []
     return JSON.parse(this.#sqlite.query(SYSTEM_SLOT, { sql, params }).rows)
+  }
+
+  /** The bytes of the first column of the first row. */
+  bytes(sql: string, ...params: SqlValue[]): Uint8Array | undefined {
+    return this.#exists ? this.#sqlite.bytes(SYSTEM_SLOT, { sql, params }) : undefined
   }
 
   write(sql: string, ...params: SqlValue[]): SqlAnswer {

@@ -62,30 +62,34 @@ class TableState implements SystemState {
 
   answer(key: Digest, idempotencyMs: number): AgreedAnswer | undefined {
     const [row] = this.#tables.read(
-      'SELECT body, status, headers, content, time FROM answer WHERE key = ? AND time > ?',
+      'SELECT body, status, headers, time FROM answer WHERE key = ? AND time > ?',
       key,
       this.#time - idempotencyMs,
     )
     if (row === undefined) return undefined
-    const [body, status, headers, content, time] = row as [number[], number, string, number[], number]
-    const response = { status, headers: JSON.parse(headers), body: Uint8Array.from(content) } as ScriptResponse
+    const [body, status, headers, time] = row as [number[], number, string, number]
+    const content = this.#tables.bytes('SELECT content FROM answer WHERE key = ?', key) ?? new Uint8Array(0)
+    const response = { status, headers: JSON.parse(headers), body: content } as ScriptResponse
     return { bodyHash: Uint8Array.from(body), response, time }
   }
 
   keepAnswer(key: Digest, bodyHash: Digest, response: ScriptResponse, idempotencyMs: number): void {
-    const oldest = '(SELECT rowid FROM answer WHERE time <= ? ORDER BY time LIMIT ?)'
+    const oldest = '(SELECT rowid FROM answer WHERE time <= ? ORDER BY time, rowid LIMIT ?)'
     this.#tables.write(`DELETE FROM answer WHERE rowid IN ${oldest}`, this.#time - idempotencyMs, SWEEP)
+    this.#tables.write('DELETE FROM answer WHERE key = ?', key)
+    const headers = JSON.stringify(response.headers)
     this.#tables.write(
-      'INSERT OR REPLACE INTO answer(key, body, status, headers, content, time) VALUES(?, ?, ?, ?, ?, ?)',
+      'INSERT INTO answer(key, body, status, headers, content, time, size) VALUES(?, ?, ?, ?, ?, ?, ?)',
       key,
       bodyHash,
       response.status,
-      JSON.stringify(response.headers),
+      headers,
       response.body,
       this.#time,
+      response.body.length + headers.length,
     )
     for (;;) {
-      const [row] = this.#tables.read('SELECT count(*), coalesce(sum(length(content)), 0) FROM answer')
+      const [row] = this.#tables.read('SELECT count, bytes FROM answers')
       const [count, bytes] = row as [number, number]
       if (count <= ANSWERS_MAX && (bytes <= ANSWERS_BYTES_MAX || count <= 1)) return
       const { changes } = this.#tables.write(

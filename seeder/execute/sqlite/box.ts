@@ -9,7 +9,14 @@ import { assert } from '#protocol/codec/result.ts'
 import { ALLOW, DENY, refusalOf } from '#seeder/execute/sqlite/authorizer.ts'
 import { ERROR, OK, SqliteError } from '#seeder/execute/sqlite/codes.ts'
 import { Machine } from '#seeder/execute/sqlite/machine.ts'
-import { bind, columnsOf, type SqlValue, stepAll } from '#seeder/execute/sqlite/statement.ts'
+import {
+  bind,
+  columnsOf,
+  firstBytes,
+  RESULT_CHARS_MAX,
+  type SqlValue,
+  stepAll,
+} from '#seeder/execute/sqlite/statement.ts'
 import { type RequestPort, registerVfs, slotName } from '#seeder/execute/sqlite/vfs.ts'
 
 /** Databases of one site that scripts may have. */
@@ -166,6 +173,18 @@ export class SqliteBox {
     return this.#asked
   }
 
+  /** `trusted`: not asked about by the authorizer, neither while it is prepared nor while SQLite prepares more as it runs. */
+  #as<T>(trusted: boolean, work: () => T): T {
+    const before = this.#trusted
+    this.#trusted = trusted
+    this.#refusal = undefined
+    try {
+      return work()
+    } finally {
+      this.#trusted = before
+    }
+  }
+
   #metered<T>(work: () => T): T {
     const request = this.#request
     assert(request !== undefined, 'SQL runs within a request')
@@ -183,6 +202,22 @@ export class SqliteBox {
     return this.#metered(() => this.#run(slot, statement, slot === SYSTEM_SLOT))
   }
 
+  /** The bytes of the first column of the first row; undefined when there is no row. For values too large for JSON. */
+  bytes(slot: number, statement: SqlStatement): Uint8Array | undefined {
+    return this.#metered(() =>
+      this.#as(slot === SYSTEM_SLOT, () => {
+        const { db } = this.#connection(slot)
+        const pointer = this.#prepared(slot, statement.sql)
+        const bound = bind(this.#machine, pointer, statement.params)
+        if (bound !== OK) throw this.#error(db, bound)
+        const found = firstBytes(this.#machine, pointer)
+        if (typeof found === 'number') throw this.#error(db, found)
+        this.#tidy(pointer)
+        return found
+      }),
+    )
+  }
+
   /** All in one transaction: all or none. */
   batch(slot: number, statements: readonly SqlStatement[]): SqlAnswer[] {
     if (statements.length > BATCH_STATEMENTS_MAX) {
@@ -191,7 +226,15 @@ export class SqliteBox {
     return this.#metered(() => {
       this.#run(slot, { sql: 'BEGIN', params: [] }, true)
       try {
-        const answers = statements.map((statement) => this.#run(slot, statement, slot === SYSTEM_SLOT))
+        const answers: SqlAnswer[] = []
+        let chars = 0
+        for (const statement of statements) {
+          const answer = this.#run(slot, statement, slot === SYSTEM_SLOT)
+          chars += answer.rows.length
+          if (chars > RESULT_CHARS_MAX)
+            throw new SqliteError(TOOBIG, `the results have more than ${RESULT_CHARS_MAX} characters`)
+          answers.push(answer)
+        }
         this.#run(slot, { sql: 'COMMIT', params: [] }, true)
         return answers
       } catch (error) {
@@ -211,44 +254,49 @@ export class SqliteBox {
     return this.#metered(() => {
       let rest: Uint8Array = Buffer.from(sql)
       let count = 0
-      while (rest.length > 0) {
-        const { prepared, tail } = this.#prepare(slot, rest, slot === SYSTEM_SLOT)
-        rest = tail
-        if (prepared === undefined) continue
-        this.#step(slot, prepared, [])
-        this.#machine.exports.sqlite3_finalize(prepared)
-        count++
-      }
+      this.#as(slot === SYSTEM_SLOT, () => {
+        while (rest.length > 0) {
+          const { prepared, tail } = this.#prepare(slot, rest)
+          rest = tail
+          if (prepared === undefined) continue
+          this.#step(slot, prepared, [])
+          this.#machine.exports.sqlite3_finalize(prepared)
+          count++
+        }
+      })
       return count
     })
   }
 
-  #run(slot: number, { sql, params }: SqlStatement, trusted: boolean): SqlAnswer {
+  #run(slot: number, statement: SqlStatement, trusted: boolean): SqlAnswer {
+    return this.#as(trusted, () => this.#step(slot, this.#prepared(slot, statement.sql), statement.params))
+  }
+
+  /** The only statement of `sql`, kept for the rest of the request. */
+  #prepared(slot: number, sql: string): number {
     const { statements } = this.#connection(slot)
     const kept = statements.get(sql)
-    if (kept !== undefined) return this.#step(slot, kept, params)
-    const { prepared, tail } = this.#prepare(slot, Buffer.from(sql), trusted)
+    if (kept !== undefined) return kept
+    const { prepared, tail } = this.#prepare(slot, Buffer.from(sql))
     if (prepared === undefined) throw new SqliteError(MISUSE, 'No SQL statements detected.')
-    if (this.#prepare(slot, tail, trusted).prepared !== undefined) {
+    if (this.#prepare(slot, tail).prepared !== undefined) {
       throw new SqliteError(MISUSE, 'A prepared SQL statement must contain only one statement.')
     }
     if (statements.size < STATEMENTS_KEPT) statements.set(sql, prepared)
-    return this.#step(slot, prepared, params)
+    return prepared
   }
 
   /** The first statement of `sql` and what follows it; undefined when there are only comments and white space. */
-  #prepare(slot: number, sql: Uint8Array, trusted: boolean): { prepared: number | undefined; tail: Uint8Array } {
+  #prepare(slot: number, sql: Uint8Array): { prepared: number | undefined; tail: Uint8Array } {
     const { exports, words } = this.#machine
     const { db } = this.#connection(slot)
     if (sql.length === 0) return { prepared: undefined, tail: sql }
-    if (sql.length > SQL_BYTES_MAX && !trusted) throw new SqliteError(TOOBIG, `SQL may have ${SQL_BYTES_MAX} bytes`)
+    if (sql.length > SQL_BYTES_MAX && slot !== SYSTEM_SLOT)
+      throw new SqliteError(TOOBIG, `SQL may have ${SQL_BYTES_MAX} bytes`)
     const text = this.#machine.allocateText(sql)
     const out = exports.malloc(8)
     if (text === 0 || out === 0) throw new SqliteError(NOMEM, 'out of memory')
-    this.#refusal = undefined
-    this.#trusted = trusted
     const code = exports.sqlite3_prepare_v3(db, text, sql.length + 1, 0, out, out + 4)
-    this.#trusted = true
     const statement = words[out >>> 2] ?? 0
     const tail = sql.subarray((words[(out + 4) >>> 2] ?? text) - text)
     if (code !== OK) throw this.#error(db, code)

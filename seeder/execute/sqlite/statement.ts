@@ -76,6 +76,18 @@ export function stepAll(machine: Machine, statement: number): { code: number; ro
   }
 }
 
+/** A copy of the first column of the first row; undefined when there is none; a number: SQLite's error. */
+export function firstBytes(machine: Machine, statement: number): Uint8Array | undefined | number {
+  const { exports } = machine
+  const code = exports.sqlite3_step(statement)
+  if (code === DONE) return undefined
+  if (code !== ROW) return code
+  const pointer = exports.sqlite3_column_blob(statement, 0)
+  const bytes = exports.sqlite3_column_bytes(statement, 0)
+  machine.charge(bytes)
+  return machine.heap.slice(pointer, pointer + bytes)
+}
+
 function cell(machine: Machine, statement: number, column: number): string {
   const { exports } = machine
   switch (exports.sqlite3_column_type(statement, column)) {
