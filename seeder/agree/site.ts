@@ -136,7 +136,8 @@ export class Site implements HostedSite {
   readonly #counts = { lost_frames: 0, refused_frames: 0, retries: 0 }
   #evidence: EvidenceSummary[]
   #head: Head | undefined
-  #degraded: string | undefined
+  /** What fails at present, and how it said so. */
+  readonly #failing = new Map<string, string>()
   #damagedHead: Head | undefined
   /** `stop` was asked for; `#stopped`: the machine was told. */
   #stopping = false
@@ -479,10 +480,10 @@ export class Site implements HostedSite {
     for (let attempt = 0; ; attempt++) {
       try {
         work()
-        if (attempt > 0) this.#recovered(what)
+        this.#works(what)
         return
       } catch (cause) {
-        if (attempt === 0) this.#fail(what, cause)
+        this.#fail(what, cause)
         this.#counts.retries++
         // A seeder that is told to stop does not wait for a broken disk: nothing after this was sent.
         if (this.#stopping) throw new Stopped()
@@ -491,15 +492,21 @@ export class Site implements HostedSite {
     }
   }
 
+  get #degraded(): string | undefined {
+    const first = this.#failing.entries().next()
+    return first.done === true ? undefined : `${first.value[0]}: ${first.value[1]}`
+  }
+
   #fail(what: string, cause: unknown): void {
-    this.#degraded = `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
+    const known = this.#failing.has(what)
+    this.#failing.set(what, cause instanceof Error ? cause.message : String(cause))
+    if (known) return
     this.#log.error('degraded', { site: this.name, what, cause })
     for (const waiting of [...this.#waiting.values()]) waiting.settle(refusal('degraded'))
   }
 
-  #recovered(what: string): void {
-    this.#degraded = undefined
-    this.#log.info('recovered', { site: this.name, what })
+  #works(what: string): void {
+    if (this.#failing.delete(what)) this.#log.info('recovered', { site: this.name, what })
   }
 
   #save(record: Uint8Array, hashes: readonly Digest[]): void {
@@ -623,14 +630,14 @@ export class Site implements HostedSite {
           if (prepared.codeRoot !== undefined) await this.#haveBundle(prepared.codeRoot)
           result = await this.#options.runtime.executeBlock(prepared.job)
         }
-        if (attempt > 0) this.#recovered('execute')
+        this.#works('execute')
         if (this.#released.has(ticket)) return
         const comes = resultOf(context, result)
         this.#executed.set(ticket, { result, leaves: comes.leaves })
         this.#give({ type: 'executed', ticket, result: comes, now: this.#now() })
         return
       } catch (cause) {
-        if (attempt === 0) this.#fail('execute', cause)
+        this.#fail('execute', cause)
         this.#counts.retries++
         await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
       }

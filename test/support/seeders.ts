@@ -32,6 +32,8 @@ export type SeederProcess = {
   readonly ready: Ready
   readonly exited: Promise<number | string>
   kill(signal: NodeJS.Signals): void
+  /** Closes its standard input, as the system does when a parent dies. */
+  leave(): void
   report(): Promise<SeederReport | undefined>
   /** What it says of a site; undefined while it does not answer. */
   site(name: string): Promise<SiteReport | undefined>
@@ -124,6 +126,7 @@ async function launch(
     ready,
     exited,
     kill: (signal) => void child.kill(signal),
+    leave: () => void child.stdin?.end(),
     report,
     site: async (name) => (await report())?.sites.find((site) => site.name === name),
     async ask(site, path, options) {
