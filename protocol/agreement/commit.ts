@@ -12,7 +12,7 @@ import { markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { retention } from '#protocol/agreement/snapshot.ts'
-import { fetchState } from '#protocol/agreement/sync.ts'
+import { askAll, fetchState } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
@@ -56,15 +56,21 @@ export function tryCommit(member: Member, turn: Turn): void {
   }
 }
 
-/** Own results are not the certified ones: the state has to come from another member. */
+/**
+ * Own results are not the certified ones: the state has to come from another member, of this height from one that stands there, of a later
+ * one from those that went on.
+ */
 function takeState(member: Member, turn: Turn, cert: Cert): void {
   member.degraded = true
   if (member.fetching !== null) return
-  const others = cert.qc2.votes.map(([index]) => index).filter((index) => index !== member.self)
-  const from = others.reduce((a, b) => ((member.peers[b]?.fetchedAt ?? 0) < (member.peers[a]?.fetchedAt ?? 0) ? b : a))
-  const peer = member.peers[from]
-  if (peer !== undefined) peer.fetchedAt = turn.now
-  fetchState(member, turn, cert.block.height, from)
+  const { height } = cert.block
+  const able = member.peers.filter((peer) => peer.height >= height)
+  if (able.length === 0) return askAll(member, turn)
+  const peer = able.reduce((a, b) => (b.fetchedAt < a.fetchedAt ? b : a))
+  if (peer.fetchedAt + member.settings.deltaMs > turn.now) return
+  peer.fetchedAt = turn.now
+  const { snapshot } = peer
+  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, member.peers.indexOf(peer))
 }
 
 /** The answer to `fetchState`: the state tree of this certificate is here. */

@@ -30,7 +30,8 @@ const PASSES_MAX = 64
 
 export function step(member: Member, input: Input): Effect[] {
   if (member.stopped) return []
-  const now = input.type === 'stop' ? member.now : Math.max(member.now, input.now)
+  // Whole ms: a block's time is a whole number.
+  const now = input.type === 'stop' ? member.now : Math.max(member.now, Math.floor(input.now))
   member.now = now
   const turn = createTurn(now)
   if (!member.started) {

@@ -161,7 +161,7 @@ export function fetchState(member: Member, turn: Turn, height: number, from: num
 }
 
 export function hearBlocks(member: Member, turn: Turn, from: number, blocks: readonly FetchedBlock[]): void {
-  if (member.fetching?.kind === 'blocks' && member.fetching.from === from) member.fetching = null
+  if (member.fetching?.kind === 'blocks') member.fetching = null
   const { height: known } = member.head
   for (const block of blocks) {
     const { height } = block.cert.block

@@ -16,10 +16,11 @@ export function wake(member: Member, turn: Turn): void {
   const greeting = nextGreeting(member)
   if (greeting !== undefined) times.push(greeting)
   if (behindSince !== null) times.push(behindSince + patienceMs(member))
+  if (member.degraded) times.push(turn.now + settings.deltaMs)
   if (fetching !== null) times.push(fetching.at + FETCH_DELTAS * settings.deltaMs)
   for (const { requests } of currentRound(member).contents.values())
     if (!bodiesHere(member.bodies, requests)) times.push(turn.now + settings.deltaMs)
-  const next = Math.min(...times.filter((time) => time > turn.now))
+  const next = Math.ceil(Math.min(...times.filter((time) => time > turn.now)))
   if (!Number.isFinite(next) || next === member.wakeAt) return
   member.wakeAt = next
   turn.effects.push({ type: 'wakeAt', time: next })
