@@ -272,17 +272,18 @@ export class SqliteBox {
     return this.#as(trusted, () => this.#step(slot, this.#prepared(slot, statement.sql), statement.params))
   }
 
-  /** The only statement of `sql`, kept for the rest of the request. */
+  /** The only statement of `sql`, kept for the rest of the request; what was prepared with trust is not found without it. */
   #prepared(slot: number, sql: string): number {
     const { statements } = this.#connection(slot)
-    const kept = statements.get(sql)
+    const key = `${this.#trusted ? 'trusted' : 'script'}:${sql}`
+    const kept = statements.get(key)
     if (kept !== undefined) return kept
     const { prepared, tail } = this.#prepare(slot, Buffer.from(sql))
     if (prepared === undefined) throw new SqliteError(MISUSE, 'No SQL statements detected.')
     if (this.#prepare(slot, tail).prepared !== undefined) {
       throw new SqliteError(MISUSE, 'A prepared SQL statement must contain only one statement.')
     }
-    if (statements.size < STATEMENTS_KEPT) statements.set(sql, prepared)
+    if (statements.size < STATEMENTS_KEPT) statements.set(key, prepared)
     return prepared
   }
 
