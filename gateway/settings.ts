@@ -32,7 +32,9 @@ export const SITES_ON_HOME_PAGE_MAX = 200
 export const JUDGED_MAX = 4096
 /** Verification keys kept parsed. */
 export const CRYPTO_KEYS_MAX = 4096
-/** A signed bootstrap answer is given again for this long. */
-export const BOOTSTRAP_KEPT_MS = 1_000
+/** A signed bootstrap answer is given again for this long: its time is a voice in clock agreement, so not for longer. */
+export const BOOTSTRAP_KEPT_MS = 50
+/** How often another peer comes first in a bootstrap answer. */
+export const BOOTSTRAP_TURN_MS = 1_000
 /** What a client is told to wait when nobody is there. */
 export const RETRY_AFTER_SECONDS = 5

@@ -2,7 +2,7 @@
 
 import type { AsyncSigner, Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
-import { BOOTSTRAP_KEPT_MS } from '#gateway/settings.ts'
+import { BOOTSTRAP_KEPT_MS, BOOTSTRAP_TURN_MS } from '#gateway/settings.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import {
   BOOTSTRAP_PEERS_MAX,
@@ -20,7 +20,7 @@ const keptByGateway = new WeakMap<Gateway, Kept>()
 /** Living peers first, then the others; whose turn it is moves with the time, so that no peer is everybody's first. */
 function somePeers(gateway: Gateway, network: HeldNetwork, now: number): readonly NetworkPeer[] {
   const { peers } = network.file
-  const start = peers.length === 0 ? 0 : Math.floor(now / BOOTSTRAP_KEPT_MS) % peers.length
+  const start = peers.length === 0 ? 0 : Math.floor(now / BOOTSTRAP_TURN_MS) % peers.length
   const turned = [...peers.slice(start), ...peers.slice(0, start)]
   const isLiving = (peer: NetworkPeer): boolean =>
     (gateway.locations.registration(peer.peer as PeerName)?.freshUntil ?? 0) > now

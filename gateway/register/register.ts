@@ -18,7 +18,7 @@ import {
   RENEW_MS,
   SKEW_DRIFT_MS,
 } from '#gateway/settings.ts'
-import { timeFloor } from '#gateway/store/refill.ts'
+import { refill, timeFloor } from '#gateway/store/refill.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
@@ -101,8 +101,12 @@ export async function register(gateway: Gateway, bytes: Uint8Array): Promise<Res
     try {
       const row = { peer, record: base64FromBytes(bytes), updated: now, ...mark }
       const { content: _, ours: __, ...stored } = row
-      if (!(await ports.store.saveRegistration(stored))) return err({ code: 'replay', last: body.time })
-      gateway.marks.set(peer, mark)
+      if (await ports.store.saveRegistration(stored)) gateway.marks.set(peer, mark)
+      else {
+        // Another isolate took a later one: learn which.
+        await refill(gateway)
+        return err({ code: 'replay', last: timeFloor(gateway, peer, SKEW_DRIFT_MS) })
+      }
     } catch (cause) {
       // Memory still serves it, and its next registration tries again.
       ports.log('store_failed', { what: 'registration', peer, cause: String(cause) })

@@ -61,8 +61,8 @@ export function refillIsDue(gateway: Gateway, now: number): boolean {
 /** The time that a peer's next registration has to be above: nothing that was ever taken can be taken again. */
 export function timeFloor(gateway: Gateway, peer: PeerName, driftMs: number): number {
   const last = gateway.lastTime.get(peer)
-  if (last !== undefined) return last
   const mark = gateway.marks.get(peer)
+  if (last !== undefined) return Math.max(last, mark?.time ?? 0)
   if (mark === undefined) return 0
   // Not every registration is written down. What an earlier life of this gateway took and did not write was taken before
   // this life began, with the clock difference that is written down, give or take `driftMs`.

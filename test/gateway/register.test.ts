@@ -151,6 +151,19 @@ test('a restart does not reopen a registration of a clock that runs ahead', asyn
   assert.equal((await after.send(renewal)).status, 409)
 })
 
+test('what a second isolate took and wrote down is no older than the first one’s last', async () => {
+  const first = await scene()
+  await first.register('ana')
+  const second = await first.again()
+  first.clock.now += 5_000
+  const later = START + 9_000
+  assert.equal((await second.register('ana', { time: later })).status, 200)
+  const refused = await first.register('ana', { time: later - 1, sees: ['ben'] })
+  assert.equal(refused.status, 409)
+  assert.equal(((await refused.json()) as { last: number }).last, later)
+  assert.equal((await first.register('ana', { time: later + 1 })).status, 200)
+})
+
 test('the database is written when something changed or the lease is half over, and not for a renewal', async () => {
   const at = await scene()
   const registrationWrites = (): number => at.store.writes.filter((write) => write === 'registration').length
