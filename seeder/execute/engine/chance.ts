@@ -1,41 +1,27 @@
-// A request's chance: SHA-256 in counter mode over its seed. block n = H(seed ‖ n as 8 bytes, big endian)
+// A request's chance: the ChaCha20 key stream (RFC 8439, counter and nonce zero) under its seed as the key.
 
-import { hash } from 'node:crypto'
-import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
+import { type Cipheriv, createCipheriv } from 'node:crypto'
+import type { Digest } from '#protocol/codec/digest.ts'
+
+/** 32-bit counter and 96-bit nonce. */
+const ZERO_IV = new Uint8Array(16)
 
 export class Chance {
-  readonly #input: Buffer
-  #counter = 0n
-  #block = new Uint8Array(0)
-  #used = 0
-  #asked = false
+  readonly #seed: Digest
+  #stream: Cipheriv | undefined
 
   constructor(seed: Digest) {
-    this.#input = Buffer.alloc(DIGEST_BYTES + 8)
-    this.#input.set(seed)
+    this.#seed = seed
   }
 
   /** True once any byte was handed out. */
   get asked(): boolean {
-    return this.#asked
+    return this.#stream !== undefined
   }
 
+  /** The next bytes of the stream. */
   bytes(count: number): Uint8Array {
-    this.#asked = true
-    const out = new Uint8Array(count)
-    for (let filled = 0; filled < count; ) {
-      if (this.#used === this.#block.length) this.#next()
-      const taken = Math.min(count - filled, this.#block.length - this.#used)
-      out.set(this.#block.subarray(this.#used, this.#used + taken), filled)
-      this.#used += taken
-      filled += taken
-    }
-    return out
-  }
-
-  #next(): void {
-    this.#input.writeBigUInt64BE(this.#counter++, DIGEST_BYTES)
-    this.#block = new Uint8Array(hash('sha256', this.#input, 'buffer'))
-    this.#used = 0
+    this.#stream ??= createCipheriv('chacha20', this.#seed, ZERO_IV)
+    return new Uint8Array(this.#stream.update(new Uint8Array(count)))
   }
 }

