@@ -8,11 +8,11 @@ import { taggedHash } from '#protocol/codec/digest.ts'
 import { CODEC_DAG_PB, cidFromDigest } from '#protocol/content/cid.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
-import { type Group, type Qc1, quorumOf } from '#protocol/message/certificate.ts'
+import { type Cert, type Group, type Qc1, quorumOf } from '#protocol/message/certificate.ts'
 import { type Domain, type Signed, signStatement } from '#protocol/message/domain.ts'
 import { type Request, requestsRoot } from '#protocol/message/request.ts'
 import type { Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
-import type { WireMessage } from '#protocol/message/wire.ts'
+import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { type Air, type Known, type Poll, placeName, qc1OfVotes, qc2OfVotes } from './air.ts'
 import { brief } from './chronicle.ts'
 import { GENESIS_STATE, type Ledger, type LedgerState, ledgerSteps } from './ledger.ts'
@@ -37,6 +37,17 @@ export type ByzantineOptions = {
 }
 
 export type Byzantine = { act(): void }
+
+/** Two blocks in one view of an own leader, each for its own part of the honest members. */
+type Plot = {
+  readonly height: number
+  readonly view: number
+  readonly parts: readonly { readonly known: Known; readonly targets: readonly number[] }[]
+  steps: number
+}
+
+/** After so many steps a plot is given up. */
+const PLOT_STEPS_MAX = 24
 
 /** Blocks that the actor makes up at one height; beyond them it reuses. */
 const OWN_BLOCKS_MAX = 3
@@ -109,17 +120,23 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     const before = parent === undefined ? undefined : stateAfter(parent)
     if (parent === undefined || before === undefined) return there.length > 0 ? random.pick(there) : undefined
     madeAt.set(height, made + 1)
-    const requests: Request[] = []
-    const pool = air.requests
-    for (let count = random.below(4); count > 0; count--) {
-      const old = pool.length > 0 && random.chance(0.8)
-      requests.push(old ? random.pick(pool) : options.makeRequest(clock + random.pick([0, 0, -70_000, 70_000])))
-    }
-    const wrong = random.chance(0.25)
     const floor = height === 1 ? 0 : (below?.block.time ?? 0)
-    const time = random.chance(0.15)
-      ? floor + random.pick([0, -1, 90_000])
-      : Math.max(floor + 1, clock + random.pick([0, 0, -4_000, 1_500]))
+    const requests: Request[] = []
+    // More often than not a block that honest members have nothing against: only such a one can split them.
+    const flawless = random.chance(0.65)
+    const wrong = !flawless && random.chance(0.5)
+    let time = Math.max(floor + 1, clock + (flawless ? -random.below(300) : random.pick([0, -4_000, 1_500])))
+    if (flawless) {
+      for (let count = random.below(3); count > 0; count--) requests.push(options.makeRequest(clock))
+    } else {
+      for (let count = random.below(4); count > 0; count--) {
+        const old = air.requests.length > 0 && random.chance(0.8)
+        requests.push(
+          old ? random.pick(air.requests) : options.makeRequest(clock + random.pick([0, 0, -70_000, 70_000])),
+        )
+      }
+      if (random.chance(0.2)) time = Math.max(0, floor + random.pick([0, -1, 90_000]))
+    }
     const kind = requests.length === 0 ? 'heartbeat' : 'normal'
     const after = run(before, { parent, time, kind }, requests, wrong)
     const block: Block = {
@@ -129,7 +146,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       time,
       kind,
       image: options.image,
-      code_root: random.chance(0.05) ? cidFromDigest(CODEC_DAG_PB, taggedHash('other code')) : after.code,
+      code_root: !flawless && random.chance(0.1) ? cidFromDigest(CODEC_DAG_PB, taggedHash('other code')) : after.code,
       requests_root: requestsRoot(requests),
       receipts_root: receiptsRoot(after.applied.map((applied) => applied.leaf)),
       state_root: after.root,
@@ -189,6 +206,79 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     return [...all].sort((a, b) => a.view - b.view).slice(0, 64)
   }
 
+  const tell = (from: number, targets: readonly number[], message: WireMessage) => {
+    for (const to of targets) options.send(from, to, message)
+  }
+
+  let plot: Plot | undefined
+  const beginPlot = (height: number, view: number, clock: number) => {
+    if (!signers.has(leaderOf(group, view)) || (plot !== undefined && plot.height === height && plot.view === view))
+      return
+    const x = someBlock(height, clock)
+    const y = someBlock(height, clock)
+    if (x === undefined || y === undefined || x === y) return
+    const order = random.shuffled(victims)
+    const cut = 1 + random.below(Math.max(1, order.length - 1))
+    const both = random.chance(0.3) ? order.slice(0, 1) : []
+    const parts = [
+      { known: x, targets: order.slice(0, cut) },
+      { known: y, targets: [...order.slice(cut), ...both] },
+    ]
+    plot = { height, view, parts, steps: 0 }
+  }
+  /** One step of the plot, to one part: the proposal, its votes, what they make. */
+  const pursue = ({ height, view, parts, steps }: Plot) => {
+    const { known, targets } = random.pick(parts)
+    const hash = known.hash as Digest
+    const leader = leaderOf(group, view)
+    const stage = steps < 3 ? 0 : random.below(5)
+    if (stage === 0) {
+      const tc = someTc(height, view - 1)
+      const propose = signStatement(domain, 'propose', signerOf(leader), { job, epoch, height, view, block_hash: hash })
+      const qc1s = [...new Set([...qc1sOfTc(height, tc), ...carried(height, hash, view)])].sort(
+        (a, b) => a.view - b.view,
+      )
+      tell(leader, targets, {
+        type: 'propose',
+        propose,
+        block: known.block,
+        requests: known.requests,
+        tc,
+        qc1s: qc1s.slice(0, 64),
+      })
+    } else if (stage === 1) {
+      const justified = carried(height, hash, view)
+      const jview = justified.at(-1)?.view ?? null
+      for (const member of members) {
+        tell(member, targets, {
+          type: 'vote1',
+          vote: vote1(member, height, view, hash, jview),
+          qc1s: justified.slice(-64),
+        })
+      }
+    } else if (stage === 2) {
+      const qc1 = assemble(air.poll(height, view, hash))
+      if (qc1 !== undefined)
+        tell(leader, targets, { type: 'qc1', qc1s: [...carried(height, hash, view), qc1].slice(-64), content: null })
+    } else if (stage === 3) {
+      for (const member of members) tell(member, targets, { type: 'vote2', vote: vote2(member, height, view, hash) })
+    } else certify(air.poll(height, view, hash), (cert) => tell(leader, targets, { type: 'cert', cert }))
+  }
+
+  /** A certificate that only the actor could assemble. */
+  const certify = (poll: Poll, give: (cert: Cert) => void) => {
+    if (poll.vote2.size === 0 || poll.vote2.size + members.length < q) return
+    const known = air.blocks.get(brief(poll.hash))
+    const qc1 = air.qc1s.get(placeName(poll.height, poll.view, poll.hash)) ?? assemble(poll)
+    if (known === undefined || qc1 === undefined) return
+    const votes = new Map(poll.vote2)
+    for (const member of members) votes.set(member, vote2(member, poll.height, poll.view, poll.hash as Digest))
+    const qc2 = qc2OfVotes(votes, random.shuffled([...votes.keys()]).slice(0, q))
+    const cert = { block: known.block, qc1, qc2 }
+    if (!air.certs.has(poll.height)) air.certs.set(poll.height, cert)
+    give(cert)
+  }
+
   const flip = (message: WireMessage): WireMessage => {
     const spoil = (bytes: Uint8Array) => {
       const out = bytes.slice()
@@ -216,6 +306,15 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       const me = random.pick(members)
       const height = Math.max(1, seen.height + 1 - (random.chance(0.05) ? 1 : 0) + (random.chance(0.08) ? 1 : 0))
       const view = Math.max(0, seen.view + (random.chance(0.3) ? random.below(3) - 1 : 0))
+      if (random.chance(0.5)) {
+        if (seen.height + 1 !== plot?.height || seen.view !== plot.view)
+          beginPlot(seen.height + 1, seen.view, seen.clock)
+        if (plot !== undefined && plot.steps < PLOT_STEPS_MAX) {
+          plot.steps++
+          pursue(plot)
+          return
+        }
+      }
       const dice = random.real()
       if (dice < 0.22) {
         // Now and then one proposes whose turn it is not.
@@ -275,23 +374,15 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
         const timeouts = someTc(height, view + (random.chance(0.2) ? 1 : 0))
         if (timeouts !== null) show(me, { type: 'tc', timeouts, qc1s: qc1sOfTc(height, timeouts) })
       } else if (dice < 0.86) {
-        // A certificate that only the actor could assemble, shown to some.
-        for (const poll of air.pollsByHeight.get(height) ?? []) {
-          if (poll.vote2.size === 0 || poll.vote2.size + members.length < q) continue
-          const known = air.blocks.get(brief(poll.hash))
-          const qc1 = air.qc1s.get(placeName(poll.height, poll.view, poll.hash)) ?? assemble(poll)
-          if (known === undefined || qc1 === undefined) continue
-          const votes = new Map(poll.vote2)
-          for (const member of members) votes.set(member, vote2(member, poll.height, poll.view, poll.hash as Digest))
-          const qc2 = qc2OfVotes(votes, random.shuffled([...votes.keys()]).slice(0, q))
-          const cert = { block: known.block, qc1, qc2 }
-          if (!air.certs.has(height)) air.certs.set(height, cert)
-          show(me, { type: 'cert', cert })
-        }
+        for (const poll of air.pollsByHeight.get(height) ?? [])
+          certify(poll, (cert) => show(me, { type: 'cert', cert }))
       } else if (dice < 0.91) {
         if (air.heard.length > 0) show(me, random.pick(air.heard))
       } else if (dice < 0.94) {
-        if (air.heard.length > 0) show(me, flip(random.pick(air.heard)))
+        if (air.heard.length === 0) return
+        // What does not decode does not reach a machine.
+        const spoiled = wireFromBytes(wireToBytes(flip(random.pick(air.heard))))
+        if (spoiled.ok) show(me, spoiled.value)
       } else if (dice < 0.96) {
         const lag = random.below(5) - 2
         show(me, {

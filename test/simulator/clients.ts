@@ -28,12 +28,12 @@ const LARGE: readonly Body[] = [1, 2].map((fill) => {
   const bytes = new Uint8Array(INLINE_BODY_BYTES_MAX + fill).fill(fill)
   return { bytes, hash: new Uint8Array(createHash('sha256').update(bytes).digest()) as unknown as Digest }
 })
-const EMPTY: Body = { bytes: new Uint8Array(0), hash: sha256(new Uint8Array(0)) }
+export const EMPTY_BODY: Body = { bytes: new Uint8Array(0), hash: sha256(new Uint8Array(0)) }
 
 export function someBody(random: Random): Body {
   const dice = random.real()
   if (dice < 0.1) return random.pick(LARGE)
-  if (dice < 0.3) return EMPTY
+  if (dice < 0.3) return EMPTY_BODY
   const bytes = random.bytes(4 + random.below(24))
   return { bytes, hash: sha256(bytes) }
 }

@@ -10,7 +10,7 @@ import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/
 import { createAir } from './air.ts'
 import { type Byzantine, createByzantine } from './byzantine.ts'
 import { brief, chronicle as createChronicle } from './chronicle.ts'
-import { type Clients, createClients, requestOf, someBody, type Write } from './clients.ts'
+import { type Clients, createClients, EMPTY_BODY, requestOf, someBody, type Write } from './clients.ts'
 import type { StoredBlock } from './disk.ts'
 import { createJudge, type Violation } from './invariants.ts'
 import { createLedger } from './ledger.ts'
@@ -175,7 +175,11 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
         const again = wireFromBytes(wireToBytes(message))
         if (again.ok) sent = again.value
         else
-          judge.violate('driver', `${message.type} of member ${seat.index} does not decode: ${again.error.code}`, time)
+          judge.violate(
+            'driver',
+            `${message.type} of member ${seat.index} does not decode: ${JSON.stringify(again.error)}`,
+            time,
+          )
       }
       if (to === 'all') {
         chronicle.note(time, () => `${seat.index} -> all  ${lineOfMessage(message)}`)
@@ -296,7 +300,12 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
         arrive(from, to, message, now + (dice.chance(0.6) ? 1 : dice.between(1, 3_000)))
       },
       makeRequest(clock) {
-        const write = { name: `lie${dice.below(4)}`, keyed: dice.chance(0.5), update: false, body: someBody(dice) }
+        const write = {
+          name: `lie${dice.below(4)}`,
+          keyed: dice.chance(0.5),
+          update: false,
+          body: dice.chance(0.8) ? EMPTY_BODY : someBody(dice),
+        }
         return requestOf(job, write, Math.max(0, clock), dice.bytes(SALT_BYTES))
       },
     })
