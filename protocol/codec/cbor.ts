@@ -2,6 +2,7 @@
 
 import { decode as dagDecode, encode as dagEncode } from '@ipld/dag-cbor'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { encodePlain } from '#protocol/codec/cbor-encode.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
 export type CborError =
@@ -10,7 +11,7 @@ export type CborError =
   | { readonly code: 'not_canonical' }
 
 export function cborFromValue(value: unknown): Uint8Array {
-  return dagEncode(value)
+  return encodePlain(value) ?? dagEncode(value)
 }
 
 /** Refuses anything above `maxBytes` before it looks, and anything that would not encode to the very same bytes. */
@@ -20,7 +21,7 @@ export function valueFromCbor(bytes: Uint8Array, maxBytes: number): Result<unkno
   let again: Uint8Array
   try {
     value = dagDecode(bytes)
-    again = dagEncode(value)
+    again = cborFromValue(value)
   } catch {
     return err({ code: 'not_cbor' })
   }

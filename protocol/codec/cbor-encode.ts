@@ -1,0 +1,151 @@
+// A writer of canonical DAG-CBOR for what the protocol's messages are made of: maps with text keys, lists, bytes, text, whole numbers,
+// booleans and null. Same bytes as `@ipld/dag-cbor` (RFC 8949 §4.2.1 shortest heads; keys by length, then by bytes), several times faster;
+// whatever else comes along is left to that library, which knows it or refuses it.
+
+import { bytesFromText } from '#protocol/codec/bytes.ts'
+
+/** Longer texts and maps of more keys are rare: their order and bytes are not remembered. */
+const REMEMBERED_KEYS_MAX = 1024
+const FIRST_BYTES = 512
+const DEPTH_MAX = 64
+
+const headOfKey = new Map<string, Uint8Array>()
+const orderOfKeys = new Map<string, readonly string[]>()
+
+/** Thrown inside; never leaves this file. */
+const OTHER = Symbol('not written here')
+
+let buffer = new Uint8Array(FIRST_BYTES)
+let length = 0
+
+function room(bytes: number): void {
+  if (length + bytes <= buffer.length) return
+  const larger = new Uint8Array(Math.max(buffer.length * 2, length + bytes))
+  larger.set(buffer.subarray(0, length))
+  buffer = larger
+}
+
+function head(major: number, value: number): void {
+  room(9)
+  const kind = major << 5
+  if (value < 24) buffer[length++] = kind | value
+  else if (value < 0x100) {
+    buffer[length++] = kind | 24
+    buffer[length++] = value
+  } else if (value < 0x10000) {
+    buffer[length++] = kind | 25
+    buffer[length++] = value >>> 8
+    buffer[length++] = value & 255
+  } else if (value < 0x1_0000_0000) {
+    buffer[length++] = kind | 26
+    word(value)
+  } else {
+    buffer[length++] = kind | 27
+    word(Math.floor(value / 0x1_0000_0000))
+    word(value % 0x1_0000_0000)
+  }
+}
+
+function word(value: number): void {
+  buffer[length++] = value >>> 24
+  buffer[length++] = (value >>> 16) & 255
+  buffer[length++] = (value >>> 8) & 255
+  buffer[length++] = value & 255
+}
+
+function raw(bytes: Uint8Array): void {
+  room(bytes.length)
+  buffer.set(bytes, length)
+  length += bytes.length
+}
+
+function writeText(text: string): void {
+  if (!text.isWellFormed()) throw OTHER
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) < 0x80) continue
+    const bytes = bytesFromText(text)
+    head(3, bytes.length)
+    return raw(bytes)
+  }
+  head(3, text.length)
+  room(text.length)
+  for (let index = 0; index < text.length; index++) buffer[length++] = text.charCodeAt(index)
+}
+
+function writeKey(key: string): void {
+  const known = headOfKey.get(key)
+  if (known !== undefined) return raw(known)
+  const start = length
+  writeText(key)
+  if (headOfKey.size < REMEMBERED_KEYS_MAX) headOfKey.set(key, buffer.slice(start, length))
+}
+
+/** By length in bytes, then by bytes; ASCII keys only, of which text order is byte order. */
+function ordered(keys: readonly string[]): readonly string[] {
+  // A remembered key has no line end, so with the count in front no two lists of keys share a name.
+  const name = `${keys.length} ${keys.join('\n')}`
+  const known = orderOfKeys.get(name)
+  if (known !== undefined) return known
+  for (const key of keys) if (!/^[\x20-\x7f]*$/.test(key)) throw OTHER
+  const sorted = [...keys].sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+  if (orderOfKeys.size < REMEMBERED_KEYS_MAX) orderOfKeys.set(name, sorted)
+  return sorted
+}
+
+function write(value: unknown, depth: number): void {
+  if (depth > DEPTH_MAX) throw OTHER
+  switch (typeof value) {
+    case 'number':
+      if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw OTHER
+      return value < 0 ? head(1, -1 - value) : head(0, value)
+    case 'string':
+      return writeText(value)
+    case 'boolean':
+      room(1)
+      buffer[length++] = value ? 0xf5 : 0xf4
+      return
+    case 'object':
+      break
+    default:
+      throw OTHER
+  }
+  if (value === null) {
+    room(1)
+    buffer[length++] = 0xf6
+    return
+  }
+  if (value instanceof Uint8Array) {
+    head(2, value.length)
+    return raw(value)
+  }
+  if (Array.isArray(value)) {
+    head(4, value.length)
+    for (let index = 0; index < value.length; index++) write(value[index], depth + 1)
+    return
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) throw OTHER
+  if ('asCID' in value || 'toJSON' in value) throw OTHER
+  const record = value as Record<string, unknown>
+  const keys = ordered(Object.keys(record))
+  head(5, keys.length)
+  for (const key of keys) {
+    writeKey(key)
+    write(record[key], depth + 1)
+  }
+}
+
+/** The encoding, or undefined for a value that this writer leaves to the library. */
+export function encodePlain(value: unknown): Uint8Array | undefined {
+  length = 0
+  try {
+    write(value, 0)
+    return buffer.slice(0, length)
+  } catch (cause) {
+    if (cause === OTHER) return undefined
+    throw cause
+  } finally {
+    // One huge message is no reason to hold its size for ever.
+    if (buffer.length > 1024 * 1024) buffer = new Uint8Array(FIRST_BYTES)
+  }
+}
