@@ -6,21 +6,40 @@ import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 
 const POSITION = new RegExp(`${SCRIPT_FILE.replace('.', '\\.')}:(\\d+):(\\d+)`, 'g')
 
-/** `map` gives the text of the source map, asked only when there is a position to look up. */
-export function readableStack(text: string, map: () => Uint8Array | undefined): string {
-  if (!text.includes(`${SCRIPT_FILE}:`)) return text
-  const bytes = map()
-  const known = bytes === undefined ? undefined : sourceMapFrom(bytes)
-  if (known === undefined) return text
-  return text.replaceAll(POSITION, (position, line: string, column: string) => {
-    const entry = known.findEntry(Number(line) - 1, Number(column) - 1)
-    if (!('originalSource' in entry) || entry.originalSource === undefined) return position
-    return `${entry.originalSource.replace(/^(\.\.?\/)+/, '')}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
-  })
+/** Larger maps are not read: a stack is then shown as the bundle has it. */
+export const SOURCE_MAP_BYTES_MAX = 16 * 2 ** 20
+/** Parsed maps that are kept. */
+const MAPS_MAX = 4
+
+/** Parses a site's source map once. */
+export class SourcePositions {
+  readonly #maps = new Map<string, SourceMap | undefined>()
+
+  /** `key` names the code; `map` gives its source map, asked only when the text has a position and the map is not at hand. */
+  readable(text: string, key: string, map: () => Uint8Array | undefined): string {
+    if (!text.includes(`${SCRIPT_FILE}:`)) return text
+    const known = this.#map(key, map)
+    if (known === undefined) return text
+    return text.replaceAll(POSITION, (position, line: string, column: string) => {
+      const entry = known.findEntry(Number(line) - 1, Number(column) - 1)
+      if (!('originalSource' in entry) || entry.originalSource === undefined) return position
+      return `${entry.originalSource.replace(/^(\.\.?\/)+/, '')}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+    })
+  }
+
+  #map(key: string, map: () => Uint8Array | undefined): SourceMap | undefined {
+    if (this.#maps.has(key)) return this.#maps.get(key)
+    const parsed = sourceMapFrom(map())
+    const [oldest] = this.#maps.keys()
+    if (this.#maps.size >= MAPS_MAX && oldest !== undefined) this.#maps.delete(oldest)
+    this.#maps.set(key, parsed)
+    return parsed
+  }
 }
 
-/** undefined when the uploader's file is no source map. */
-function sourceMapFrom(bytes: Uint8Array): SourceMap | undefined {
+/** undefined when there is none, or the uploader's file is no source map. */
+function sourceMapFrom(bytes: Uint8Array | undefined): SourceMap | undefined {
+  if (bytes === undefined || bytes.length > SOURCE_MAP_BYTES_MAX) return undefined
   try {
     return new SourceMap(JSON.parse(new TextDecoder().decode(bytes)) as SourceMapPayload)
   } catch {

@@ -16,7 +16,7 @@ import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
-import { readableStack } from '#seeder/execute/engine/source-position.ts'
+import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
 import { SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
@@ -65,6 +65,7 @@ export class Executor {
   readonly #sqlite: SqliteBox
   readonly #openTree: (root: Cid) => StateTree
   readonly #trees = new Map<string, StateTree>()
+  readonly #positions = new SourcePositions()
   /** By code root; undefined: it is not valid. */
   readonly #manifests = new Map<string, SiteManifest | undefined>()
 
@@ -85,7 +86,7 @@ export class Executor {
    */
   executeBlock(job: BlockJob): { readonly result: BlockResult; readonly quiet: boolean } {
     const tree = this.#take(job.stateRoot)
-    const logs = new Logs()
+    const logs = new Logs(this.#positions)
     this.#runCrons(job, tree, logs)
     const outcomes = job.steps.map((step) =>
       step.kind === 'request' ? this.#request(job, step, tree, logs) : this.#update(job, step, tree, logs),
@@ -99,7 +100,7 @@ export class Executor {
 
   executeRead(job: ReadJob): ReadResult {
     const tree = this.#take(job.stateRoot)
-    const logs = new Logs()
+    const logs = new Logs(this.#positions)
     const mark = tree.mark()
     const app = this.#app(tree)
     const input = { request: job.request, name: job.name, time: job.time, seed: readSeed(job), limits: job.limits }
@@ -192,6 +193,7 @@ export class Executor {
     if (!migrated.ok) return refused(migrated.error.code, migrated.error)
     tree.write(UPDATE_FILE, bytesFromText(JSON.stringify({ sequence: step.sequence })))
     const { applied } = migrated.value
+    for (const line of start.logs) logs.say(line.level, line.text, job.time)
     logs.say(
       'info',
       `update ${step.sequence} is live${applied.length > 0 ? `, migrated ${applied.join(', ')}` : ''}`,
@@ -205,27 +207,40 @@ export class Executor {
     return { response, fuel: job.limits.requestFuelMax - purse.remaining() }
   }
 
-  /** Before the block's own steps: each cron that became due since it ran last, once, for its newest tick. */
+  /**
+   * Before the block's own steps: each cron that became due since it ran last, once, for its newest tick. Together they
+   * may use the fuel of one request; what finds none left runs in the next block, the one that waited longest first.
+   */
   #runCrons(job: BlockJob, tree: StateTree, logs: Logs): void {
     const app = this.#app(tree)
-    for (const text of app.manifest?.crons ?? []) {
+    const crons = app.manifest?.crons ?? []
+    if (crons.length === 0) return
+    const due: { text: string; last: number; tick: number }[] = []
+    for (const text of new Set(crons)) {
       const cron = cronFromText(text)
       if (!cron.ok) continue
       const system = this.#system(tree, job.time)
       const last = system.cronLast(text)
-      const tick = last === undefined ? undefined : newestTick(cron.value, last, job.time)
       if (last === undefined) system.cronRan(text, job.time)
-      if (tick === undefined) continue
-      system.cronRan(text, tick)
+      const tick = last === undefined ? undefined : newestTick(cron.value, last, job.time)
+      if (last !== undefined && tick !== undefined) due.push({ text, last, tick })
+    }
+    due.sort((a, b) => a.last - b.last || (a.text < b.text ? -1 : 1))
+    let fuel = job.limits.requestFuelMax
+    for (const { text, tick } of due) {
+      if (fuel <= 0) return
+      this.#system(tree, job.time).cronRan(text, tick)
       const mark = tree.mark()
-      const result = this.#scheduled(app, tree, job, text, tick)
+      const result = this.#scheduled(app, tree, job, text, tick, fuel)
+      fuel -= result.fuel
       logs.add(tree, result, job.time)
       if (!result.ok) tree.rollback(mark)
     }
   }
 
-  #scheduled(app: App, tree: StateTree, job: BlockJob, cron: string, tick: number): RunResult {
-    const input = { time: job.time, seed: cronSeed(job, cron), limits: job.limits }
+  #scheduled(app: App, tree: StateTree, job: BlockJob, cron: string, tick: number, fuel: number): RunResult {
+    const limits = { ...job.limits, requestFuelMax: fuel }
+    const input = { time: job.time, seed: cronSeed(job, cron), limits }
     const meta = { cron, scheduledTime: tick, site: job.name, bindings: bindingsOf(app.manifest) }
     return this.#run(app, tree, { ...input, entry: 'scheduled', meta: JSON.stringify(meta), body: NO_BYTES }, 'ordered')
   }
@@ -362,17 +377,28 @@ function plainPurse(fuel: number): FuelPurse {
 /** The site's log of one job: bounded, stacks with the names of the author's own files. */
 class Logs {
   readonly lines: LogLine[] = []
+  readonly #positions: SourcePositions
+
+  constructor(positions: SourcePositions) {
+    this.#positions = positions
+  }
 
   add(tree: StateTree, result: RunResult, time: number): void {
-    const map = () => tree.read(SOURCE_MAP_FILE)
-    for (const line of result.logs) this.say(line.level, readableStack(line.text, map), line.time)
+    for (const line of result.logs) this.say(line.level, this.#readable(tree, line.text), line.time)
     if (result.ok || result.failure === 'wrote') return
     const { message, stack } = result.error ?? { message: '', stack: '' }
     const text = [`${result.failure}: ${message}`.trim(), stack].filter((part) => part !== '').join('\n')
-    this.say('error', readableStack(text, map), time)
+    this.say('error', this.#readable(tree, text), time)
   }
 
   say(level: LogLine['level'], text: string, time: number): void {
     if (this.lines.length < LOG_LINES_MAX) this.lines.push({ level, text: text.trimEnd(), time })
+  }
+
+  #readable(tree: StateTree, text: string): string {
+    const code = tree.cid(APP)
+    return code === undefined
+      ? text
+      : this.#positions.readable(text, textFromCid(code), () => tree.read(SOURCE_MAP_FILE))
   }
 }

@@ -14,7 +14,7 @@ import { instrument } from '#seeder/execute/wasm/instrument.ts'
 import type { InstrumentOptions } from '#seeder/execute/wasm/options.ts'
 
 /** Part of every key: raise it when `instrument` gives other bytes for the same input. */
-const INSTRUMENTER = 1
+const INSTRUMENTER = 2
 
 /** `module` may be posted to worker threads. */
 export type MeteredModule = {

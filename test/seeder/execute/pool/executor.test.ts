@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import { Engine } from '#seeder/execute/engine/engine.ts'
 import { Executor } from '#seeder/execute/pool/executor.ts'
-import type { BlockResult, Outcome, ReadResult, Step } from '#seeder/execute/port.ts'
+import type { BlockJob, BlockResult, Outcome, ReadResult, Step } from '#seeder/execute/port.ts'
 import { SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import { openStateTree } from '#seeder/execute/state/tree.ts'
 import {
@@ -40,7 +40,7 @@ class Chain {
     return this.runAt({}, ...steps)
   }
 
-  runAt(more: { time?: number }, ...steps: Step[]): BlockResult {
+  runAt(more: Partial<BlockJob>, ...steps: Step[]): BlockResult {
     const { result } = this.executor.executeBlock(blockJob(this.root, ++this.height, steps, more))
     keep(this.blocks, result.blocks)
     this.root = result.stateRoot
@@ -326,6 +326,26 @@ describe('crons', () => {
     chain.runAt({ time: start + 21 * minute })
     assert.equal(textOf(chain.read('/').response), `["*/5 * * * * ${start + 20 * minute}"]`)
   })
+})
+
+test('crons that use up their fuel take turns, and leave the block’s requests theirs', async () => {
+  const limits = { ...LIMITS, requestFuelMax: 50_000_000 }
+  const crons = ['* * * * *', '*/1 * * * *']
+  const chain = published({
+    ...BUNDLE,
+    script:
+      'export default { fetch: () => new Response("fine"), scheduled(event) { console.log(event.cron); for (;;); } }',
+    manifest: { ...BUNDLE.manifest, crons },
+  })
+  chain.run()
+  const ran = [1, 2, 3, 4].map((minute) => {
+    const step = requestStep(request('POST', '/'))
+    const { outcomes, logs } = chain.runAt({ time: TIME + 100_000 * minute, limits }, step)
+    assert.equal(textOf(only(outcomes).response), 'fine')
+    return logs.filter(({ level }) => level !== 'error').map(({ text }) => text)
+  })
+  assert.deepEqual(new Set(ran.flat()), new Set(crons))
+  assert(ran.every((texts) => texts.length === 1))
 })
 
 test('a member that opens the state from its blocks alone gets the same results', () => {

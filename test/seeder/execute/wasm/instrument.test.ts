@@ -87,7 +87,7 @@ describe('fuel', () => {
   test('filling memory costs its length, and is refused before it is done', () => {
     const code = [0x41, 0, 0x41, 7, 0x20, 0, 0xfc, 11, 0]
     const module = metered({ f: { parameters: [I32], code } })
-    assert.equal(module.cost('f', 8000) - module.cost('f', 0), 1000)
+    assert.equal(module.cost('f', 8000) - module.cost('f', 0), 4000)
     new Uint8Array(module.memory.buffer).fill(0)
     module.fuel.value = 500n
     assert.throws(() => module.run('f', 8000), WebAssembly.RuntimeError)
