@@ -1,0 +1,83 @@
+// What the documents promise: links lead somewhere, tests that are named exist, example bytes are what the code makes.
+
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { signStatement, statementHash } from '#protocol/message/domain.ts'
+import { STATEMENTS } from '#protocol/message/statement.ts'
+import { wireToBytes } from '#protocol/message/wire.ts'
+import { LISTED_HEADERS } from '#protocol/site/request-headers.ts'
+import { UNCOVERED_HEADERS } from '#protocol/site/response-hash.ts'
+import { signerFromSeed } from '#seeder/identity/keys.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
+const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true }).map((name) => join('docs', String(name))),
+].filter((path) => path.endsWith('.md'))
+
+test('links between the documents lead somewhere', () => {
+  const broken = documents.flatMap((path) =>
+    Array.from(textOf(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g), (match) => match[1] ?? '')
+      .filter((target) => !existsSync(join(root, dirname(path), target)))
+      .map((target) => `${path}: ${target}`),
+  )
+  assert.deepEqual(broken, [])
+})
+
+test('every feature that is there names a test that exists', () => {
+  const rows = textOf('docs/FEATURES.md')
+    .split('\n')
+    .filter((line) => /^\| F\d/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+  assert.equal(rows.length > 40, true)
+  for (const [, number, , , state = '', shown = ''] of rows) {
+    if (state === 'later') continue
+    const paths = Array.from(shown.matchAll(/`([^`]+)`/g), (match) => match[1] ?? '')
+    assert.notEqual(paths.length, 0, `${number} is ${state} and names no test`)
+    for (const path of paths) assert(existsSync(join(root, path)), `${number} names ${path}`)
+  }
+})
+
+test('PROTOCOL.md: the example bytes are those of the code', () => {
+  const fill = (value: number) => new Uint8Array(32).fill(value) as Digest
+  const signer = signerFromSeed(fill(1))
+  const domain = { chainId: fill(2), generation: 0 }
+  const body = { job: fill(3), epoch: 0, height: 7, view: 2, block_hash: fill(4) }
+  const vote = signStatement(domain, 'vote2', signer, body)
+  const text = textOf('docs/PROTOCOL.md')
+  for (const bytes of [
+    signer.publicKey,
+    cborFromValue(body),
+    statementHash(domain, 'vote2', body),
+    vote.signature,
+    wireToBytes({ type: 'vote2', vote }),
+  ]) {
+    assert(text.includes(` ${hexFromBytes(bytes)}\n`), `${hexFromBytes(bytes).slice(0, 40)}… stands in the example`)
+  }
+})
+
+test('PROTOCOL.md names every statement and every header of the fixed lists', () => {
+  const text = textOf('docs/PROTOCOL.md')
+  const missing = [...Object.keys(STATEMENTS), ...LISTED_HEADERS].filter((name) => !text.includes(`\`${name}\``))
+  assert.deepEqual(missing, [])
+  const hopByHop = [
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ]
+  const uncovered = [...UNCOVERED_HEADERS].filter((name) => !hopByHop.includes(name) && !text.includes(`\`${name}\``))
+  assert.deepEqual(uncovered, [])
+})
