@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
+import { ok } from '#protocol/codec/result.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
 import type { Vote1 } from '#protocol/message/statement.ts'
 import { verify } from '#seeder/identity/keys.ts'
 import { type Scene, scene, visits } from '#test/gateway/scene.ts'
+import { signerNamed } from '#test/support/network.ts'
 
 const X = taggedHash('x')
 const Y = taggedHash('y')
@@ -74,6 +76,26 @@ test('a proof counts at once though the database cannot be reached, and is writt
   at.store.broken = false
   assert.equal((await post(at, vote(at, 'ben', X), vote(at, 'ben', Y))).status, 200)
   assert.deepEqual(await visits(await at.again(), 2), ['ana', 'ana'])
+})
+
+test('evidence that only a re-execution can judge takes nobody out, and is not asked for again', async () => {
+  const hash = taggedHash('by re-execution')
+  const at = await scene({
+    judge: async () =>
+      ok({ accused: signerNamed('ben').publicKey, job: X, kind: 'wrong_result', hash, isProven: false }),
+  })
+  const accuses = [{ peer: 'ben', evidence: hash }]
+  const wanted = async (): Promise<number> => {
+    at.clock.now += 1
+    const answer = (await (await at.register('ana', { accuses })).json()) as { evidence_wanted: string[] }
+    return answer.evidence_wanted.length
+  }
+  await at.register('ben')
+  assert.equal(await wanted(), 1)
+  const response = await at.ask('/evidence', { method: 'POST', body: 'signed, but no proof' })
+  assert.equal(((await response.json()) as { proven: boolean }).proven, false)
+  assert.equal(await wanted(), 0)
+  assert.deepEqual((await visits(at, 2)).sort(), ['ana', 'ben'])
 })
 
 test('an accuser is asked for its proof until it came', async () => {

@@ -114,6 +114,16 @@ test('what was written down is believed until its lease ends', async () => {
   assert.deepEqual(await visits(await at.again(), 1), ['nobody'])
 })
 
+test('a member that this isolate never heard is a target beside those it hears, when most of them see it', async () => {
+  const at = await scene()
+  await allRegister(at)
+  at.clock.now += 60_000
+  const other = await at.again()
+  other.clock.now += 5_000
+  for (const peer of ['ana', 'ben']) await other.register(peer)
+  assert.deepEqual(new Set(await visits(other, 8)), new Set(MEMBERS))
+})
+
 test('a second isolate learns of a silent member from what the others wrote', async () => {
   const first = await scene()
   await allRegister(first)

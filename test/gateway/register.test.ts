@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LEASE_RENEW_MS, REGISTRATION_BYTES_MAX, REGISTRATION_LIFE_MS_MAX } from '#gateway/settings.ts'
+import { refill } from '#gateway/store/refill.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import { codeOf, GATEWAY_URL, originOf, START, scene, visits } from '#test/gateway/scene.ts'
@@ -115,6 +116,26 @@ test('of two copies that come at once one is taken', async () => {
   assert.deepEqual(answers.map((answer) => answer.status).sort(), [200, 409])
 })
 
+test('of two copies of a renewal that come at once one is taken', async () => {
+  const at = await scene()
+  await at.register('ana')
+  at.clock.now += 5_000
+  const answers = await Promise.all([at.register('ana'), at.register('ana')])
+  assert.deepEqual(answers.map((answer) => answer.status).sort(), [200, 409])
+})
+
+test('what another isolate wrote earlier does not undo what this one heard later', async () => {
+  const first = await scene()
+  await first.register('ana')
+  const second = await first.again()
+  first.clock.now += 5_000
+  // Both at this moment; the later one is a plain renewal, which is not written.
+  assert.equal((await first.register('ana', { time: first.clock.now + 1 })).status, 200)
+  assert.equal((await second.register('ana', { sites: {} })).status, 200)
+  await refill(first.gateway)
+  assert.deepEqual(await visits(first, 1), ['ana'])
+})
+
 test('a restart does not reopen a registration that was never written down', async () => {
   const at = await scene()
   await at.register('ana')
@@ -180,6 +201,30 @@ test('the database is written when something changed or the lease is half over, 
   at.clock.now += LEASE_RENEW_MS
   await at.register('ana', { sees: ['ben'] })
   assert.equal(registrationWrites(), 3)
+  at.clock.now += 5_000
+  await at.register('ana', { sees: ['ben'], time: at.clock.now + 1_000 })
+  assert.equal(registrationWrites(), 3)
+  at.clock.now += 5_000
+  await at.register('ana', { sees: ['ben'], time: at.clock.now + 1_001 })
+  assert.equal(registrationWrites(), 4)
+})
+
+test('an isolate that hears a seeder for the first time writes it down, so that the others know it is there', async () => {
+  const at = await scene()
+  await at.register('ana')
+  const other = await at.again()
+  other.clock.now += 5_000
+  await other.register('ana')
+  assert.equal(at.store.registrations.get(at.network.peer('ana'))?.updated, other.clock.now)
+})
+
+test('who registers for less than the usual life is not kept longer, by nobody', async () => {
+  const at = await scene()
+  await at.register('ana', { expires: START + 1_000 })
+  assert.deepEqual(await visits(await at.again(), 1), ['ana'])
+  at.clock.now += 1_000
+  assert.deepEqual(await visits(at, 1), ['nobody'])
+  assert.deepEqual(await visits(await at.again(), 1), ['nobody'])
 })
 
 test('a database that cannot be reached costs a registration nothing but its durability', async () => {
