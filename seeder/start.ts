@@ -146,7 +146,8 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     site: (job) => {
       const hosted = host.byJob(job)
       const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
-      return hosted === undefined || site === undefined ? undefined : { site, rule: hosted.rule }
+      if (hosted === undefined || site === undefined) return undefined
+      return { site, rule: hosted.rule, fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot) }
     },
   })
   const reporting = createOwnOrigin({

@@ -10,7 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { base64FromBytes, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
 import { digestFromBytes } from '#protocol/codec/digest.ts'
-import { textFromCid } from '#protocol/content/cid.ts'
+import { type Cid, textFromCid } from '#protocol/content/cid.ts'
 import type { Publisher } from '#seeder/agree/publish.ts'
 import { certToBytes } from '#seeder/agree/record.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
@@ -21,8 +21,14 @@ const ROUTE = /^\/\.well-known\/interpeer\/(upload|update)\/([0-9a-f]{64})$/
 const IDLE_MS = 30_000
 
 export type PublishSites = {
-  /** The hosted site of a job, and who may update it. */
-  site(job: Uint8Array): { readonly site: HostedSite; readonly rule: UpdateRule } | undefined
+  site(job: Uint8Array): PublishSite | undefined
+}
+
+/** The hosted site of a job, who may update it, and how to get a bundle that another member took. */
+export type PublishSite = {
+  readonly site: HostedSite
+  readonly rule: UpdateRule
+  readonly fetchBundle: (codeRoot: Cid) => Promise<boolean>
 }
 
 export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -51,7 +57,7 @@ export function createPublishHandler(publisher: Publisher, sites: PublishSites):
     const work =
       action === 'upload'
         ? upload(publisher, hosted.site, hosted.rule, request, response)
-        : update(publisher, hosted.site, hosted.rule, request, response)
+        : update(publisher, hosted, request, response)
     work.catch((cause: unknown) => {
       if (response.headersSent || response.destroyed) response.destroy()
       else answer(response, 500, { code: 'internal', message: cause instanceof Error ? cause.message : String(cause) })
@@ -91,8 +97,7 @@ async function upload(
 
 async function update(
   publisher: Publisher,
-  site: HostedSite,
-  rule: UpdateRule,
+  { site, rule, fetchBundle }: PublishSite,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -108,7 +113,7 @@ async function update(
     })
     return
   }
-  const outcome = await publisher.takeUpdate(site, signed.value)
+  const outcome = await publisher.takeUpdate(site, signed.value, fetchBundle)
   if (!outcome.ok) {
     if (outcome.error.code === 'bundle_missing') {
       answer(response, 409, { code: 'bundle_missing', message: 'upload the bundle to this member first' })

@@ -30,10 +30,11 @@ export type Publisher = Disposable & {
     update: Signed<Update>,
     car: AsyncIterable<Uint8Array>,
   ): Promise<Result<{ readonly blocks: number; readonly bytes: number }, BundleError>>
-  /** `update` is verified. Resolves when it is certified here, or refused. */
+  /** `update` is verified; a bundle that another member took is fetched from it. Resolves when it is certified here, or refused. */
   takeUpdate(
     site: HostedSite,
     update: Signed<Update>,
+    fetchBundle: (codeRoot: Cid) => Promise<boolean>,
   ): Promise<Result<Committed, Refusal | { readonly code: 'bundle_missing' }>>
 }
 
@@ -41,7 +42,6 @@ export function createPublisher(store: Store, now: () => number): Publisher {
   /** When each waiting bundle came; what an earlier run of the program left counts from now. */
   const came = new Map<string, { readonly job: Digest; readonly label: string; readonly time: number }>()
   const keyOf = (job: Digest, label: string): string => `${Buffer.from(job).toString('hex')} ${label}`
-  const isWhole = (root: Cid): boolean => store.blocks.missing(root).next(1).length === 0
 
   const sweep = (): void => {
     for (const job of store.jobs()) {
@@ -87,9 +87,8 @@ export function createPublisher(store: Store, now: () => number): Publisher {
         return err({ code: 'store_failed', detail: cause instanceof Error ? cause.message : String(cause) })
       }
     },
-    async takeUpdate(site, update) {
-      const root = update.body.code_root
-      if (!isWhole(root)) return err({ code: 'bundle_missing' })
+    async takeUpdate(site, update, fetchBundle) {
+      if (!(await fetchBundle(update.body.code_root))) return err({ code: 'bundle_missing' })
       const body = updateToBytes(update)
       const request: Request = {
         job: site.job,

@@ -68,6 +68,8 @@ const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 5_000
 /** Certified heights whose answers are in memory for replies. */
 const RESULTS_KEPT = 8
+/** A member that missed so many commits on end is shown as silent, connected or not. */
+const MISSED_SILENT = 3
 /** A member that was heard within this answers. */
 export const SEEN_MS = 5_000
 
@@ -133,6 +135,9 @@ export class Site implements HostedSite {
   readonly #listeners = new Set<(head: Head) => void>()
   readonly #evidenceListeners = new Set<() => void>()
   readonly #states: Set<number>
+  /** Heights at which a member said nothing from the commit before to this one: since the start, and without a break. */
+  readonly #missed: { all: number; running: number }[]
+  #committedAt = 0
   readonly #counts = { lost_frames: 0, refused_frames: 0, retries: 0 }
   #evidence: EvidenceSummary[]
   #head: Head | undefined
@@ -158,6 +163,7 @@ export class Site implements HostedSite {
     this.self = self
     this.#names = group.members.map(peerName)
     this.others = this.#names.filter((_, index) => index !== self)
+    this.#missed = group.members.map(() => ({ all: 0, running: 0 }))
     this.#log = options.log
     this.bodies = new BodyKeeper(group.job, store.settings)
     this.#door = createDoor(domain, group, nativeSha256)
@@ -217,7 +223,8 @@ export class Site implements HostedSite {
       const height = member.height ?? 0
       if (index === this.self) return { peer, state: 'self', height }
       const link = this.#options.network.link(name)
-      const seen = link.connected && now - link.heardAt <= SEEN_MS
+      const quiet = (this.#missed[index]?.running ?? 0) >= MISSED_SILENT
+      const seen = link.connected && now - link.heardAt <= SEEN_MS && !quiet
       // A commit takes a round trip to be told: one height behind is level.
       const behind = height + 1 < machine.height
       return { peer, state: seen ? (behind ? 'behind' : 'connected') : 'silent', height }
@@ -227,8 +234,9 @@ export class Site implements HostedSite {
     const degraded = this.#degraded ?? (machine.state === 'abstaining' ? 'votes_lost' : undefined)
     const counts: Record<string, number> = { ...machine.counts, ...this.#counts }
     for (const [index, member] of machine.members.entries()) {
-      const name = this.#names[index] ?? ''
-      for (const [kind, count] of Object.entries(member.counts)) if (count > 0) counts[`${kind} ${name}`] = count
+      const missed = { missed: this.#missed[index]?.all ?? 0 }
+      for (const [kind, count] of Object.entries({ ...member.counts, ...missed }))
+        if (count > 0) counts[`${kind} ${this.#names[index]}`] = count
     }
     const state = degraded !== undefined || machine.state === 'abstaining' ? 'degraded' : machine.state
     return {
@@ -334,6 +342,14 @@ export class Site implements HostedSite {
   /** A member is reachable (again): what it missed is worth saying again. */
   linked(): void {
     this.#give({ type: 'tick', now: this.#now() })
+  }
+
+  /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */
+  async fetchBundle(codeRoot: Cid): Promise<boolean> {
+    const { blocks } = this.#options.store
+    if (blocks.missing(codeRoot).next(1).length === 0) return true
+    blocks.addRoot(this.job, bundleLabel(codeRoot), codeRoot)
+    return this.#transfer.fetchTree(codeRoot, undefined)
   }
 
   /** Writes the evidence down and shows it; used by the machine's effects and by audits. */
@@ -560,8 +576,23 @@ export class Site implements HostedSite {
     this.#released.clear()
     const head: Head = { height, cert, stateRoot, codeRoot, time }
     this.#head = head
+    this.#countMissing()
     this.#log.debug('commit', { site: this.name, height, requests: effect.requests.length, kind: cert.block.kind })
     for (const listener of [...this.#listeners]) listener(head)
+  }
+
+  /** Silence is counted and nothing else: who said nothing since the commit before missed this one. */
+  #countMissing(): void {
+    for (const [index, { heardAt }] of this.#member.status().members.entries()) {
+      const missed = this.#missed[index]
+      if (missed === undefined || index === this.self || this.#committedAt === 0) continue
+      if (heardAt !== null && heardAt > this.#committedAt) missed.running = 0
+      else {
+        missed.running++
+        missed.all++
+      }
+    }
+    this.#committedAt = this.#lastNow
   }
 
   #act(effect: Immediate): void {
@@ -627,7 +658,8 @@ export class Site implements HostedSite {
         let result: BlockResult
         if (prepared.kind === 'refused') result = prepared.result
         else {
-          if (prepared.codeRoot !== undefined) await this.#haveBundle(prepared.codeRoot)
+          if (prepared.codeRoot !== undefined && !(await this.fetchBundle(prepared.codeRoot)))
+            throw new Error('nobody has the whole bundle')
           result = await this.#options.runtime.executeBlock(prepared.job)
         }
         this.#works('execute')
@@ -642,14 +674,6 @@ export class Site implements HostedSite {
         await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
       }
     }
-  }
-
-  /** The new code is in the store, whole: who proposes an UPDATE had it, the others get it by its CID. */
-  async #haveBundle(codeRoot: Cid): Promise<void> {
-    const { blocks } = this.#options.store
-    if (blocks.missing(codeRoot).next(1).length === 0) return
-    blocks.addRoot(this.job, bundleLabel(codeRoot), codeRoot)
-    if (!(await this.#transfer.fetchTree(codeRoot, undefined))) throw new Error('nobody has the whole bundle')
   }
 
   #reply(effect: Extract<Effect, { type: 'reply' }>): void {

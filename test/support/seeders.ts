@@ -172,6 +172,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
     async start(label, ...more) {
       const seeder = await launch(directory, networkPath, label, more)
       all.push(seeder)
+      all.sort((a, b) => (a.label < b.label ? -1 : 1))
       return seeder
     },
     async restart(seeder, ...more) {

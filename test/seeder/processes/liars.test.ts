@@ -88,11 +88,12 @@ test('§2 silence is counted and is no lie', async () => {
   assert.ok(first)
   let line = 0
   await until(
-    'its silence as a leader is counted',
+    'its silence is counted and seen',
     async () => {
       await write(first, `l${line++}`)
-      const counts = (await first.site(SITE))?.counts ?? {}
-      return (counts[`silent ${group.liar.ready.peer}`] ?? 0) > 0
+      const site = await first.site(SITE)
+      const missed = site?.counts[`missed ${group.liar.ready.peer}`] ?? 0
+      return missed >= 3 && site?.members.find(({ peer }) => peer === group.liar.ready.peer)?.state === 'silent'
     },
     40_000,
   )
