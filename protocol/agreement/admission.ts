@@ -8,9 +8,8 @@ import { batchMax, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { inWindow, timely, windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
-import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { unreachable } from '#protocol/codec/result.ts'
-import type { Request } from '#protocol/message/request.ts'
+import { type Request, requestToBytes } from '#protocol/message/request.ts'
 import { BATCH_BYTES_MAX } from '#protocol/message/wire.ts'
 
 export type Objection =
@@ -42,10 +41,6 @@ function kindFits(kind: Content['block']['kind'], requests: readonly Request[]):
   }
 }
 
-export function requestBytes(request: Request): number {
-  return cborFromValue(request).length
-}
-
 /** R9 for one request in a block of this time. */
 export function mayRun(member: Member, request: Request, key: string, blockTime: number): boolean {
   return timely(request.time, blockTime) && !inWindow(member.window, key, blockTime)
@@ -72,7 +67,7 @@ export function objection(member: Member, content: Content, relied: boolean): Ob
   for (const [index, request] of requests.entries()) {
     const hash = requestHashes[index]
     if (hash === undefined) return 'batch_size'
-    bytes += requestBytes(request)
+    bytes += requestToBytes(request).length
     const key = keyOf(hash)
     if (!timely(request.time, block.time)) return 'request_time'
     if (seen.has(key) || inWindow(member.window, key, block.time)) return 'request_repeated'

@@ -83,7 +83,7 @@ export function hearState(member: Member, turn: Turn, height: number, cert: Cert
 }
 
 function commit(member: Member, turn: Turn, cert: Cert, content: Content | null, ticket: number | undefined): void {
-  const head = headOf(member.domain, cert)
+  const head = headOf(cert)
   const snapshot = content === null
   if (snapshot) member.firstBlock = head.height + 1
   const { states, firstBlock } = retention(member, head)

@@ -44,3 +44,5 @@ export const FETCHED_MAX = 64
 export const FETCH_DELTAS = 30
 /** A member that begins asks again after so many Δ, until enough have answered. */
 export const GREETING_DELTAS = 1
+/** A member that had nothing of use to give is asked again after so many Δ. */
+export const REST_DELTAS = 2

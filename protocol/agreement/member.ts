@@ -77,6 +77,8 @@ export type Peer = {
   /** When it was last helped, and last asked for blocks or state. */
   answeredAt: number
   fetchedAt: number
+  /** It had nothing of use to give: it is not asked again before. */
+  restsUntil: number
   timeout: Signed<Timeout> | null
   readonly counts: { -readonly [K in keyof MemberCounts]: MemberCounts[K] }
 }
@@ -163,9 +165,10 @@ export function genesisHead(domain: Domain, group: Group): Head {
   }
 }
 
-export function headOf(domain: Domain, cert: Cert): Head {
+/** The QCs of a certificate that was verified or formed here name its block's hash. */
+export function headOf(cert: Cert): Head {
   const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
-  return { height, hash: blockHash(domain, cert.block), stateRoot, codeRoot, time }
+  return { height, hash: cert.qc1.block_hash, stateRoot, codeRoot, time }
 }
 
 function createPeer(): Peer {
@@ -177,6 +180,7 @@ function createPeer(): Peer {
     snapshot: null,
     answeredAt: Number.NEGATIVE_INFINITY,
     fetchedAt: Number.NEGATIVE_INFINITY,
+    restsUntil: Number.NEGATIVE_INFINITY,
     timeout: null,
     counts: { silent: 0, stale: 0, nays: 0 },
   }
@@ -199,7 +203,7 @@ export function createMember(options: MemberOptions): Member {
   const count = group.members.length
   const key = group.members[self]
   assert(key !== undefined && bytesEqual(key, signer.publicKey), 'a member signs with its own key')
-  const head = restored?.cert === undefined ? genesisHead(domain, group) : headOf(domain, restored.cert)
+  const head = restored?.cert === undefined ? genesisHead(domain, group) : headOf(restored.cert)
   const { record, abstain } = usableRecord(options, head)
   const member: Member = {
     domain,
@@ -274,7 +278,8 @@ function resumeVotes(member: Member, record: VoteRecord): void {
   for (const qc1 of record.qc1s) acceptQc1(round, qc1)
   const resume = ({ block, requests }: { block: Content['block']; requests: Content['requests'] }): Content => {
     const hash = blockHash(member.domain, block)
-    const content = contentOf(block, hash, requests, requestHashesOf(requests), Number.NEGATIVE_INFINITY, member.self)
+    // Its time was judged when it was signed.
+    const content = contentOf(block, hash, requests, requestHashesOf(requests), block.time, member.self)
     const known = round.contents.get(content.key)
     if (known !== undefined) return known
     round.contents.set(content.key, content)

@@ -8,9 +8,8 @@ import {
   RELAY_DELTAS,
 } from '#protocol/agreement/limits.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
-import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import type { Request } from '#protocol/message/request.ts'
+import { type Request, requestToBytes } from '#protocol/message/request.ts'
 import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 
 export const UPDATE_METHOD = 'UPDATE'
@@ -32,7 +31,7 @@ export function entryOf(entry: Omit<Entry, 'key' | 'bytes' | 'passedAt' | 'relay
   return {
     ...entry,
     key: keyOf(entry.hash),
-    bytes: cborFromValue(entry.request).length,
+    bytes: requestToBytes(entry.request).length,
     passedAt: null,
     relayed: false,
   }

@@ -8,6 +8,7 @@ import {
   GREETING_DELTAS,
   PAST_ROUNDS,
   RESHARE_MAX,
+  REST_DELTAS,
 } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member, roundAt } from '#protocol/agreement/member.ts'
 import { faultsOf, keyOf } from '#protocol/agreement/members.ts'
@@ -127,7 +128,9 @@ export function catchUp(member: Member, turn: Turn): void {
   if (member.fetched.has(head.height + 1) || certifiedHere(member)) return
   member.behindSince ??= turn.now
   if (turn.now - member.behindSince < patienceMs(member)) return
-  const best = ahead.reduce((a, b) =>
+  const able = ahead.filter(({ restsUntil }) => restsUntil <= turn.now)
+  if (able.length === 0) return
+  const best = able.reduce((a, b) =>
     b.fetchedAt < a.fetchedAt || (b.fetchedAt === a.fetchedAt && b.height > a.height) ? b : a,
   )
   fetchFrom(member, turn, member.peers.indexOf(best))
@@ -161,11 +164,14 @@ export function fetchState(member: Member, turn: Turn, height: number, from: num
 }
 
 export function hearBlocks(member: Member, turn: Turn, from: number, blocks: readonly FetchedBlock[]): void {
-  if (member.fetching?.kind === 'blocks') member.fetching = null
+  const asked = member.fetching?.kind === 'blocks' ? member.peers[member.fetching.from] : undefined
+  if (asked !== undefined) member.fetching = null
   const { height: known } = member.head
   for (const block of blocks) {
     const { height } = block.cert.block
     if (height > known && height <= known + FETCHED_MAX) member.fetched.set(height, block)
   }
-  if (!member.fetched.has(known + 1)) send(turn, from, statusOf(member, true))
+  if (member.fetched.has(known + 1)) return
+  if (asked !== undefined) asked.restsUntil = turn.now + REST_DELTAS * member.settings.deltaMs
+  send(turn, from, statusOf(member, true))
 }

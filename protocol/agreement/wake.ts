@@ -15,7 +15,10 @@ export function wake(member: Member, turn: Turn): void {
   if (timer !== null && member.committing === null) times.push(timer)
   const greeting = nextGreeting(member)
   if (greeting !== undefined) times.push(greeting)
-  if (behindSince !== null) times.push(behindSince + patienceMs(member))
+  if (behindSince !== null) {
+    times.push(behindSince + patienceMs(member))
+    for (const { height, restsUntil } of member.peers) if (height > member.head.height) times.push(restsUntil)
+  }
   if (member.degraded) times.push(turn.now + settings.deltaMs)
   if (fetching !== null) times.push(fetching.at + FETCH_DELTAS * settings.deltaMs)
   for (const { requests } of currentRound(member).contents.values())

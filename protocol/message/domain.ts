@@ -12,9 +12,21 @@ export type Domain = { readonly chainId: Digest; readonly generation: number }
 export type Signed<T> = { readonly from: PublicKey; readonly body: T; readonly signature: Signature }
 
 export function domainHash(domain: Domain, type: string, body: Uint8Array): Digest {
+  return sha256(bytesConcat(prefix(domain, type), body))
+}
+
+const prefixes = new WeakMap<Domain, Map<string, Uint8Array>>()
+
+/** What stands before the body; types are a fixed, short list. */
+function prefix(domain: Domain, type: string): Uint8Array {
+  const byType = prefixes.get(domain) ?? new Map<string, Uint8Array>()
+  const known = byType.get(type)
+  if (known !== undefined) return known
   const generation = new Uint8Array(4)
   new DataView(generation.buffer).setUint32(0, domain.generation)
-  return sha256(bytesConcat(bytesFromText(`ipn1:${type}`), Uint8Array.of(0), domain.chainId, generation, body))
+  const made = bytesConcat(bytesFromText(`ipn1:${type}`), Uint8Array.of(0), domain.chainId, generation)
+  prefixes.set(domain, byType.set(type, made))
+  return made
 }
 
 /** The 32 bytes that are signed for a statement. */

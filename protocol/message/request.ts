@@ -66,9 +66,20 @@ export function orderedRequestHash(request: Request): Digest {
   return requestHash({ job, method: verb, target: path, headers, bodyHash, saltHash: saltHash(salt) })
 }
 
+const encodings = new WeakMap<Request, Uint8Array>()
+
+/** Canonical bytes of a REQUEST record; the same object is encoded once. */
+export function requestToBytes(request: Request): Uint8Array {
+  const known = encodings.get(request)
+  if (known !== undefined) return known
+  const encoded = cborFromValue(request)
+  encodings.set(request, encoded)
+  return encoded
+}
+
 /** Merkle root over whole REQUEST records: time and salt are bound, the order too. */
 export function requestsRoot(requests: readonly Request[]): Digest {
-  return merkleRoot(requests.map((request) => merkleLeaf(cborFromValue(request))))
+  return merkleRoot(requests.map((request) => merkleLeaf(requestToBytes(request))))
 }
 
 /** R9: the agreed key of a request that carries `Idempotency-Key`. */

@@ -173,6 +173,7 @@ test('§3 a follower with a wrong result is shown by the certificate, and takes 
   cluster.node(liar).wrong = true
   cluster.submit((liar + 1) % 4, requestAt(cluster.now))
   cluster.run()
+  cluster.pass(2 * SETTINGS.deltaMs)
   assert.deepEqual(cluster.heights(), [1, 1, 1, 1])
   for (const { index, evidence } of cluster.nodes) {
     if (index === liar) continue
