@@ -28,9 +28,8 @@ function statementOf(argument: Readonly<Record<string, unknown>>): SqlStatement 
 }
 
 /** `{columns, rows, meta}`; durations are 0, since nobody has a clock that all members share. */
-function answerText({ columns, rows, rowCount, changes, lastRowId }: SqlAnswer): string {
-  const written = changes > 0
-  const meta = `{"duration":0,"changes":${changes},"last_row_id":${lastRowId},"changed_db":${written},"rows_read":${rowCount},"rows_written":${changes},"size_after":0}`
+function answerText({ columns, rows, rowCount, changes, written, lastRowId }: SqlAnswer): string {
+  const meta = `{"duration":0,"changes":${changes},"last_row_id":${lastRowId},"changed_db":${written > 0},"rows_read":${rowCount},"rows_written":${written},"size_after":0}`
   return `{"columns":${JSON.stringify(columns)},"rows":${rows},"meta":${meta}}`
 }
 

@@ -60,6 +60,7 @@ export type SqliteExports = {
   readonly sqlite3_column_bytes: (statement: number, column: number) => number
   readonly sqlite3_errmsg: (db: number) => number
   readonly sqlite3_extended_errcode: (db: number) => number
+  readonly sqlite3_changes64: (db: number) => bigint
   readonly sqlite3_total_changes64: (db: number) => bigint
   readonly sqlite3_last_insert_rowid: (db: number) => bigint
   readonly sqlite3_get_autocommit: (db: number) => number

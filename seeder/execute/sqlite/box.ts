@@ -64,7 +64,10 @@ export type SqlAnswer = {
   readonly columns: readonly string[]
   readonly rows: string
   readonly rowCount: number
+  /** Rows that the statement itself inserted, updated or deleted. */
   readonly changes: number
+  /** The same with those of triggers and foreign keys. */
+  readonly written: number
   readonly lastRowId: bigint
 }
 
@@ -319,12 +322,15 @@ export class SqliteBox {
     const stepped = this.#stepAll(db, statement)
     const columns = columnsOf(this.#machine, statement)
     this.#tidy(statement)
-    const changes = Number(exports.sqlite3_total_changes64(db) - before)
+    const written = Number(exports.sqlite3_total_changes64(db) - before)
+    // SQLite's own count stays what it was when a statement changed nothing.
+    const changes = written === 0 ? 0 : Number(exports.sqlite3_changes64(db))
     return {
       columns,
       rows: stepped.rows,
       rowCount: stepped.count,
       changes,
+      written,
       lastRowId: exports.sqlite3_last_insert_rowid(db),
     }
   }
