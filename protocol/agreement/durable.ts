@@ -88,9 +88,16 @@ export function recordAfter(member: Member, head: Head): Uint8Array {
   })
 }
 
-/** The turn's effects, behind the record if it changed. */
+/** The turn's effects, behind the record if it changed; bodies that came in the turn stand before it, for the record may name them. */
 export function seal(member: Member, turn: Turn): Effect[] {
   if (!turn.dirty) return turn.effects
   turn.dirty = false
-  return [{ type: 'persist', record: recordToBytes(voteRecord(member)), bodies: boundBodies(member) }, ...turn.effects]
+  const record = recordToBytes(voteRecord(member))
+  const persist: Effect = { type: 'persist', record, bodies: boundBodies(member) }
+  const came = turn.effects.filter(({ type }) => type === 'keepBody')
+  return [
+    ...came,
+    persist,
+    ...(came.length === 0 ? turn.effects : turn.effects.filter(({ type }) => type !== 'keepBody')),
+  ]
 }

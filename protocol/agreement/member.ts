@@ -135,7 +135,6 @@ export type Member = {
   /** R6: when the present timer began (null: nothing pends), and the time-outs since the last commit. */
   timerAt: number | null
   failures: number
-  wakeAt: number | null
   /** §3: results differ at this height and no certificate can form. */
   disputed: boolean
   /** Own results differ from the certified ones at this height: its state has to come from others. */
@@ -240,7 +239,6 @@ export function createMember(options: MemberOptions): Member {
     lead: null,
     timerAt: null,
     failures: 0,
-    wakeAt: null,
     disputed: false,
     degraded: false,
     freshen: false,

@@ -180,7 +180,7 @@ export type Effect =
   | { readonly type: 'fetchBlocks'; readonly fromHeight: number; readonly from: number }
   /** Get the certificate of this height and the state tree it names; answer by `state`, always. */
   | { readonly type: 'fetchState'; readonly height: number; readonly from: number }
-  /** Give a `tick` at this time if no input comes before; replaces an earlier one. */
+  /** Give a `tick` at this time if no input comes before; the last effect of a step, every step says it anew. */
   | { readonly type: 'wakeAt'; readonly time: number }
 
 /** `joining`: behind the others; `disputed`: §3; `degraded`: own results differ from the certified ones; `abstaining`: R1, votes lost. */

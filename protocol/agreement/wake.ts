@@ -1,4 +1,4 @@
-// When the member wants its next tick: the earliest of everything that waits for a time.
+// When the member wants its next tick: the earliest of everything that waits for a time. Said anew in every step.
 
 import { bodiesHere } from '#protocol/agreement/bodies.ts'
 import { FETCH_DELTAS } from '#protocol/agreement/limits.ts'
@@ -24,7 +24,5 @@ export function wake(member: Member, turn: Turn): void {
   for (const { requests } of currentRound(member).contents.values())
     if (!bodiesHere(member.bodies, requests)) times.push(turn.now + settings.deltaMs)
   const next = Math.ceil(Math.min(...times.filter((time) => time > turn.now)))
-  if (!Number.isFinite(next) || next === member.wakeAt) return
-  member.wakeAt = next
-  turn.effects.push({ type: 'wakeAt', time: next })
+  if (Number.isFinite(next)) turn.effects.push({ type: 'wakeAt', time: next })
 }
