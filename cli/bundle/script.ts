@@ -41,8 +41,18 @@ const refuseNode: Plugin = {
   },
 }
 
+/** The module that esbuild starts from: it hands on the default export. */
+const ENTRY = 'interpeer-entry'
+
 function issueOf(message: Message, directory: string): BundleIssue {
-  const { location, text } = message
+  const { location } = message
+  const noDefault = location?.file === ENTRY && message.text.startsWith('No matching export')
+  if (noDefault) {
+    const text =
+      'the script needs a default export with its handlers: export default { fetch(request, env, ctx) { … } }'
+    return { code: 'script', file: directory, message: text }
+  }
+  const { text } = message
   if (location === null) return { code: 'script', file: directory, message: text }
   return { code: 'script', file: location.file, line: location.line, column: location.column + 1, message: text }
 }
@@ -57,9 +67,9 @@ export async function bundleScript(
   try {
     const result = await build({
       stdin: {
-        contents: `import * as site from ${JSON.stringify(specifier)}\nexport default site.default\n`,
+        contents: `export { default } from ${JSON.stringify(specifier)}\n`,
         resolveDir: dirname(path),
-        sourcefile: 'interpeer:entry',
+        sourcefile: ENTRY,
         loader: 'js',
       },
       absWorkingDir: directory,
