@@ -33,8 +33,10 @@ const LIBRARY_FUEL_MAX = 10_000_000_000
 /** Images that are kept; the least recently used goes first. Each has ~1 MB of its own. */
 export const IMAGES_MAX = 24
 
-/** An instance that once touched more than this is given up for a fresh one: its pages would stay in memory for ever. */
+/** Memory that an instance keeps for good. Its pages stay resident once touched, so one that touched more … */
 const TOUCHED_BYTES_MAX = 24 * 1024 * 1024
+/** … is given up for a fresh one after this many runs that did not need as much; not at once, for first touches are slow. */
+const SMALL_RUNS_BEFORE_RENEWAL = 64
 
 export const GUEST_LIBRARY = fileURLToPath(new URL('../generated/guest.js', import.meta.url))
 
@@ -76,6 +78,8 @@ export class Engine {
   readonly #starts = new Map<string, SiteStart>()
   #box: Box
   #world: World
+  /** Runs since the instance touched much memory; undefined: it never did. */
+  #smallRuns: number | undefined
 
   constructor(options: EngineOptions = {}) {
     this.#binary = options.binary ?? loadQuickJs(options.directory)
@@ -103,6 +107,7 @@ export class Engine {
     }
     const text = script()
     const started: SiteStart = text === undefined ? { ok: false, failure: 'no_script', logs: [] } : this.#start(text)
+    this.#renewWhenLarge()
     this.#starts.set(key, started)
     const [oldest] = this.#starts.keys()
     if (this.#starts.size > IMAGES_MAX && oldest !== undefined) this.#starts.delete(oldest)
@@ -110,9 +115,11 @@ export class Engine {
   }
 
   run(site: Site, input: RunInput): RunResult {
-    const result = run(this.#box, this.#world, site.image, site.entry, input)
-    if (this.#box.heapEnd > TOUCHED_BYTES_MAX) this.#renew()
-    return result
+    try {
+      return run(this.#box, this.#world, site.image, site.entry, input)
+    } finally {
+      this.#renewWhenLarge()
+    }
   }
 
   /** Bytes that the images of started sites hold beside the base. */
@@ -143,10 +150,14 @@ export class Engine {
     return { ok: true, image: captureImage(box, this.#base), entry: ending.entry, logs: door.logs }
   }
 
-  #renew(): void {
+  #renewWhenLarge(): void {
+    if (this.#box.heapEnd > TOUCHED_BYTES_MAX) this.#smallRuns = 0
+    else if (this.#smallRuns !== undefined) this.#smallRuns++
+    if (this.#smallRuns === undefined || this.#smallRuns < SMALL_RUNS_BEFORE_RENEWAL) return
     const { box, world } = freshBox(this.#binary)
     this.#box = box
     this.#world = world
+    this.#smallRuns = undefined
   }
 }
 

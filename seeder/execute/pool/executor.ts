@@ -57,8 +57,8 @@ const LOG_LINES_MAX = 1_024
 type Request = Extract<Step, { kind: 'request' }>
 type Update = Extract<Step, { kind: 'update' }>
 
-/** The code that is live on a tree. */
-type App = { readonly codeRoot: Cid; readonly manifest: SiteManifest | undefined; readonly start: SiteStart }
+/** The code that is live on a tree; started when something runs. */
+type App = { readonly codeRoot: Cid; readonly manifest: SiteManifest | undefined; readonly start: () => SiteStart }
 
 export class Executor {
   readonly #engine: Engine
@@ -176,7 +176,7 @@ export class Executor {
     if (manifest === undefined) return refused('manifest_missing', {})
     if (!manifest.ok) return refused(manifest.error.code, manifest.error)
     for (const cron of manifest.value.crons) if (!cronFromText(cron).ok) return refused('cron_form', { cron })
-    const { start } = this.#app(tree)
+    const start = this.#app(tree).start()
     if (!start.ok && start.failure !== 'no_script') {
       return refused('script_start', { message: start.error?.message ?? start.failure })
     }
@@ -263,7 +263,8 @@ export class Executor {
     input: Pick<RunInput, 'entry' | 'meta' | 'body' | 'time' | 'seed'> & { limits: ExecutionLimits },
     mode: 'ordered' | 'read',
   ): RunResult {
-    const { start, manifest } = app
+    const { manifest } = app
+    const start = app.start()
     if (!start.ok || manifest === undefined) {
       const failure = start.ok ? 'start' : start.failure
       const error = start.ok ? { message: 'the site has no valid site.json', stack: '' } : start.error
@@ -285,13 +286,13 @@ export class Executor {
 
   #app(tree: StateTree): App {
     const codeRoot = tree.cid(APP)
-    if (codeRoot === undefined) return { codeRoot: EMPTY_DIRECTORY, manifest: undefined, start: NO_SCRIPT }
+    if (codeRoot === undefined) return { codeRoot: EMPTY_DIRECTORY, manifest: undefined, start: () => NO_SCRIPT }
     const text = (path: string) => {
       const bytes = tree.read(path)
       return bytes === undefined || bytes.length === 0 ? undefined : new TextDecoder().decode(bytes)
     }
-    const start = this.#engine.start(codeRoot, () => text(SCRIPT_FILE))
-    return { codeRoot, manifest: this.#manifest(codeRoot, () => text(MANIFEST_FILE)), start }
+    const manifest = this.#manifest(codeRoot, () => text(MANIFEST_FILE))
+    return { codeRoot, manifest, start: () => this.#engine.start(codeRoot, () => text(SCRIPT_FILE)) }
   }
 
   #manifest(codeRoot: Cid, text: () => string | undefined): SiteManifest | undefined {

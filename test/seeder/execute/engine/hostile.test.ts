@@ -200,9 +200,10 @@ test('restoring brings back every byte of the memory, whatever ran', () => {
 
 test('an instance that touched much memory is given up, with the same results after', async () => {
   const greedy = 'export default { fetch() { const a = new Uint8Array(4e7).fill(1); return new Response("x") } }'
-  assert.equal((await engine.run(greedy)).ok, true)
-  assert.deepEqual(comparable(await engine.run(NEIGHBOUR)), before)
-  assert.equal((await engine.run(greedy)).ok, true)
+  const first = await engine.run(greedy)
+  assert.equal(first.ok, true)
+  for (let turn = 0; turn < 100; turn++) assert.deepEqual(comparable(await engine.run(NEIGHBOUR)), before)
+  assert.deepEqual(await engine.run(greedy), first)
 })
 
 test('images that were let go are made again, equal to before', async () => {
