@@ -51,7 +51,8 @@ async function run(context: CommandContext): Promise<number> {
     writeFileSync(file, text, { flag: 'wx' })
   }
   output.event({ event: 'created', folder, name, template: wanted, files: Object.keys(files) })
-  const here = relative(process.cwd(), folder) || '.'
+  const below = relative(process.cwd(), folder) || '.'
+  const here = below.startsWith('..') ? folder : below
   output.line(`${output.style.good('✓')} ${name} is in ${here}`)
   output.line()
   output.line('Next:')

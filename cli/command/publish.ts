@@ -74,7 +74,7 @@ function say(output: Output, published: Published, what: string): void {
   if (published.url !== undefined) output.line(`  ${output.style.link(published.url)}`)
 }
 
-function migrationsOf(answer: string): readonly string[] {
+export function migrationsOf(answer: string): readonly string[] {
   try {
     const { migrations } = JSON.parse(answer) as { migrations?: unknown }
     return Array.isArray(migrations) ? migrations.map(String) : []

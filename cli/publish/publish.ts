@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { bundleSite } from '#cli/bundle/bundle.ts'
-import type { BundleIssue } from '#cli/bundle/config-file.ts'
+import { type BundleIssue, issueText } from '#cli/bundle/config-file.ts'
 import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
@@ -38,8 +38,11 @@ export type PublishStep = 'bundle' | 'admit' | 'upload' | 'agree'
 export type PublishProgress = (step: PublishStep, done: number, total: number) => void
 
 export type PublishOptions = {
-  /** The site's folder, or the code of an exported one. */
-  readonly folder: string | { readonly name: string; readonly code: PackTree }
+  /** The site's folder, the code of an exported one, or a bundle that is packed already. */
+  readonly folder:
+    | string
+    | { readonly name: string; readonly code: PackTree }
+    | { readonly name: string; readonly packed: Packed }
   /** The newest network file; asked again while waiting for a change. */
   readonly network: () => Promise<NetworkFile>
   readonly signer: Signer
@@ -69,12 +72,7 @@ export type Published = {
 
 /** Says every issue of a bundle with its place. */
 export function issuesFailure(issues: readonly BundleIssue[]): Failure {
-  const text = issues.map((issue) => {
-    const { file, message } = issue
-    const at = 'line' in issue && issue.line !== undefined ? `:${issue.line}` : ''
-    return `${file}${at}: ${message}`
-  })
-  return failed(issues[0]?.code ?? 'bundle', text.join('\n  '), 'Nothing was published.')
+  return failed(issues[0]?.code ?? 'bundle', issues.map(issueText).join('\n  '), 'Nothing was published.')
 }
 
 export async function publishSite(options: PublishOptions): Promise<Published> {
@@ -91,6 +89,7 @@ export async function publishSite(options: PublishOptions): Promise<Published> {
 async function bundled(options: PublishOptions): Promise<{ name: string; packed: Packed }> {
   const { folder, data } = options
   if (typeof folder !== 'string') {
+    if ('packed' in folder) return { name: options.name ?? folder.name, packed: folder.packed }
     const links = [...folder.code.links, ...(data?.links ?? [])]
     const blocks = new Map([...folder.code.blocks, ...(data?.blocks ?? [])])
     return { name: options.name ?? folder.name, packed: packFiles([], { links, blocks }) }
@@ -309,14 +308,42 @@ function liveSequence(answer: HttpAnswer): { readonly sequence: number; readonly
   }
 }
 
+type Refused = { readonly code?: string; readonly message?: string; readonly binding?: string; readonly name?: string }
+
 function refused(what: string, answer: HttpAnswer): Failure {
-  let said: { code?: string; message?: string } = {}
+  const said = refusedFrom(answer.body.toString('utf8'))
+  // What the site's own code or migrations came to stands inside, as the group agreed on it.
+  const inner = refusedFrom(said.message ?? '')
+  const code = inner.code ?? said.code ?? `http_${answer.status}`
+  return failed(
+    code,
+    `${what}: ${inner.code === undefined ? (said.message ?? `status ${answer.status}`) : sentence(inner)}`,
+  )
+}
+
+function refusedFrom(text: string): Refused {
   try {
-    said = JSON.parse(answer.body.toString('utf8')) as typeof said
+    return JSON.parse(text) as Refused
   } catch {
     // Not one of our answers: its status says enough.
+    return {}
   }
-  return failed(said.code ?? `http_${answer.status}`, `${what}: ${said.message ?? `status ${answer.status}`}`)
+}
+
+function sentence({ code, binding, name, message, ...facts }: Refused): string {
+  const migration = `migration ${binding}/${name}`
+  switch (code) {
+    case 'migration_failed':
+      return `${migration} failed: ${message}`
+    case 'migration_changed':
+      return `${migration} was applied already and has other text now; add another migration instead`
+    case 'script_start':
+      return `the script fails when it starts: ${message}`
+    default:
+      return [code, message, Object.keys(facts).length === 0 ? undefined : JSON.stringify(facts)]
+        .filter((part) => part !== undefined)
+        .join(' ')
+  }
 }
 
 async function pause(signal: AbortSignal): Promise<void> {

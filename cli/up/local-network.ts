@@ -118,12 +118,13 @@ async function until(
   }
 }
 
-async function startAdmissionAt(path: string, signer: Signer, memo: Memo, image: string): Promise<Admission> {
+/** The admission endpoint of the network file at `path`, which begins when it is missing; at `port`, if it is still free. */
+export async function startAdmissionAt(path: string, signer: Signer, port: number, image: string): Promise<Admission> {
   const known = existsSync(path) ? loadNetworkFile(path) : undefined
-  const start = (port: number) => startAdmission({ path, file: known ?? firstFile(signer, image), signer, port })
+  const start = (at: number) => startAdmission({ path, file: known ?? firstFile(signer, image), signer, port: at })
   let admission: Admission
   try {
-    admission = await start(memo.admissionPort)
+    admission = await start(port)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
     admission = await start(0)
@@ -146,7 +147,9 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
   const signer = loadOrCreateSigner(join(directory, 'network.pem'))
   const uploader = loadOrCreateSigner(join(directory, 'uploader.pem'))
 
-  const admission = stack.use(await startAdmissionAt(networkPath, signer, memo, hexFromBytes(runtimeImage())))
+  const admission = stack.use(
+    await startAdmissionAt(networkPath, signer, memo.admissionPort, hexFromBytes(runtimeImage())),
+  )
 
   onStep('gateway')
   const gatewayDirectory = join(directory, 'gateway')

@@ -11,7 +11,8 @@ import { EXIT, type ExitCode, failed, usageFailure } from '#cli/failure.ts'
 import { newestNetwork } from '#cli/network/place.ts'
 import type { Output } from '#cli/terminal/output.ts'
 import { fetchAnswer, type Question, type Received } from '#cli/verify/fetch.ts'
-import { compareRead, memberOrigins, type ProofJudge, provenLiars } from '#cli/verify/members.ts'
+import { proofJudge } from '#cli/verify/judge.ts'
+import { compareRead, memberOrigins, provenLiars } from '#cli/verify/members.ts'
 import { MEANINGS, type VerifyCode } from '#cli/verify/words.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
 import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
@@ -40,8 +41,6 @@ export type VerifyOptions = {
   readonly contentType?: string
   readonly output: Output
   readonly now?: () => number
-  /** Judges proofs of lies that members hold. */
-  readonly judge?: (file: NetworkFile, job: NetworkJob) => ProofJudge
 }
 
 type Verdict = {
@@ -129,7 +128,7 @@ function numbersOf(error: { readonly code: string }): string {
     .join(', ')
 }
 
-function questionOf(options: VerifyOptions): Question {
+function questionOf(options: Omit<VerifyOptions, 'output'>): Question {
   const method = (options.method ?? (options.data === undefined ? 'GET' : 'POST')).toUpperCase()
   if (!/^[A-Z][A-Z-]{0,31}$/.test(method) || method === 'HEAD') throw usageFailure(`--method cannot be '${method}'`)
   if (SAFE.has(method) && options.data !== undefined) throw usageFailure(`a ${method} has no --data`)
@@ -141,7 +140,12 @@ function questionOf(options: VerifyOptions): Question {
   }
 }
 
-async function verifyUrl(options: VerifyOptions, url: string): Promise<Verdict> {
+/** The verdict on a page as `--json` prints it: `code` and `message` when a check failed. A `Failure` when nobody answered. */
+export async function verdictOf(url: string, network: string): Promise<VerdictLine> {
+  return jsonOf(await verifyUrl({ network }, url))
+}
+
+async function verifyUrl(options: Omit<VerifyOptions, 'output'>, url: string): Promise<Verdict> {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw usageFailure(`'${url}' is no web address`)
   const question = questionOf(options)
   const now = options.now ?? Date.now
@@ -176,7 +180,7 @@ async function verifyUrl(options: VerifyOptions, url: string): Promise<Verdict> 
   const also = ['content_digest', 'http_signature']
   if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks: [], ...known }
   const verified = checked.value
-  const others = await askMembers(options, file, rules, received, verified, question)
+  const others = await askMembers(file, rules, received, verified, question)
   const verdict: Verdict = { verified, ...known, ...others, also: [...also, ...others.also] }
   if (verdict.code === undefined && options.save !== undefined) save(options.save, received, question, verified)
   return verdict
@@ -184,7 +188,6 @@ async function verifyUrl(options: VerifyOptions, url: string): Promise<Verdict> 
 
 /** What only other members can tell: that they answer the same, and what they can prove about the signer. */
 async function askMembers(
-  options: VerifyOptions,
   file: NetworkFile,
   rules: CheckRules,
   received: Received,
@@ -195,13 +198,9 @@ async function askMembers(
   if (verified.kind === 'write' || verified.signer === undefined) return { also: [], remarks: [] }
   const signer = peerName(verified.signer)
   const origins = await memberOrigins(file, received.job)
-  const judge = options.judge?.(file, received.job)
-  const also: string[] = []
-  if (judge !== undefined) {
-    const liars = await provenLiars(origins, judge)
-    if (liars.has(signer)) return { code: 'signer_proven_liar', detail: signer, also, remarks: [] }
-    also.push('signer_not_accused')
-  }
+  const liars = await provenLiars(origins, proofJudge(file, received.job))
+  const also = ['signer_not_accused']
+  if (liars.has(signer)) return { code: 'signer_proven_liar', detail: signer, also: [], remarks: [] }
   const comparison = await compareRead(rules, received.job, origins, received, verified, question)
   if (comparison.outcome === 'nobody')
     return { also, remarks: ['No other member could answer the same at this height: one signature vouches for it.'] }
@@ -221,7 +220,15 @@ function save(path: string, received: Received, question: Question, verified: Ve
   }
 }
 
-function jsonOf(verdict: Verdict): Record<string, unknown> {
+/** What scripts read of a verdict, among other fields. */
+export type VerdictLine = {
+  readonly valid: boolean
+  readonly code?: VerifyCode
+  readonly message?: string
+  readonly detail?: string
+}
+
+function jsonOf(verdict: Verdict): VerdictLine & Record<string, unknown> {
   const { verified, job, code } = verdict
   return {
     valid: code === undefined,

@@ -1,0 +1,104 @@
+// Four real seeders in this process, with a network of their own: the signed network file, its key and the admission endpoint lie in one
+// directory, and nothing but loopback is used.
+//
+//   DIR/network.json, network.pem   the network       DIR/uploader.pem   who publishes
+//   DIR/replica-1/ … replica-4/     data directories  DIR/log            what the seeders say of themselves
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Admission } from '#cli/admission/server.ts'
+import { failed, usageFailure } from '#cli/failure.ts'
+import { startAdmissionAt } from '#cli/up/local-network.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Signer } from '#protocol/identity/keys.ts'
+import type { ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { createLog, fileSink } from '#seeder/config/log.ts'
+import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+import { type Seeder, startSeeder } from '#seeder/start.ts'
+import { lockDirectory } from '#seeder/store/lock.ts'
+
+export const REPLICAS = 4
+const KNOWN_MS = 15_000
+const POLL_MS = 20
+
+export type ReplicasOptions = {
+  readonly directory: string
+  /** HTTP port of the first replica; 0: the one it had, else any. */
+  readonly port: number
+  /** How the last replica misbehaves. */
+  readonly byzantine?: ByzantineKind
+  readonly signal: AbortSignal
+}
+
+export type Replicas = AsyncDisposable & {
+  readonly all: readonly Seeder[]
+  readonly admission: Admission
+  readonly networkPath: string
+  readonly uploader: Signer
+}
+
+/** Throws a `Failure` when the directory is in use, the port is taken, or the four do not find into the network file in time. */
+export async function startReplicas(options: ReplicasOptions): Promise<Replicas> {
+  const { directory, byzantine, signal } = options
+  mkdirSync(directory, { recursive: true })
+  keepOutOfGit(directory)
+  await using stack = new AsyncDisposableStack()
+  stack.use(lockOf(directory))
+  const networkPath = join(directory, 'network.json')
+  const signer = loadOrCreateSigner(join(directory, 'network.pem'))
+  const admission = stack.use(await startAdmissionAt(networkPath, signer, 0, hexFromBytes(runtimeImage())))
+  const sink = fileSink(join(directory, 'log'))
+  const all: Seeder[] = []
+  for (let number = 1; number <= REPLICAS; number++) {
+    if (signal.aborted) throw failed('interrupted', 'interrupted')
+    const seeder = startSeeder({
+      directory: join(directory, `replica-${number}`),
+      networkFile: networkPath,
+      label: `s${number}`,
+      target: 'hosts',
+      ...(number === 1 ? { httpPort: options.port } : {}),
+      ...(number === REPLICAS && byzantine !== undefined ? { byzantine } : {}),
+      log: createLog({ level: 'info', form: 'json', sink, always: { replica: number } }),
+    })
+    all.push(await seeder.catch((cause: NodeJS.ErrnoException) => Promise.reject(startFailure(cause, options.port))))
+  }
+  // All at once: each lets its visitors' requests end first.
+  stack.defer(async () => {
+    await Promise.all(all.map((seeder) => seeder.stop()))
+  })
+  const end = performance.now() + KNOWN_MS
+  const isKnown = (seeder: Seeder): boolean =>
+    admission.file().peers.some((peer) => peer.peer === seeder.peer && peer.http === seeder.http)
+  while (!all.every(isKnown)) {
+    if (signal.aborted) throw failed('interrupted', 'interrupted')
+    if (performance.now() > end)
+      throw failed('not_ready', 'the replicas did not find each other in time', `${join(directory, 'log')} says more.`)
+    await pause(POLL_MS)
+  }
+  const uploader = loadOrCreateSigner(join(directory, 'uploader.pem'))
+  const held = stack.move()
+  return { all, admission, networkPath, uploader, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+function lockOf(directory: string): Disposable {
+  try {
+    return lockDirectory(directory)
+  } catch (cause) {
+    if ((cause as { reason?: { code?: string } }).reason?.code !== 'store_locked') throw cause
+    throw failed('in_use', (cause as Error).message, "Another 'interpeer dev' runs here: end it, or name a --dir.")
+  }
+}
+
+function startFailure(cause: NodeJS.ErrnoException, port: number): Error {
+  return cause.code === 'EADDRINUSE'
+    ? usageFailure(`port ${port} is taken`, 'Choose another one with --port, or leave it out.')
+    : cause
+}
+
+/** Keys lie here: they must not be committed with the site. */
+function keepOutOfGit(directory: string): void {
+  const ignore = join(dirname(directory), '.gitignore')
+  if (dirname(directory).endsWith('.interpeer') && !existsSync(ignore)) writeFileSync(ignore, '*\n')
+}
