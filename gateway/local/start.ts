@@ -4,14 +4,15 @@
 // Everything it keeps lies in `directory` (database, key, log, temporary files); nothing is printed. workerd ends with the
 // process that started it, a SIGKILL included (`workerd.sh`).
 
+import { fork } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions, NoOpLog } from 'miniflare'
+import type { Miniflare, MiniflareOptions } from 'miniflare'
 import { gatewayKey } from '#gateway/local/key.ts'
 import { appendingLog } from '#gateway/local/log.ts'
+import type { Prepared } from '#gateway/local/prepare.ts'
 
 export type LocalGatewayOptions = {
   /** Of 127.0.0.1; 0 takes a free one. */
@@ -40,6 +41,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const WORKER_NAME = 'gateway'
 /** workerd's own binary; the package is CommonJS without types. */
 const WORKERD = (createRequire(import.meta.url)('workerd') as { readonly default: string }).default
+/** The end of what the build says when it fails. */
+const SAID_CHARACTERS_MAX = 4096
 const DISPOSE_MS_MAX = 1_500
 const CRON_MS = 60_000
 
@@ -53,36 +56,29 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-type WorkerSettings = { readonly main: string; readonly options: Record<string, unknown> }
-
-/** Bindings, compatibility date and entry point from `wrangler.toml`, by wrangler's own reader. */
-async function workerSettings(): Promise<WorkerSettings> {
-  process.env.WRANGLER_SEND_METRICS ??= 'false'
-  process.env.WRANGLER_HIDE_BANNER ??= 'true'
-  process.env.WRANGLER_WRITE_LOGS ??= 'false'
-  process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= 'false'
-  const { unstable_getMiniflareWorkerOptions: read } = await import('wrangler')
-  const { workerOptions, main } = read(join(ROOT, 'wrangler.toml'))
-  if (main === undefined) throw new Error('wrangler.toml names the entry point')
-  const { modulesRules: _, rootPath: __, ...options } = workerOptions as Record<string, unknown>
-  return { main, options }
-}
-
-/** The Worker in one module, as it is deployed but for its names. */
-export async function bundleWorker(): Promise<string> {
-  const built = await build({
-    entryPoints: [join(ROOT, 'gateway', 'worker.ts')],
-    bundle: true,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*', 'node:*'],
-    logLevel: 'silent',
-    write: false,
+/** The built Worker and its settings, by a process that has ended when this resolves. */
+async function prepared(): Promise<Prepared> {
+  const child = fork(join(import.meta.dirname, 'prepare.ts'), [], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: {
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_WRITE_LOGS: 'false',
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    },
   })
-  const code = built.outputFiles[0]?.text
-  if (code === undefined) throw new Error('esbuild gives one file')
-  return code
+  let said = ''
+  child.stderr?.on('data', (chunk) => {
+    said = `${said}${chunk}`.slice(-SAID_CHARACTERS_MAX)
+  })
+  let result: Prepared | undefined
+  child.on('message', (message) => {
+    result = message as Prepared
+  })
+  await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
+  if (result === undefined) throw new Error(`the gateway cannot be built: ${said}`)
+  return result
 }
 
 /** Applies the migrations that are missing, in the table that `wrangler d1 migrations apply` keeps too. */
@@ -124,19 +120,19 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
   process.env.INTERPEER_WORKERD = WORKERD
   process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
 
-  const [code, settings, port] = await Promise.all([
-    bundleWorker(),
-    workerSettings(),
+  const [{ code, options: settings }, miniflareModule, port] = await Promise.all([
+    prepared(),
+    import('miniflare'),
     options.port === 0 ? freePort() : options.port,
   ])
   const url = `http://127.0.0.1:${port}`
   const log = appendingLog(join(directory, 'gateway.log'))
   const worker = {
-    ...settings.options,
+    ...settings,
     name: WORKER_NAME,
     modules: [{ type: 'ESModule', path: 'worker.js', contents: code }],
     bindings: {
-      ...(settings.options.bindings as Record<string, unknown> | undefined),
+      ...(settings.bindings as Record<string, unknown> | undefined),
       PUBLIC_URL: options.publicUrl ?? url,
       NETWORK_KEY: options.networkKey,
       GATEWAY_KEY: key,
@@ -148,14 +144,14 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
     host: '127.0.0.1',
     port: 0,
     cf: false,
-    log: new NoOpLog(),
+    log: new miniflareModule.NoOpLog(),
     handleStructuredLogs: ({ message }: { readonly message: string }) => log.write(message),
     resourcePersistencePath: join(directory, 'state'),
     workers: [worker],
   }
   const miniflare = withTemporaryFilesIn(
     temporary,
-    () => new Miniflare(convertV4MiniflareOptions(shared as never) as MiniflareOptions),
+    () => new miniflareModule.Miniflare(miniflareModule.convertV4MiniflareOptions(shared as never) as MiniflareOptions),
   )
   try {
     await miniflare.ready
