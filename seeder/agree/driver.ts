@@ -1,0 +1,547 @@
+// The driver of one hosted job: it feeds the agreement machine and performs what it asks for, in its order.
+//
+//   network ── frames ──> door ──┐
+//   visitors ── submit ──────────┼──> step(member, input) ──> effects ──> store (durable), then network, replies
+//   runtime, transfers, timer ───┘
+//
+// Invariants. Nothing is sent before the vote state that it leans on is durable (R1): of several `persist` that came out in
+// one turn the last one is written, and what was to be sent after any of them leaves after it. A height's certificate,
+// requests, blocks and vote state are one transaction. When the disk or the runtime fails, the loop stands still: this member
+// says nothing, tells its visitors so, and tries again until it works.
+
+import { createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
+import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
+import { memberIndex } from '#protocol/agreement/members.ts'
+import type { Effect, Input, MemberOptions, MemberStatus, RefuseCode } from '#protocol/agreement/port.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { assert, unreachable } from '#protocol/codec/result.ts'
+import type { Cid } from '#protocol/content/cid.ts'
+import type { NetworkSettings } from '#protocol/directory/network-file.ts'
+import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
+import type { ReceiptLeaf } from '#protocol/message/block.ts'
+import type { Group } from '#protocol/message/certificate.ts'
+import type { Domain } from '#protocol/message/domain.ts'
+import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
+import { rememberCode } from '#seeder/agree/code-history.ts'
+import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
+import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
+import { bundleLabel, incomingLabel, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
+import { Transfer } from '#seeder/agree/transfer.ts'
+import { WakeTimer } from '#seeder/agree/wake.ts'
+import type { Log } from '#seeder/config/log.ts'
+import type { BlockResult, Runtime } from '#seeder/execute/port.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import type { PeerNetwork } from '#seeder/network/port.ts'
+import type { EvidenceSummary, Head } from '#seeder/serve/port.ts'
+import type { Store } from '#seeder/store/port.ts'
+
+/** Frames that wait for the machine; beyond `INBOX_HIGH` their senders are held back, beyond the bound they are lost. */
+const INBOX_HIGH = 256
+const INBOX_MAX = 4096
+/** Inputs that are given before their effects are performed: one fsync for all of them. */
+const TURN_INPUTS_MAX = 64
+const RETRY_FIRST_MS = 100
+const RETRY_LAST_MS = 5_000
+
+export type Member = {
+  /** `now` is in the inputs; effects in the order in which they are to be performed. */
+  step(input: Input): readonly Effect[]
+  status(): MemberStatus
+}
+
+export type DriverOptions = {
+  readonly name: string
+  readonly uploader: PublicKey
+  readonly group: Group
+  readonly domain: Domain
+  readonly signer: Signer
+  readonly settings: NetworkSettings
+  readonly blockFuel: number
+  /** The head's state tree has holes: it is filled before anything else. */
+  readonly stateDamaged: boolean
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly network: PeerNetwork
+  readonly createMember: (options: MemberOptions) => Member
+  readonly now: () => number
+  readonly log: Log
+}
+
+/** An execution that ended, and what the machine compared of it. */
+export type Done = { readonly result: BlockResult; readonly leaves: readonly ReceiptLeaf[] }
+
+export type DriverHooks = {
+  /** Durable here; `done` unless the state was taken over from another member. */
+  onCommit(head: Head, done: Done | undefined): void
+  onReply(requestHash: Digest, height: number, index: number): void
+  onRefuse(requestHash: Digest, code: RefuseCode): void
+  onEvidence(evidence: Evidence): void
+  /** Something broke that worked: nobody is to wait for it. */
+  onFailing(): void
+}
+
+/** What is done at once: everything but the two that make something durable. */
+type Immediate = Exclude<Effect, { type: 'persist' | 'commit' }>
+
+/** A stop came while something broken was tried again. */
+class Stopped extends Error {}
+
+export class Driver {
+  /** This member's index in the group. */
+  readonly self: number
+  /** Of all members, by index. */
+  readonly names: readonly PeerName[]
+  readonly others: readonly PeerName[]
+  readonly bodies: BodyKeeper
+  readonly execution: ExecutionSite
+  /** What was proven before this start. */
+  readonly restoredEvidence: readonly EvidenceSummary[]
+  readonly counts = { lost_frames: 0, refused_frames: 0, retries: 0 }
+  readonly #options: DriverOptions
+  readonly #hooks: DriverHooks
+  readonly #job: Digest
+  readonly #member: Member
+  readonly #door: Door
+  readonly #transfer: Transfer
+  readonly #log: Log
+  readonly #timer: WakeTimer
+  readonly #abort = new AbortController()
+  readonly #inbox: { readonly from: number; readonly bytes: Uint8Array }[] = []
+  readonly #inputs: Input[] = []
+  readonly #executed = new Map<number, Done>()
+  readonly #released = new Set<number>()
+  readonly #states: Set<number>
+  /** What fails at present, and how it said so. */
+  readonly #failing = new Map<string, string>()
+  #head: Head | undefined
+  #damagedHead: Head | undefined
+  /** `stop` was asked for; `#stopped`: the machine was told. */
+  #stopping = false
+  #stopped = false
+  #lastNow = 0
+  #signal = Promise.withResolvers<void>()
+  #drained = Promise.withResolvers<void>()
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(options: DriverOptions, hooks: DriverHooks) {
+    const { group, domain, signer, store, network, settings } = options
+    this.#options = options
+    this.#hooks = hooks
+    this.#job = group.job
+    const self = memberIndex(group, signer.publicKey)
+    assert(self !== undefined, 'a seeder hosts only jobs of whose group it is a member')
+    this.self = self
+    this.names = group.members.map(peerName)
+    this.others = this.names.filter((_, index) => index !== self)
+    this.#log = options.log
+    this.bodies = new BodyKeeper(group.job, store.settings)
+    this.#door = createDoor(domain, group, nativeSha256)
+    this.execution = {
+      name: options.name,
+      rule: { domain, job: group.job, uploader: options.uploader },
+      limits: executionLimits(settings),
+    }
+    this.#transfer = new Transfer({
+      job: group.job,
+      door: this.#door,
+      others: this.others,
+      network,
+      store,
+      bodies: this.bodies,
+      signal: this.#abort.signal,
+    })
+    const restored: RestoredSite = restoreMember({ store, group, door: this.#door, bodies: this.bodies })
+    this.#states = new Set(restored.member?.states.map((state) => state.height))
+    if (options.stateDamaged) this.#damagedHead = restored.head
+    else this.#head = restored.head
+    this.restoredEvidence = restored.evidence
+    if (restored.member?.abstain === true) this.#log.warn('votes_lost', { site: options.name })
+    this.#timer = new WakeTimer(() => this.tick(), options.now)
+    this.#member = options.createMember({
+      domain,
+      group,
+      self,
+      signer,
+      settings: {
+        deltaMs: settings.delta_ms,
+        heartbeatMs: settings.heartbeat_ms,
+        requestFuel: settings.request_fuel,
+        blockFuel: options.blockFuel,
+        snapshotHeights: settings.snapshot_heights,
+        image: options.runtime.image,
+      },
+      ...(restored.member === undefined ? {} : { restored: restored.member }),
+    })
+  }
+
+  start(): void {
+    this.tick()
+    this.#ended = this.#run()
+  }
+
+  /** The newest height whose state is whole here. */
+  get head(): Head | undefined {
+    return this.#head
+  }
+
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
+  status(): MemberStatus {
+    return this.#member.status()
+  }
+
+  /** Why this member can do nothing at present. */
+  failing(): string | undefined {
+    const first = this.#failing.entries().next()
+    return first.done === true ? undefined : `${first.value[0]}: ${first.value[1]}`
+  }
+
+  hasState(height: number): boolean {
+    return this.#states.has(height)
+  }
+
+  /** One frame of a member. The promise holds its channel back. */
+  receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
+    const from = this.names.indexOf(peer)
+    if (from < 0 || from === this.self || this.#stopping) return undefined
+    if (this.#inbox.length >= INBOX_MAX) {
+      this.counts.lost_frames++
+      return undefined
+    }
+    this.#inbox.push({ from, bytes })
+    this.#awake()
+    return this.#inbox.length > INBOX_HIGH && this.#failing.size === 0 ? this.#drained.promise : undefined
+  }
+
+  /** Time went by, or a member became reachable: what is due is done. */
+  tick(): void {
+    this.give({ type: 'tick', now: this.now() })
+  }
+
+  /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */
+  async fetchBundle(codeRoot: Cid): Promise<boolean> {
+    const { blocks } = this.#options.store
+    if (blocks.missing(codeRoot).next(1).length === 0) return true
+    blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
+    return this.#transfer.fetchTree(codeRoot, undefined)
+  }
+
+  /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return this.#ended
+    this.#stopping = true
+    this.#timer.stop()
+    this.#inputs.push({ type: 'stop' })
+    this.#abort.abort()
+    this.#awake()
+    await this.#ended
+  }
+
+  /** A member never sees its clock fall. */
+  now(): number {
+    this.#lastNow = Math.max(this.#lastNow, this.#options.now())
+    return this.#lastNow
+  }
+
+  give(input: Input): void {
+    if (this.#stopping) return
+    this.#inputs.push(input)
+    this.#awake()
+  }
+
+  #awake(): void {
+    this.#signal.resolve()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      if (await this.#repaired()) await this.#loop()
+    } catch (cause) {
+      if (cause instanceof Stopped) return
+      // Our own fault: this site stops here, the others go on, and the status says why.
+      this.#fail('driver', cause)
+    }
+  }
+
+  /** A state tree with holes is filled from the others before anything is executed on it. */
+  async #repaired(): Promise<boolean> {
+    const head = this.#damagedHead
+    while (head !== undefined && !this.#stopping) {
+      if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
+        this.#damagedHead = undefined
+        this.#head = head
+        return true
+      }
+      await pause(RETRY_LAST_MS)
+    }
+    return !this.#stopping
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      await this.#signal.promise
+      this.#signal = Promise.withResolvers()
+      while (this.#inputs.length > 0 || this.#inbox.length > 0) {
+        await this.#perform(this.#turn())
+        if (this.#stopped) return
+        // Sockets and timers come in between two turns.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+  }
+
+  #turn(): Effect[] {
+    const effects: Effect[] = []
+    for (let count = 0; count < TURN_INPUTS_MAX; count++) {
+      const input = this.#inputs.shift() ?? this.#message()
+      if (input === undefined) break
+      if (input.type === 'stop') this.#stopped = true
+      effects.push(...this.#member.step(input))
+    }
+    if (this.#inbox.length <= INBOX_HIGH / 2) {
+      this.#drained.resolve()
+      this.#drained = Promise.withResolvers()
+    }
+    return effects
+  }
+
+  /** The next frame that passes the door. */
+  #message(): Input | undefined {
+    for (let frame = this.#inbox.shift(); frame !== undefined; frame = this.#inbox.shift()) {
+      const peer = this.names[frame.from]
+      assert(peer !== undefined, 'frames come from members')
+      const message = wireFromBytes(frame.bytes)
+      if (!message.ok) {
+        this.counts.refused_frames++
+        this.#options.network.offend(peer)
+        continue
+      }
+      const verified = verifyWire(this.#door, message.value, verify)
+      if (!verified.ok) {
+        this.counts.refused_frames++
+        this.#log.debug('message_refused', {
+          site: this.#options.name,
+          peer,
+          type: message.value.type,
+          ...verified.error,
+        })
+        continue
+      }
+      return { type: 'message', from: frame.from, message: verified.value, now: this.now() }
+    }
+    return undefined
+  }
+
+  /** In order; what is for others waits for the vote state that stands before it. */
+  async #perform(effects: readonly Effect[]): Promise<void> {
+    let unsaved: Extract<Effect, { type: 'persist' }> | undefined
+    let held: Immediate[] = []
+    for (const effect of effects) {
+      if (effect.type === 'persist') unsaved = effect
+      else if (effect.type === 'commit') {
+        // Its record replaces every one before it.
+        await this.#insist('commit', () => this.#commit(effect))
+        unsaved = undefined
+        for (const each of held) this.#act(each)
+        held = []
+        this.#inputs.push({ type: 'committed', height: effect.cert.block.height, now: this.now() })
+      } else if (unsaved !== undefined && isFor(effect)) held.push(effect)
+      else this.#act(effect)
+    }
+    if (unsaved !== undefined) {
+      const last = unsaved
+      await this.#insist('persist', () => this.#save(last.record, last.bodies))
+    }
+    for (const each of held) this.#act(each)
+  }
+
+  /** Does it, or says that it cannot and tries again until it can. */
+  async #insist(what: string, work: () => void): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        work()
+        this.#works(what)
+        return
+      } catch (cause) {
+        this.#fail(what, cause)
+        this.counts.retries++
+        // A seeder that is told to stop does not wait for a broken disk: nothing after this was sent.
+        if (this.#stopping) throw new Stopped()
+        await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+      }
+    }
+  }
+
+  #fail(what: string, cause: unknown): void {
+    const known = this.#failing.has(what)
+    this.#failing.set(what, cause instanceof Error ? cause.message : String(cause))
+    if (known) return
+    this.#log.error('degraded', { site: this.#options.name, what, cause })
+    this.#hooks.onFailing()
+  }
+
+  #works(what: string): void {
+    if (this.#failing.delete(what)) this.#log.info('recovered', { site: this.#options.name, what })
+  }
+
+  #save(record: Uint8Array, hashes: readonly Digest[]): void {
+    const { store } = this.#options
+    const written = store.transact(() => {
+      const bodies = this.bodies.writeDurable(hashes)
+      store.votes.save(this.#job, voteToBytes(record, hashes))
+      return bodies
+    })
+    this.bodies.madeDurable(written)
+  }
+
+  #commit(effect: Extract<Effect, { type: 'commit' }>): void {
+    const { store } = this.#options
+    const { cert, ticket } = effect
+    const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
+    const done = ticket === undefined ? undefined : this.#executed.get(ticket)
+    assert(ticket === undefined || done !== undefined, 'a commit names an execution that ended')
+    const keep = new Set(effect.keepStates)
+    const release = [...this.#states].filter((each) => !keep.has(each) && each !== height)
+    const written = store.transact(() => {
+      const bodies = this.bodies.writeDurable([])
+      store.commitHeight({
+        job: this.#job,
+        height,
+        certificate: certToBytes(cert),
+        requests: heightToBytes(effect.requests, this.bodies.ofRequests(effect.requests)),
+        stateRoot,
+        blocks: done?.result.blocks ?? [],
+        releaseStates: release,
+        votes: voteToBytes(effect.record, []),
+        ...(effect.snapshot ? { snapshot: true as const } : {}),
+      })
+      if (effect.keepBlocksFrom > (store.certified.first(this.#job) ?? 0)) {
+        store.certified.prune(this.#job, effect.keepBlocksFrom)
+      }
+      if (ticket === undefined) store.blocks.releaseRoot(this.#job, incomingLabel(height))
+      if (cert.block.kind === 'update') {
+        rememberCode(store, this.#job, { height, codeRoot })
+        store.blocks.releaseRoot(this.#job, bundleLabel(codeRoot))
+      }
+      if (done !== undefined && done.result.logs.length > 0) store.logs.append(this.#job, done.result.logs)
+      return bodies
+    })
+    this.bodies.madeDurable(written)
+    for (const each of release) this.#states.delete(each)
+    this.#states.add(height)
+    this.#executed.clear()
+    this.#released.clear()
+    const head: Head = { height, cert, stateRoot, codeRoot, time }
+    this.#head = head
+    this.#log.debug('commit', {
+      site: this.#options.name,
+      height,
+      requests: effect.requests.length,
+      kind: cert.block.kind,
+    })
+    this.#hooks.onCommit(head, done)
+  }
+
+  #act(effect: Immediate): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#send(effect)
+      case 'execute':
+        void this.#execute(effect)
+        return
+      case 'release':
+        this.#released.add(effect.ticket)
+        this.#executed.delete(effect.ticket)
+        return
+      case 'reply':
+        return this.#hooks.onReply(effect.requestHash, effect.height, effect.index)
+      case 'refuse':
+        return this.#hooks.onRefuse(effect.requestHash, effect.code)
+      case 'evidence':
+        return this.#hooks.onEvidence(effect.evidence)
+      case 'keepBody':
+        this.bodies.keepKnown(effect.hash, effect.body)
+        return
+      case 'dropBodies':
+        for (const hash of effect.hashes) this.bodies.drop(hash)
+        return
+      case 'fetchBodies':
+        void this.#transfer
+          .fetchBodies(effect.hashes, this.names[effect.from])
+          .then((hashes) => this.give({ type: 'bodies', hashes, now: this.now() }))
+        return
+      case 'fetchBlocks':
+        void this.#transfer
+          .fetchBlocks(effect.fromHeight, this.names[effect.from])
+          .then((blocks) => this.give({ type: 'blocks', from: effect.from, blocks, now: this.now() }))
+        return
+      case 'fetchState':
+        void this.#fetchState(effect)
+        return
+      case 'wakeAt':
+        if (!this.#stopping) this.#timer.at(effect.time)
+        return
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #send(effect: Extract<Effect, { type: 'send' }>): void {
+    const bytes = Buffer.concat([this.#job, wireToBytes(effect.message)])
+    if (effect.to === 'all') {
+      for (const peer of this.others) this.#options.network.send(peer, bytes)
+      return
+    }
+    const peer = this.names[effect.to]
+    assert(peer !== undefined, 'a message goes to a member')
+    this.#options.network.send(peer, bytes)
+  }
+
+  async #execute({ ticket, context }: Extract<Effect, { type: 'execute' }>): Promise<void> {
+    const prepared = prepare(this.execution, context, this.bodies)
+    for (let attempt = 0; !this.#stopping && !this.#released.has(ticket); attempt++) {
+      try {
+        let result: BlockResult
+        if (prepared.kind === 'refused') result = prepared.result
+        else {
+          if (prepared.codeRoot !== undefined && !(await this.fetchBundle(prepared.codeRoot)))
+            throw new Error('nobody has the whole bundle')
+          result = await this.#options.runtime.executeBlock(prepared.job)
+        }
+        this.#works('execute')
+        if (this.#released.has(ticket)) return
+        const comes = resultOf(context, result)
+        this.#executed.set(ticket, { result, leaves: comes.leaves })
+        this.give({ type: 'executed', ticket, result: comes, now: this.now() })
+        return
+      } catch (cause) {
+        this.#fail('execute', cause)
+        this.counts.retries++
+        await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+      }
+    }
+  }
+
+  async #fetchState(effect: Extract<Effect, { type: 'fetchState' }>): Promise<void> {
+    const { height } = effect
+    let cert: Awaited<ReturnType<Transfer['fetchState']>>
+    try {
+      cert = await this.#transfer.fetchState(height, this.names[effect.from], incomingLabel(height))
+    } catch (cause) {
+      this.#log.error('state_transfer_failed', { site: this.#options.name, height, cause })
+    }
+    this.give({ type: 'state', height, ...(cert === undefined ? {} : { cert }), now: this.now() })
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
+
+/** Others see it: it must not happen before what it leans on is durable. */
+function isFor(effect: Effect): boolean {
+  return effect.type === 'send' || effect.type === 'reply' || effect.type === 'refuse'
+}
