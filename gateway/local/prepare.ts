@@ -35,4 +35,4 @@ async function prepare(): Promise<Prepared> {
 
 const answer = await prepare()
 if (process.send === undefined) throw new Error('prepare.ts is forked by start.ts')
-process.send(answer, () => process.disconnect())
+process.send(answer, () => process.disconnect?.())
