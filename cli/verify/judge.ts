@@ -1,5 +1,5 @@
-// Which proofs the command judges: those that stand for themselves, by signatures alone. A proof that needs a re-execution is for those who
-// hold the site's state.
+// How the command judges the proofs that members hold. Those that stand for themselves it judges by signatures alone; of those that need a
+// re-execution it can tell what they say, and leaves it to the members who ran it.
 
 import type { ProofJudge } from '#cli/verify/members.ts'
 import { evidenceFromBytes } from '#protocol/agreement/evidence-shape.ts'
@@ -8,7 +8,7 @@ import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/
 import { peerName } from '#protocol/identity/keys.ts'
 import { verify } from '#seeder/identity/keys.ts'
 
-/** Names who is proven to have lied as a member of the job, or undefined. */
+/** Whom a well-signed proof names as a liar in the job, or undefined. */
 export function proofJudge(file: NetworkFile, job: NetworkJob): ProofJudge {
   const domain = domainOf(file)
   const group = groupOf(job)
@@ -16,6 +16,7 @@ export function proofJudge(file: NetworkFile, job: NetworkJob): ProofJudge {
     const evidence = evidenceFromBytes(proof)
     if (!evidence.ok) return undefined
     const verdict = verifyEvidence(domain, group, evidence.value, verify)
-    return verdict.ok && verdict.value.proof === 'self-contained' ? peerName(verdict.value.accused) : undefined
+    if (!verdict.ok) return undefined
+    return { accused: peerName(verdict.value.accused), selfContained: verdict.value.proof === 'self-contained' }
   }
 }

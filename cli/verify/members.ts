@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
 import { askAgain, type Question, type Received } from '#cli/verify/fetch.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
-import { EVIDENCE_BYTES_MAX, WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
@@ -17,6 +17,7 @@ const JSON_BYTES_MAX = 1024 * 1024
 const CATCH_UP_MS = 3_000
 const CATCH_UP_PAUSE_MS = 150
 const PROOFS_MAX = 32
+const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
 export type MemberOrigin = { readonly peer: string; readonly origin: string }
 
@@ -61,14 +62,32 @@ export async function memberOrigins(file: NetworkFile, job: NetworkJob): Promise
   })
 }
 
-/** Judges a proof by signatures alone: who is proven to have lied, or undefined. */
-export type ProofJudge = (proof: Uint8Array) => string | undefined
+/** Whom a proof accuses; `selfContained`: its signatures alone decide, nothing has to be run again. Undefined: it is no proof. */
+export type ProofJudge = (
+  proof: Uint8Array,
+) => { readonly accused: string; readonly selfContained: boolean } | undefined
 
-/** Members that a valid proof, held by any member, shows to have lied. */
-export async function provenLiars(origins: readonly MemberOrigin[], judge: ProofJudge): Promise<ReadonlySet<string>> {
+/**
+ * Members that are shown to have lied: by a proof that stands for itself, whoever holds it, or by proofs that as many other members hold as cannot
+ * all be liars themselves (`vouchersMin`: f + 1), each of whom ran the request again before it accused.
+ */
+export async function provenLiars(
+  origins: readonly MemberOrigin[],
+  judge: ProofJudge,
+  vouchersMin: number,
+): Promise<ReadonlySet<string>> {
   const liars = new Set<string>()
+  const vouchers = new Map<string, Set<string>>()
+  const hear = (holder: string, proof: Uint8Array): void => {
+    const judged = judge(proof)
+    if (judged === undefined || judged.accused === holder) return
+    const { accused, selfContained } = judged
+    const holders = vouchers.get(accused) ?? new Set<string>()
+    vouchers.set(accused, holders.add(holder))
+    if (selfContained || holders.size >= vouchersMin) liars.add(accused)
+  }
   await Promise.all(
-    origins.map(async ({ origin }) => {
+    origins.map(async ({ peer, origin }) => {
       const status = await json(`${origin}${WELL_KNOWN}status`)
       for (const entry of listOf(status, 'evidence').slice(0, PROOFS_MAX)) {
         const hash = fieldOf(entry, 'hash')
@@ -76,10 +95,9 @@ export async function provenLiars(origins: readonly MemberOrigin[], judge: Proof
         try {
           const proof = await exchange(`${origin}${WELL_KNOWN}evidence/${hash}`, {
             timeoutMs: WAIT_MS,
-            maxBytes: 16 * EVIDENCE_BYTES_MAX,
+            maxBytes: PROOF_BYTES_MAX,
           })
-          const accused = proof.status === 200 ? judge(new Uint8Array(proof.body)) : undefined
-          if (accused !== undefined) liars.add(accused)
+          if (proof.status === 200) hear(peer, new Uint8Array(proof.body))
         } catch {
           // A member that does not answer accuses nobody.
         }

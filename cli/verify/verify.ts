@@ -198,7 +198,8 @@ async function askMembers(
   if (verified.kind === 'write' || verified.signer === undefined) return { also: [], remarks: [] }
   const signer = peerName(verified.signer)
   const origins = await memberOrigins(file, received.job)
-  const liars = await provenLiars(origins, proofJudge(file, received.job))
+  const vouchersMin = rules.group.members.length - quorumOf(rules.group) + 1
+  const liars = await provenLiars(origins, proofJudge(file, received.job), vouchersMin)
   const also = ['signer_not_accused']
   if (liars.has(signer)) return { code: 'signer_proven_liar', detail: signer, also: [], remarks: [] }
   const comparison = await compareRead(rules, received.job, origins, received, verified, question)
