@@ -50,7 +50,7 @@ export class Box {
   readonly #fuel: WebAssembly.Global<'i64'>
   readonly #depth: WebAssembly.Global<'i32'>
   readonly #stackPointer: WebAssembly.Global<'i32'>
-  readonly #decoder = new TextDecoder()
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   readonly #encoder = new TextEncoder()
   #runtime: Address = 0
   #context: Address = 0

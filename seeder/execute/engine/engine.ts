@@ -30,8 +30,9 @@ const ENGINE_VERSION = 1
 export const START_FUEL_MAX = 3_000_000_000
 const LIBRARY_FUEL_MAX = 10_000_000_000
 
-/** Images that are kept; the least recently used goes first. Each has ~1 MB of its own. */
+/** Images that are kept, and their own bytes (~1 MB each for an app with a framework); the least recently used goes first. */
 export const IMAGES_MAX = 24
+const IMAGES_BYTES_MAX = 32 * 1024 * 1024
 
 /** Memory that an instance keeps for good. Its pages stay resident once touched, so one that touched more … */
 const TOUCHED_BYTES_MAX = 24 * 1024 * 1024
@@ -109,8 +110,10 @@ export class Engine {
     const started: SiteStart = text === undefined ? { ok: false, failure: 'no_script', logs: [] } : this.#start(text)
     this.#renewWhenLarge()
     this.#starts.set(key, started)
-    const [oldest] = this.#starts.keys()
-    if (this.#starts.size > IMAGES_MAX && oldest !== undefined) this.#starts.delete(oldest)
+    for (const oldest of this.#starts.keys()) {
+      if (this.#starts.size <= 1 || (this.#starts.size <= IMAGES_MAX && this.imageBytes <= IMAGES_BYTES_MAX)) break
+      this.#starts.delete(oldest)
+    }
     return started
   }
 

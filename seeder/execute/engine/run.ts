@@ -15,9 +15,9 @@ import { type Ending, responseFrom } from '#seeder/execute/engine/response.ts'
 import { type FuelPurse, type HostOperations, HostStop } from '#seeder/execute/host/port.ts'
 import type { LogLine } from '#seeder/execute/port.ts'
 
-/** Fuel of any call through the host's door, and of each 8 bytes that pass it. */
-const HOST_CALL_COST = 500
-const HOST_BYTES_SHIFT = 3
+/** Fuel of any call through the host's door, and of each 2 bytes that pass it: as much as instructions of the same time. */
+const HOST_CALL_COST = 4_000
+const HOST_BYTES_SHIFT = 1
 
 /** Most random bytes of one call; the fuel of a call (most of it the cipher's start) and of each byte. */
 const RANDOM_BYTES_MAX = 65_536
