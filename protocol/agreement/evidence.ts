@@ -37,12 +37,13 @@ function placeOf(evidence: Evidence): Pick<Place, 'height' | 'view'> {
 /** Tells of a lie, once for each kind, member, height and view. */
 export function accuse(member: Member, turn: Turn, accused: PublicKey, evidence: Evidence): void {
   const index = memberIndex(member.group, accused)
-  if (index === undefined || index === member.self || member.lies.size >= LIES_MAX) return
+  const told = index === undefined ? undefined : member.peers[index]?.lies
+  if (told === undefined || index === member.self || told.size >= LIES_MAX) return
   const { height, view } = placeOf(evidence)
   const certified = evidence.kind === 'wrong_result' && evidence.cert !== null
-  const key = `${evidence.kind} ${certified} ${index} ${height} ${view}`
-  if (member.lies.has(key)) return
-  member.lies.add(key)
+  const key = `${evidence.kind} ${certified} ${height} ${view}`
+  if (told.has(key)) return
+  told.add(key)
   turn.effects.push({ type: 'evidence', evidence })
 }
 

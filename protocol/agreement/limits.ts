@@ -34,8 +34,8 @@ export const EXECUTIONS_MAX = 8
 export const PAST_ROUNDS = 2
 /** Heights above the head for which messages are kept. */
 export const FUTURE_ROUNDS = 1
-/** Lies told of once are remembered, so that they are told of once. */
-export const LIES_MAX = 256
+/** Lies of one member that are told of, each once; who lied so often is known well enough. */
+export const LIES_MAX = 64
 /** States of snapshot heights that are kept at once. */
 export const STATES_MAX = 16
 /** Blocks of a catch-up that wait for their turn: one answer's worth. */

@@ -80,6 +80,8 @@ export type Peer = {
   /** It had nothing of use to give: it is not asked again before. */
   restsUntil: number
   timeout: Signed<Timeout> | null
+  /** Its lies that were told of. */
+  readonly lies: Set<string>
   readonly counts: { -readonly [K in keyof MemberCounts]: MemberCounts[K] }
 }
 
@@ -148,7 +150,6 @@ export type Member = {
   readonly fetched: Map<number, FetchedBlock>
   behindSince: number | null
   askedAt: number
-  readonly lies: Set<string>
   /** The last view whose proposal was shown to all, because votes named another block. */
   shown: number
   readonly counts: { -readonly [K in keyof MemberStatus['counts']]: number }
@@ -181,6 +182,7 @@ function createPeer(): Peer {
     fetchedAt: Number.NEGATIVE_INFINITY,
     restsUntil: Number.NEGATIVE_INFINITY,
     timeout: null,
+    lies: new Set(),
     counts: { silent: 0, stale: 0, nays: 0 },
   }
 }
@@ -247,7 +249,6 @@ export function createMember(options: MemberOptions): Member {
     fetched: new Map(),
     behindSince: null,
     askedAt: Number.NEGATIVE_INFINITY,
-    lies: new Set(),
     shown: -1,
     counts: { commits: 0, timeouts: 0, disputes: 0, refused: 0, dropped: 0 },
   }
