@@ -166,6 +166,11 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
   const show = (from: number, message: WireMessage) => {
     for (const to of victims) if (random.chance(options.reach)) options.send(from, to, message)
   }
+  /** Half of the time to one member alone: a lock that nobody else knows of. */
+  const showFew = (from: number, message: WireMessage) => {
+    if (random.chance(0.5)) options.send(from, random.pick(victims), message)
+    else show(from, message)
+  }
 
   /** QC1 for a poll from honest votes and its own, when that is enough. */
   const assemble = (poll: Poll): Qc1 | undefined => {
@@ -228,7 +233,9 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
   }
   /** One step of the plot, to one part: the proposal, its votes, what they make. */
   const pursue = ({ height, view, parts, steps }: Plot) => {
-    const { known, targets } = random.pick(parts)
+    const { known, targets: own } = random.pick(parts)
+    // Now and then the others hear of it too: who restarted meanwhile may have forgotten what it was told.
+    const targets = random.chance(0.2) ? victims : own
     const hash = known.hash as Digest
     const leader = leaderOf(group, view)
     const stage = steps < 3 ? 0 : random.below(5)
@@ -366,7 +373,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
         const known = air.blocks.get(brief(qc1.block_hash))
         const content =
           known !== undefined && random.chance(0.4) ? { block: known.block, requests: known.requests } : null
-        show(me, { type: 'qc1', qc1s, content })
+        showFew(me, { type: 'qc1', qc1s, content })
       } else if (dice < 0.73) {
         const timeout = lateness(me, height, view)
         show(me, { type: 'timeout', timeout, qc1s: qc1sOfTc(height, [timeout]) })

@@ -393,6 +393,9 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       air.certs.set(block.height, cert)
       if (!snapshot) air.addBlock(block, requests)
+      if (cert.qc1.votes.length < q || cert.qc2.votes.length < q) {
+        violate('G2', `${name}: a certificate that does not show both quorums would name no culprit`, now)
+      }
       absorbQc1(cert.qc1, now)
       absorbQc2(cert.qc2, now)
       if (!obtainable(air.poll(block.height, cert.qc1.view, hash))) {

@@ -90,11 +90,13 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
   const everyone = Array.from({ length: members }, (_, index) => index)
 
   const overBound = group !== '3all' && random.chance(OVER_BOUND_SHARE)
-  const faulty = overBound ? bound + 1 : random.chance(0.25) ? 0 : random.below(bound + 1)
+  // Mostly as many as the bound allows; some runs leave room for lost disks, some have nobody faulty at all.
+  const within = random.chance(0.6) ? bound : random.below(bound + 1)
+  const faulty = overBound ? bound + 1 : random.chance(0.15) ? 0 : within
   const faults = new Map<number, Fault>()
   const order = random.shuffled(everyone)
   for (const member of order.slice(0, faulty)) {
-    faults.set(member, !overBound && random.chance(0.15) ? 'wrong_executor' : 'byzantine')
+    faults.set(member, !overBound && random.chance(0.12) ? 'wrong_executor' : 'byzantine')
   }
 
   const goodAt = random.between(15_000, 50_000)
@@ -104,12 +106,16 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
   if (quorum === 'all') disksLeft = 0
   for (const member of order.slice(faulty)) {
     let at = random.between(0, goodAt)
-    while (at < goodAt - 1_000 && random.chance(stormy * 0.8)) {
-      const losesDisk = disksLeft > 0 && random.chance(0.2)
-      if (losesDisk) disksLeft--
-      const downMs = random.pick([50, 1_000, 8_000]) * random.between(0.5, 2)
-      crashes.push({ member, at, afterEffects: random.below(8), downMs, losesDisk })
-      at += downMs + random.between(100, 15_000)
+    let again = 0
+    while (at < goodAt - 1_000 && (random.chance(stormy * 0.8) || again-- > 0)) {
+      const losesDisk = disksLeft > 0 && random.chance(0.4)
+      if (losesDisk) {
+        disksLeft--
+        again = 1
+      }
+      const downMs = random.pick([20, 50, 1_000, 8_000]) * random.between(0.5, 2)
+      crashes.push({ member, at, afterEffects: random.below(random.pick([2, 4, 8])), downMs, losesDisk })
+      at += downMs + random.between(100, random.pick([1_500, 15_000]))
     }
   }
 
