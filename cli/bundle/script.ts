@@ -1,8 +1,10 @@
 // The script of a site: its entry and all that it imports as one module with a source map, by esbuild.
 // The module's default export has the handlers (`fetch`, `scheduled`); nothing is left to import when it runs.
 
+import { readFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { type BuildFailure, build, type Message, type Plugin } from 'esbuild'
+import { parse } from 'jsonc-parser'
 import type { BundleIssue } from '#cli/bundle/config-file.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
@@ -57,6 +59,13 @@ function issueOf(message: Message, directory: string): BundleIssue {
   return { code: 'script', file: location.file, line: location.line, column: location.column + 1, message: text }
 }
 
+/** Hono's JSX, unless the project's own tsconfig.json says which it wants; esbuild reads that by itself. */
+async function jsxOptions(directory: string): Promise<{ jsx?: 'automatic'; jsxImportSource?: string }> {
+  const text = await readFile(join(directory, 'tsconfig.json'), 'utf8').catch(() => '{}')
+  const config = parse(text) as { compilerOptions?: { jsx?: unknown } } | undefined
+  return config?.compilerOptions?.jsx === undefined ? { jsx: 'automatic', jsxImportSource: 'hono/jsx' } : {}
+}
+
 /** Bundles `entry`, a path relative to `directory`. The same sources give the same bytes on every machine. */
 export async function bundleScript(
   directory: string,
@@ -86,8 +95,7 @@ export async function bundleScript(
       sourcesContent: true,
       legalComments: 'none',
       logLevel: 'silent',
-      jsx: 'automatic',
-      jsxImportSource: 'hono/jsx',
+      ...(await jsxOptions(directory)),
       define: { 'process.env.NODE_ENV': '"production"' },
       loader: { '.sql': 'text', '.txt': 'text', '.html': 'text', '.md': 'text', '.bin': 'binary' },
       plugins: [refuseNode],

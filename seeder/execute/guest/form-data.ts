@@ -157,7 +157,7 @@ function parameterOf(disposition: string, name: string): string | undefined {
   return raw?.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n')
 }
 
-const LATIN1_CHUNK = 8_192
+const LATIN1_CHUNK = 2_048
 
 function latin1Of(bytes: Uint8Array): string {
   let text = ''

@@ -137,7 +137,7 @@ function list(request: FilesRequest, binding: string, argument: Readonly<Record<
   const limit = Math.max(1, countField(argument, 'limit', LIST_MAX, LIST_MAX))
   const delimiter = typeof argument.delimiter === 'string' && argument.delimiter !== '' ? argument.delimiter : undefined
   const rows = request.tables.read(
-    `SELECT ${COLUMNS} FROM file WHERE binding = ?1 AND key >= ?2 AND key > ?3 AND substr(key, 1, length(?2)) = ?2 ORDER BY key LIMIT ?4`,
+    `SELECT ${COLUMNS} FROM file WHERE binding = ?1 AND key >= ?2 AND key < ?2 || x'ff' AND key > ?3 ORDER BY key LIMIT ?4`,
     binding,
     prefix,
     after,

@@ -125,7 +125,8 @@ function list(request: KvRequest, namespace: string, argument: Readonly<Record<s
   const after = typeof argument.cursor === 'string' ? argument.cursor : ''
   const limit = Math.max(1, countField(argument, 'limit', LIST_MAX, LIST_MAX))
   const rows = request.tables.read(
-    'SELECT key, metadata, expires FROM kv WHERE namespace = ?1 AND key >= ?2 AND key > ?3 AND substr(key, 1, length(?2)) = ?2 ORDER BY key LIMIT ?4',
+    // No byte of UTF-8 is 0xff: the range holds the keys that begin with the prefix and no others.
+    "SELECT key, metadata, expires FROM kv WHERE namespace = ?1 AND key >= ?2 AND key < ?2 || x'ff' AND key > ?3 ORDER BY key LIMIT ?4",
     namespace,
     prefix,
     after,

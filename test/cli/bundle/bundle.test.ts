@@ -138,3 +138,17 @@ test('conditions of packages: workerd before browser, never node', async () => {
   })
   assert.match(new TextDecoder().decode(bundle.files[0]?.bytes), /for workerd/)
 })
+
+test('JSX is Hono’s, unless the project’s tsconfig.json names another', async () => {
+  const files = {
+    'interpeer.jsonc': '{ "name": "a", "main": "index.tsx" }',
+    'index.tsx': 'export default { fetch: () => <p>x</p> }',
+  }
+  const scriptOf = (bundle: Bundle): string => new TextDecoder().decode(bundle.files[0]?.bytes)
+  assert.match(scriptOf(await bundleOf(files)), /node_modules\/hono\/dist\/jsx/)
+  const own = {
+    'tsconfig.json': '{ "compilerOptions": { "jsx": "react-jsx", "jsxImportSource": "./own" } } // own',
+    'own/jsx-runtime.js': 'export const jsx = () => "own"',
+  }
+  assert.match(scriptOf(await bundleOf({ ...files, ...own })), /jsx = \(\) => "own"/)
+})
