@@ -2,9 +2,11 @@
 
 import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
+import { CLOCK_SKEW_MS_MAX } from '#gateway/settings.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { anchorOf, domainOf, type NetworkFile, readNetworkFile } from '#protocol/directory/network-file.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
 
 /** Verifies `text` under the pinned key and the chain of the file before; nothing is changed. */
 async function verified(gateway: Gateway, text: string): Promise<Result<HeldNetwork, GatewayError>> {
@@ -37,6 +39,16 @@ function hold(gateway: Gateway, held: HeldNetwork): void {
   if (gateway.network !== undefined && gateway.network.file.version >= held.file.version) return
   gateway.network = held
   gateway.locations.setNetwork(held.file)
+  forgetStrangers(gateway)
+}
+
+/** What is kept of a peer's times goes when it is in no group and nothing of then could be sent again. */
+function forgetStrangers(gateway: Gateway): void {
+  const { locations, lastTime, marks, ports } = gateway
+  const before = ports.now() - 2 * CLOCK_SKEW_MS_MAX
+  const isStranger = (peer: PeerName, time: number): boolean => locations.jobsOf(peer).length === 0 && time < before
+  for (const [peer, time] of lastTime) if (isStranger(peer, time)) lastTime.delete(peer)
+  for (const [peer, mark] of marks) if (isStranger(peer, mark.time)) marks.delete(peer)
 }
 
 /** `PUT /network`: durable, then believed. */

@@ -185,6 +185,19 @@ test('what a second isolate took and wrote down is no older than the first oneâ€
   assert.equal((await first.register('ana', { time: later + 1 })).status, 200)
 })
 
+test('a seeder that leaves every group and comes back cannot be replayed, and is forgotten in time', async () => {
+  const at = await scene()
+  await at.register('dan')
+  const without = at.network.next({ sites: [{ name: 'wiki', members: ['ana', 'ben', 'cleo', 'eve'] }] })
+  const again = without.next({ sites: [{ name: 'wiki', members: ['ana', 'ben', 'cleo', 'dan'] }] })
+  for (const { text } of [without, again])
+    assert.equal((await at.ask('/network', { method: 'PUT', body: text })).status, 200)
+  assert.equal((await at.register('dan')).status, 409)
+  at.clock.now += 60_001
+  await at.ask('/network', { method: 'PUT', body: again.next({ sites: [] }).text })
+  assert.deepEqual([at.gateway.lastTime.size, at.gateway.marks.size], [0, 0])
+})
+
 test('the database is written when something changed or the lease is half over, and not for a renewal', async () => {
   const at = await scene()
   const registrationWrites = (): number => at.store.writes.filter((write) => write === 'registration').length
