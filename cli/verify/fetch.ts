@@ -14,6 +14,7 @@ import {
   JOB_HEADER,
 } from '#protocol/answer/evidence.ts'
 import { digestFromContentDigest, httpSignatureCheck } from '#protocol/answer/http-signature.ts'
+import type { ServedAt } from '#protocol/answer/location.ts'
 import { base64FromBytes, bytesEqual, bytesFromHex, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type Digest, digestFromBytes } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
@@ -45,6 +46,10 @@ export type Received = {
   /** Scheme, host and port of the member that answered. */
   readonly origin: string
   readonly url: string
+}
+
+export function servedAt(received: Received): ServedAt {
+  return { origin: received.origin, siteName: received.job.name }
 }
 
 export type FetchError = { readonly code: VerifyCode; readonly detail?: string; readonly job?: NetworkJob }

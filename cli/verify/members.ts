@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
-import { askAgain, type Question, type Received } from '#cli/verify/fetch.ts'
+import { askAgain, type Question, type Received, servedAt } from '#cli/verify/fetch.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
@@ -137,7 +137,7 @@ export async function compareRead(
       const checked = checkAnswer(
         { ...rules, sha256: nativeSha256 },
         asked,
-        { form: 'whole', status, headers, body },
+        { form: 'whole', status, headers, body, at: servedAt(again.value) },
         evidence,
         verify,
       )

@@ -10,7 +10,7 @@ import { loadNetworkFile } from '#cli/admission/server.ts'
 import { EXIT, type ExitCode, failed, usageFailure } from '#cli/failure.ts'
 import { newestNetwork } from '#cli/network/place.ts'
 import type { Output } from '#cli/terminal/output.ts'
-import { fetchAnswer, type Question, type Received } from '#cli/verify/fetch.ts'
+import { fetchAnswer, type Question, type Received, servedAt } from '#cli/verify/fetch.ts'
 import { proofJudge } from '#cli/verify/judge.ts'
 import { compareRead, memberOrigins, provenLiars } from '#cli/verify/members.ts'
 import { MEANINGS, type VerifyCode } from '#cli/verify/words.ts'
@@ -175,7 +175,13 @@ async function verifyUrl(options: Omit<VerifyOptions, 'output'>, url: string): P
     sha256: nativeSha256,
   }
   const { asked, status, headers, body, evidence } = received
-  const checked = checkAnswer(rules, asked, { form: 'whole', status, headers, body }, evidence, verify)
+  const checked = checkAnswer(
+    rules,
+    asked,
+    { form: 'whole', status, headers, body, at: servedAt(received) },
+    evidence,
+    verify,
+  )
   const known = { job, judgedAt, status, bytes: body.length }
   const also = ['content_digest', 'http_signature']
   if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks: [], ...known }
@@ -211,7 +217,7 @@ async function askMembers(
 }
 
 function save(path: string, received: Received, question: Question, verified: Verified): void {
-  const covered = coveredAnswerHeaders(received.headers, verified.responseHash)
+  const covered = coveredAnswerHeaders(received.headers, verified.responseHash, servedAt(received))
   const { asked, status, body, evidence } = received
   const bytes = savedAnswerToBytes(asked, question.body, { status, covered, body }, evidence)
   try {

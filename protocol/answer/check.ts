@@ -9,6 +9,7 @@
 
 import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
 import type { Evidence } from '#protocol/answer/evidence.ts'
+import type { ServedAt } from '#protocol/answer/location.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest, Sha256 } from '#protocol/codec/digest.ts'
 import { merkleClimb } from '#protocol/codec/merkle.ts'
@@ -34,13 +35,25 @@ export type Asked = {
 }
 
 /**
- * `whole`: status and headers as received, body decoded to identity. `root`: the same with the Merkle root of a body that is
+ * `whole`: status and headers as received at an origin, body decoded to identity. `root`: the same with the Merkle root of a body that is
  * checked chunk by chunk (or was not sent: HEAD, 206). `covered`: a saved answer, headers exactly as they were hashed.
  * `known`: nothing was sent again (304): the response hash of the representation that the visitor holds.
  */
 export type Answer =
-  | { readonly form: 'whole'; readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
-  | { readonly form: 'root'; readonly status: number; readonly headers: Headers; readonly root: Digest }
+  | {
+      readonly form: 'whole'
+      readonly status: number
+      readonly headers: Headers
+      readonly body: Uint8Array
+      readonly at?: ServedAt
+    }
+  | {
+      readonly form: 'root'
+      readonly status: number
+      readonly headers: Headers
+      readonly root: Digest
+      readonly at?: ServedAt
+    }
   | { readonly form: 'covered'; readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
   | { readonly form: 'known'; readonly responseHash: Digest }
 
@@ -152,9 +165,17 @@ function coveredStatus(status: number): number {
 function answerHash(answer: Answer, claimed: Digest, sha256: Sha256 | undefined): Digest {
   switch (answer.form) {
     case 'whole':
-      return responseHash(answer.status, coveredAnswerHeaders(answer.headers, claimed), bodyRoot(answer.body, sha256))
+      return responseHash(
+        answer.status,
+        coveredAnswerHeaders(answer.headers, claimed, answer.at),
+        bodyRoot(answer.body, sha256),
+      )
     case 'root':
-      return responseHash(coveredStatus(answer.status), coveredAnswerHeaders(answer.headers, claimed), answer.root)
+      return responseHash(
+        coveredStatus(answer.status),
+        coveredAnswerHeaders(answer.headers, claimed, answer.at),
+        answer.root,
+      )
     case 'covered':
       return responseHash(answer.status, answer.headers, bodyRoot(answer.body, sha256))
     case 'known':

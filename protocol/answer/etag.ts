@@ -7,6 +7,7 @@
 //
 // Invariant: `coveredAnswerHeaders(sent by the edge)` are the headers that the response hash was made of.
 
+import { canonicalPlaces, type ServedAt } from '#protocol/answer/location.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { coveredHeaders, type Headers } from '#protocol/site/response-hash.ts'
@@ -31,8 +32,11 @@ function plainTag(tag: string, coding: Coding): string {
   return tag.startsWith('"') && tag.endsWith(suffix) ? `${tag.slice(0, -suffix.length)}"` : tag
 }
 
-/** The covered headers of an answer as it was received, the edge's own tag taken out and a coded tag made plain again. */
-export function coveredAnswerHeaders(received: Headers, responseHash: Digest): Headers {
+/**
+ * The covered headers of an answer as it was received, the edge's own tag taken out, a coded tag made plain again and places on the serving
+ * origin canonical (`at` absent: it was not served anywhere, nothing is turned back).
+ */
+export function coveredAnswerHeaders(received: Headers, responseHash: Digest, at?: ServedAt): Headers {
   const sent = received
     .find(([name]) => name.toLowerCase() === 'content-encoding')?.[1]
     .trim()
@@ -40,7 +44,7 @@ export function coveredAnswerHeaders(received: Headers, responseHash: Digest): H
   const coding = CODINGS.find((known) => known === sent)
   const derived = derivedTag(responseHash)
   const plain: (readonly [string, string])[] = []
-  for (const [name, value] of received) {
+  for (const [name, value] of at === undefined ? received : canonicalPlaces(received, at)) {
     if (name.toLowerCase() !== 'etag') plain.push([name, value])
     else {
       const tag = coding === undefined ? value : plainTag(value, coding)

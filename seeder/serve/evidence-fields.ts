@@ -10,6 +10,7 @@ import {
   receiptText,
 } from '#protocol/answer/evidence.ts'
 import { type CoveredField, signatureBase, signatureFields, signatureParams } from '#protocol/answer/http-signature.ts'
+import { type ServedAt, sentValue } from '#protocol/answer/location.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { merkleSteps } from '#protocol/codec/merkle.ts'
@@ -51,6 +52,7 @@ export type FieldMaker = {
   write(
     site: HostedSite,
     target: string,
+    origin: string,
     committed: Committed,
     representation: Representation,
     selected: Selected,
@@ -58,7 +60,13 @@ export type FieldMaker = {
 }
 
 /** Where a read was answered: `target` is what a canonical link leads back to. */
-export type ReadPlace = { readonly site: HostedSite; readonly head: Head; readonly target: string }
+export type ReadPlace = {
+  readonly site: HostedSite
+  readonly head: Head
+  readonly target: string
+  /** The origin that the visitor asked, for what the script says about its own. */
+  readonly origin: string
+}
 
 export type SentContent =
   | { readonly kind: 'whole'; readonly selected: Selected }
@@ -123,7 +131,8 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       )
     },
 
-    read({ site, head, target }, representation, receipt, sent) {
+    read({ site, head, target, origin }, representation, receipt, sent) {
+      const at: ServedAt = { origin, siteName: site.name }
       const fields: string[] = []
       const covered: CoveredField[] = []
       const digested = (name: string, value: string): void => {
@@ -135,7 +144,8 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
         status = 304
         for (let index = 0; index + 1 < representation.fields.length; index += 2) {
           const name = representation.fields[index] ?? ''
-          if (NOT_MODIFIED_FIELDS.has(name)) fields.push(name, representation.fields[index + 1] ?? '')
+          if (NOT_MODIFIED_FIELDS.has(name))
+            fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
         }
         if (sent.etag !== undefined) fields.push('ETag', sent.etag)
       } else {
@@ -143,7 +153,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
           const name = representation.fields[index] ?? ''
           if (name === 'content-type' && sent.kind === 'part' && sent.contentType !== undefined)
             fields.push(name, sent.contentType)
-          else fields.push(name, representation.fields[index + 1] ?? '')
+          else fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
         }
         if (sent.kind === 'whole') {
           const { selected } = sent
@@ -168,9 +178,12 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       return fields
     },
 
-    write(site, target, committed, representation, selected) {
+    write(site, target, origin, committed, representation, selected) {
       const path = pathText(committed.fuel, merkleSteps(committed.count, committed.index, committed.path))
-      const fields = [...representation.fields]
+      const at: ServedAt = { origin, siteName: site.name }
+      const fields = representation.fields.map((value, index) =>
+        index % 2 === 1 ? sentValue(representation.fields[index - 1] ?? '', value, at) : value,
+      )
       if (selected.etag !== undefined) fields.push('ETag', selected.etag)
       if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)
       if (representation.status !== 204 && representation.status !== 304)

@@ -43,7 +43,7 @@ export type ReadRequest = {
   readonly method: string
   readonly target: string
   readonly headers: readonly (readonly [string, string])[]
-  /** Names the request among all of all sites. */
+  /** Names the request and the origin it was sent to among all of all sites. */
   readonly key: string
 }
 
@@ -80,16 +80,16 @@ export function readRequest(
 ): ReadRequest {
   const headers = requestHeaders(pairs, origin, site.name, alsoListed)
   const verb = method === 'HEAD' ? 'GET' : method
-  let key = `${site.name}\n${verb} ${target}`
+  let key = `${site.name} ${origin}\n${verb} ${target}`
   for (const [name, value] of headers) key += `\n${name}: ${value}`
   return { method: verb, target, headers, key }
 }
 
 /**
- * Ends of a read that another member would not reach at the same point (a clock of the machine, a lost worker): no receipt may stand for
- * them. All others are functions of the request and the state, as the fuel is.
+ * The one end of a read that another member would not reach at the same point, since this machine's clock decided it: no receipt may stand
+ * for it. All others are functions of the request and the state, as the fuel is.
  */
-const MACHINE_FAILURES: ReadonlySet<string> = new Set(['deadline', 'timeout', 'wall_clock', 'worker', 'host'])
+const OVERRUN = 'time'
 
 export function createReads(options: ReadsOptions): Reads {
   const { limits, assets, random, log, onCache } = options
@@ -144,7 +144,7 @@ export function createReads(options: ReadsOptions): Reads {
         requestHash: hashed,
         nonce,
       })
-      if (result.failure !== undefined && MACHINE_FAILURES.has(result.failure)) {
+      if (result.failure === OVERRUN) {
         log.warn('read_failed', { site: site.name, target: request.target, failure: result.failure })
         return err({ code: 'runtime_unavailable' })
       }

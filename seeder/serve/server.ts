@@ -185,7 +185,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const selected = await select(representation.value, wantedCoding(request.acceptEncoding))
     response.writeHead(
       representation.value.status,
-      fields.write(site, request.target, committed, representation.value, selected),
+      fields.write(site, request.target, `http://${request.host}`, committed, representation.value, selected),
     )
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
@@ -226,7 +226,12 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
     }
     if (outcome.value !== 'writes')
-      return sender.read(response, request, { site, head, target: request.target }, outcome.value)
+      return sender.read(
+        response,
+        request,
+        { site, head, target: request.target, origin: `http://${request.host}` },
+        outcome.value,
+      )
     const committed = await writes.resubmit(site, asked, source)
     return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
   }
@@ -282,12 +287,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const source = req.socket.remoteAddress ?? ''
       const head = site.head()
       if (head === undefined) return say(response, request, { code: 'not_ready' }, { close: request.hasBody })
+      const origin = `http://${request.host}`
       const asked = readRequest(
         site,
         request.method,
         request.target,
         sentPairs(request.raw),
-        `http://${request.host}`,
+        origin,
         assets.listed(site, head),
       )
       if (!request.reads) {
@@ -298,7 +304,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
         return
       }
       kind = 'read'
-      const sending = answerRead(response, request, asked, { site, head, target: request.target }, source)
+      const sending = answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
       if (sending instanceof Promise) sending.catch(failed)
     } catch (cause) {
       failed(cause)

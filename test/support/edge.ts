@@ -82,7 +82,7 @@ export async function startEdge(
       const checked = checkAnswer(
         rulesOf(group),
         asked,
-        { form: 'whole', status: answer.status, headers, body },
+        { form: 'whole', status: answer.status, headers, body, at: { origin, siteName: group.name } },
         evidence.value,
         verify,
       )

@@ -27,6 +27,8 @@ const group = hostedGroup('demo', {
       ])
     if (path === '/bad-header') return textResponse(200, 'x', [['x-bad', 'line\r\nbreak']])
     if (path === '/missing') return textResponse(404, 'no such page')
+    if (path === '/moved') return textResponse(302, '', [['location', 'http://demo.peer/there?x=1']])
+    if (path === '/elsewhere') return textResponse(302, '', [['location', 'http://demo.peer.example/']])
     if (path === '/empty') return { status: 204, headers: [], body: new Uint8Array(0) }
     if (path === '/huge') return textResponse(200, 'x'.repeat(8 * 1024 * 1024 + 1))
     if (path === '/throws') throw new Error('the world broke')
@@ -330,4 +332,11 @@ test('§4 a graceful stop lets an answer under way end', async () => {
   gate.resolve()
   await stopping[Symbol.asyncDispose]()
   assert.equal((await answer).status, 200)
+})
+
+test('§5 what a script says about its own origin leads to the member that serves it, and is certified all the same', async () => {
+  assert.equal((await edge.askVerified('/moved')).answer.headers.location, `${edge.origin}/there?x=1`)
+  assert.equal((await edge.askVerified('/elsewhere')).answer.headers.location, 'http://demo.peer.example/')
+  const moved = await edge.askVerified('/moved', { headers: { host: HOST.toUpperCase() } })
+  assert.equal(moved.answer.headers.location, `${edge.origin}/there?x=1`)
 })
