@@ -90,8 +90,10 @@ export function execute(context: ExecutionContext, wrong = false): ExecutionResu
 
 type Disk = {
   record?: Uint8Array
-  recordBodies: Set<string>
+  bodies: Map<string, Uint8Array>
   blocks: Map<number, { cert: Cert; requests: readonly Request[] }>
+  /** Bodies of certified blocks. */
+  stored: Map<string, Uint8Array>
   states: { height: number; time: number }[]
   firstBlock: number
 }
@@ -128,7 +130,13 @@ export class Cluster {
       index,
       member: this.#create(index),
       door: createDoor(DOMAIN, this.group),
-      disk: { blocks: new Map(), states: [{ height: 0, time: 0 }], firstBlock: 1, recordBodies: new Set() },
+      disk: {
+        blocks: new Map(),
+        states: [{ height: 0, time: 0 }],
+        firstBlock: 1,
+        bodies: new Map(),
+        stored: new Map(),
+      },
       up: true,
       wrong: false,
       wakeAt: null,
@@ -231,9 +239,10 @@ export class Cluster {
       recent,
       states: disk.states,
       firstBlock: disk.firstBlock,
-      bodies: [],
+      bodies: [...disk.bodies.keys()].map((hex) => sha256(disk.bodies.get(hex) ?? new Uint8Array(0))),
     })
     node.up = true
+    node.bodies = new Map(disk.bodies)
     this.give(index, { type: 'tick', now: this.now })
     this.run()
   }
@@ -262,12 +271,17 @@ export class Cluster {
     switch (effect.type) {
       case 'persist':
         node.disk.record = effect.record
+        node.disk.bodies = this.#bodiesOf(node, effect.bodies)
         return
       case 'send':
         for (const to of this.nodes.keys())
           if (to !== index && (effect.to === 'all' || effect.to === to)) this.#send(index, to, effect.message)
         return
       case 'execute':
+        this.#bodiesOf(
+          node,
+          effect.context.requests.filter((one) => one.body_bytes > 0).map((one) => one.body_hash),
+        )
         return this.#later(index, () => ({
           type: 'executed',
           ticket: effect.ticket,
@@ -277,6 +291,8 @@ export class Cluster {
       case 'commit': {
         const { height, time } = effect.cert.block
         node.disk.record = effect.record
+        const bodies = effect.requests.filter((one) => one.body_bytes > 0).map((one) => one.body_hash)
+        for (const [hash, body] of this.#bodiesOf(node, bodies)) node.disk.stored.set(hash, body)
         node.disk.blocks.set(height, { cert: effect.cert, requests: effect.requests })
         node.disk.states = [...node.disk.states, { height, time }].filter((s) => effect.keepStates.includes(s.height))
         node.disk.firstBlock = effect.keepBlocksFrom
@@ -312,6 +328,10 @@ export class Cluster {
           for (let height = effect.fromHeight; up && blocks.length < 8; height++) {
             const block = disk.blocks.get(height)
             if (block === undefined || height < disk.firstBlock) break
+            for (const { body_bytes, body_hash } of block.requests) {
+              const body = disk.stored.get(hexFromBytes(body_hash))
+              if (body_bytes > 0 && body !== undefined) node.bodies.set(hexFromBytes(body_hash), body)
+            }
             const verified = verifyFetched(node.door, block, verify)
             assert(verified.ok, 'an honest member hands out what verifies')
             blocks.push(verified.value)
@@ -334,6 +354,17 @@ export class Cluster {
       case 'release':
         return
     }
+  }
+
+  /** Bodies that the driver must have at hand now. */
+  #bodiesOf(node: Node, hashes: readonly Digest[]): Map<string, Uint8Array> {
+    return new Map(
+      hashes.map((hash) => {
+        const body = node.bodies.get(hexFromBytes(hash))
+        assert(body !== undefined, 'a body that is needed is at hand')
+        return [hexFromBytes(hash), body]
+      }),
+    )
   }
 
   #send(from: number, to: number, message: WireMessage): void {

@@ -367,7 +367,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/pending.ts`,
-        find: "  send(turn, 'all', { type: 'request', request, body: shared })",
+        find: "  send(turn, 'all', { type: 'request', request, body: inline })",
         replace: '',
       },
       {
