@@ -5,22 +5,20 @@ import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import { CODEC_DAG_PB, cidFromDigest } from '#protocol/content/cid.ts'
 import { Engine } from '#seeder/execute/engine/engine.ts'
-import { type HostOperations, HostStop } from '#seeder/execute/host/port.ts'
+import { HostStop } from '#seeder/execute/host/port.ts'
 import type { EngineAnswer, EngineQuestion } from '#test/seeder/execute/engine/engine-thread.ts'
+import { plainHost } from '#test/seeder/execute/engine/plain-host.ts'
 
 const engine = new Engine()
 
-const OPERATIONS: HostOperations = {
-  call(op, text) {
-    if (op === 'utf8.encode') return bytesFromText(text)
+const OPERATIONS = plainHost(
+  (op) => {
     if (op === 'stop') throw new HostStop('memory')
     if (op === 'long') return JSON.stringify('x'.repeat(1000))
     return '{"error":{"code":"operation","message":"none"}}'
   },
-  cost: (op) => (op === 'dear' ? Number.POSITIVE_INFINITY : 10),
-  asked: () => ({ time: false, chance: false }),
-  wrote: () => false,
-}
+  (op) => (op === 'dear' ? Number.POSITIVE_INFINITY : 10),
+)
 
 function answer({ script, fuelMax, run }: EngineQuestion): EngineAnswer {
   const site = engine.start(cidFromDigest(CODEC_DAG_PB, sha256(bytesFromText(script))), () => script)
