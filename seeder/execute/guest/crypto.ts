@@ -28,10 +28,6 @@ function hashOf(algorithm: Algorithm | undefined): string {
   return `SHA-${hash}`
 }
 
-function bytesArgument(base64: Uint8Array): string {
-  return base64UrlEncode(base64)
-}
-
 function hostBytes(op: string, argument: unknown, bytes: Uint8Array): ArrayBuffer {
   return pureHost(op, JSON.stringify(argument), exactBuffer(bytes)) as ArrayBuffer
 }
@@ -76,7 +72,7 @@ async function derive(algorithm: Algorithm, key: CryptoKey, bits: number, usage:
     throw new DOMException('The length must be a positive multiple of 8 bits.', 'OperationError')
   const argument = {
     hash: hashOf(algorithm.hash),
-    salt: bytesArgument(viewOf(algorithm.salt)),
+    salt: base64UrlEncode(viewOf(algorithm.salt)),
     iterations: Number(algorithm.iterations),
     length: bits / 8,
   }
@@ -131,12 +127,12 @@ class SubtleCrypto {
 
   async sign(algorithm: Algorithm, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer> {
     const { bytes, hash } = useKey(key, algorithm, 'sign')
-    return hostBytes('crypto.hmac', { hash, key: bytesArgument(bytes) }, viewOf(data))
+    return hostBytes('crypto.hmac', { hash, key: base64UrlEncode(bytes) }, viewOf(data))
   }
 
   async verify(algorithm: Algorithm, key: CryptoKey, signature: BufferSource, data: BufferSource): Promise<boolean> {
     const { bytes, hash } = useKey(key, algorithm, 'verify')
-    const expected = hostBytes('crypto.hmac', { hash, key: bytesArgument(bytes) }, viewOf(data))
+    const expected = hostBytes('crypto.hmac', { hash, key: base64UrlEncode(bytes) }, viewOf(data))
     return equalBytes(new Uint8Array(expected), viewOf(signature))
   }
 
@@ -228,7 +224,7 @@ async function scrypt(
   const bytes = typeof password === 'string' ? utf8Encode(password) : viewOf(password)
   const saltBytes = typeof salt === 'string' ? utf8Encode(salt) : viewOf(salt)
   const { N = 16_384, r = 8, p = 1, length = 32 } = options
-  return hostBytes('crypto.scrypt', { salt: bytesArgument(saltBytes), N, r, p, length }, bytes)
+  return hostBytes('crypto.scrypt', { salt: base64UrlEncode(saltBytes), N, r, p, length }, bytes)
 }
 
 export const crypto = { getRandomValues, randomUUID, scrypt, subtle: new SubtleCrypto() }

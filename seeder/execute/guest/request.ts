@@ -38,7 +38,7 @@ export class Request extends Body {
   readonly url: string
   readonly headers: Headers
   readonly redirect: 'follow' | 'manual' | 'error'
-  readonly signal: AbortSignal
+  #signal: AbortSignal | undefined
   readonly integrity: string
   readonly cache: string
   readonly credentials: string
@@ -69,7 +69,7 @@ export class Request extends Body {
     this.headers = new Headers(init.headers ?? from?.headers)
     if (type !== null && !this.headers.has('content-type')) this.headers.set('content-type', type)
     this.redirect = init.redirect ?? from?.redirect ?? 'follow'
-    this.signal = init.signal ?? from?.signal ?? AbortSignal.never()
+    this.#signal = init.signal ?? from?.#signal
     this.integrity = init.integrity ?? from?.integrity ?? ''
     this.cache = init.cache ?? from?.cache ?? 'default'
     this.credentials = init.credentials ?? from?.credentials ?? 'same-origin'
@@ -77,6 +77,12 @@ export class Request extends Body {
     this.referrer = init.referrer ?? from?.referrer ?? 'about:client'
     this.keepalive = init.keepalive ?? from?.keepalive ?? false
     this.cf = init.cf ?? from?.cf
+  }
+
+  /** Nobody hangs up here: the signal of a visitor's request never fires. */
+  get signal(): AbortSignal {
+    this.#signal ??= AbortSignal.never()
+    return this.#signal
   }
 
   /** Whether there is a body that nobody took yet. */
