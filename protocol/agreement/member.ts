@@ -5,6 +5,7 @@
 
 import { type Bodies, bodyCame, useBodies } from '#protocol/agreement/bodies.ts'
 import type { Execution } from '#protocol/agreement/execution.ts'
+import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { leaderOffset, STRAIGHT_VOTES_MAX } from '#protocol/agreement/members.ts'
 import type {
   FetchedBlock,
@@ -260,13 +261,20 @@ export function createMember(options: MemberOptions): Member {
   return member
 }
 
+/** R9's window as the stored blocks give it, and since when it is whole. */
 function restoredWindow(restored: Restored | undefined, head: Head): Window {
-  const oldest = restored?.recent[0]
-  const fromGenesis = head.height === 0 || oldest?.height === 1
-  // Of the block before the oldest nothing is known: the window is whole from the oldest's own time on.
-  const window = createWindow(fromGenesis ? Number.NEGATIVE_INFINITY : (oldest?.time ?? head.time))
+  const window = createWindow(wholeSince(restored, head))
   for (const { time, requestHashes } of restored?.recent ?? []) extendWindow(window, time, requestHashes)
   return window
+}
+
+function wholeSince(restored: Restored | undefined, head: Head): number {
+  const oldest = restored?.recent[0]
+  if (restored === undefined || head.height === 0 || oldest?.height === 1) return Number.NEGATIVE_INFINITY
+  if (oldest === undefined) return head.time
+  // Block times rise: what came before the oldest is older. When older ones are kept too, the list was cut where the window ends.
+  const cut = oldest.height > restored.firstBlock ? head.time - WINDOW_MS : oldest.time
+  return Math.min(oldest.time, cut) - 1
 }
 
 /** Votes, lock and own proposal of the height above the head stand again as they were signed. */

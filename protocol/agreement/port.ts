@@ -62,7 +62,7 @@ export type Restored = {
   readonly abstain: boolean
   /**
    * Certified blocks that R9's window may still reach: contiguous, oldest first, ending at the head. Those whose block time is within
-   * `WINDOW_MS` before the head's are needed, older ones do no harm. Shorter when the store begins later (a state transfer).
+   * `WINDOW_MS` before the head's are needed, older ones do no harm. It begins at `firstBlock` when the store begins later.
    */
   readonly recent: readonly {
     readonly height: number

@@ -16,6 +16,7 @@ import { heartbeatDue } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { proposalMessage } from '#protocol/agreement/view.ts'
 import { place, showProposal } from '#protocol/agreement/vote.ts'
+import { windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import { type Block, type BlockKind, blockHash } from '#protocol/message/block.ts'
@@ -58,8 +59,10 @@ function kindOf(batch: readonly Entry[]): BlockKind {
 function begin(member: Member, turn: Turn, round: Round): boolean {
   const { head, settings } = member
   const time = Math.max(turn.now, head.time + 1)
+  // Who does not know all that ran within the window cannot say what has not.
+  const whole = windowWhole(member.window, time)
   const batch = takeBatch(member.queue, settings, (entry) => {
-    if (!mayRun(member, entry.request, entry.key, time)) return false
+    if (!whole || !mayRun(member, entry.request, entry.key, time)) return false
     if (bodyHere(member.bodies, entry.request)) return true
     fetchMissing(member.bodies, turn, [entry.request], entry.source, settings.deltaMs)
     return false

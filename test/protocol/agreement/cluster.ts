@@ -225,7 +225,7 @@ export class Cluster {
         assert(block !== undefined, 'it is listed')
         return { height, time: block.cert.block.time, requestHashes: block.requests.map(orderedRequestHash) }
       })
-      .filter(({ time }) => time >= (head?.cert.block.time ?? 0) - 2 * WINDOW_MS)
+      .filter(({ time }) => time >= (head?.cert.block.time ?? 0) - WINDOW_MS)
     let cert: Restored['cert']
     if (head !== undefined) {
       const verified = verifyCert(node.door, head.cert, verify)

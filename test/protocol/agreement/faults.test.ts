@@ -113,6 +113,19 @@ test('R1 all members killed at any message and restarted: the group goes on, no 
   }
 })
 
+test('R9 all members restarted after a long time: the window is whole at once, and a write commits without a time-out', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  cluster.pass(SETTINGS.heartbeatMs * 40)
+  for (const { index } of cluster.nodes) cluster.crash(index)
+  for (const { index } of cluster.nodes) cluster.restart(index)
+  cluster.submit(2, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(SETTINGS.deltaMs)
+  assert.ok(cluster.node(2).answers.some(({ type }) => type === 'reply'))
+  assert.equal(memberStatus(cluster.node(2).member).view, 0)
+})
+
 test('R4 R6 a lock survives its leader: the next one proposes the locked block again, byte for byte', () => {
   const cluster = new Cluster(4)
   cluster.start()

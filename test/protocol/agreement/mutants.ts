@@ -25,9 +25,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/durable.ts`,
-        find: "  return [{ type: 'persist', record: recordToBytes(voteRecord(member)), bodies: boundBodies(member) }, ...turn.effects]",
-        replace:
-          "  return [...turn.effects, { type: 'persist', record: recordToBytes(voteRecord(member)), bodies: boundBodies(member) }]",
+        find: '    ...came,\n    persist,\n    ...(came.length === 0 ? turn.effects : turn.effects.filter(({ type }) => type !== \'keepBody\')),\n',
+        replace: '    ...turn.effects,\n    persist,\n',
       },
     ],
     breaks: ['G3', 'G4'],
@@ -206,9 +205,8 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '  const jview = null',
       },
     ],
-    breaks: ['G3'],
-    group: '7',
-    seeds: 600,
+    breaks: ['G3', 'G4'],
+    seeds: 200,
   },
   {
     rule: 'R4',
@@ -368,6 +366,16 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${AGREEMENT}/pending.ts`,
         find: "  send(turn, 'all', { type: 'request', request, body: inline })",
+        replace: '',
+      },
+      {
+        file: `${AGREEMENT}/pending.ts`,
+        find: "      send(turn, leaderAt(member, member.view), { type: 'request', request: entry.request, body: null })",
+        replace: '',
+      },
+      {
+        file: `${AGREEMENT}/sync.ts`,
+        find: "    messages.push({ type: 'request', request, body: null })",
         replace: '',
       },
       {
