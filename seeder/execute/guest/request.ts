@@ -69,7 +69,7 @@ export class Request extends Body {
     this.headers = new Headers(init.headers ?? from?.headers)
     if (type !== null && !this.headers.has('content-type')) this.headers.set('content-type', type)
     this.redirect = init.redirect ?? from?.redirect ?? 'follow'
-    this.#signal = init.signal ?? from?.#signal
+    this.#signal = init.signal ?? (from === undefined ? undefined : from.#signal)
     this.integrity = init.integrity ?? from?.integrity ?? ''
     this.cache = init.cache ?? from?.cache ?? 'default'
     this.credentials = init.credentials ?? from?.credentials ?? 'same-origin'
