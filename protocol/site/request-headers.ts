@@ -15,6 +15,8 @@ export const LISTED_HEADERS: readonly string[] = [
   'x-requested-with',
 ]
 
+const LISTED: ReadonlySet<string> = new Set(LISTED_HEADERS)
+
 /** A site's host as its script knows it, the same on every member. */
 export function canonicalOrigin(siteName: string): string {
   return `http://${siteName}.peer`
@@ -31,7 +33,7 @@ export function requestHeaders(
   alsoListed: readonly string[] = [],
 ): readonly (readonly [string, string])[] {
   const canonical = canonicalOrigin(siteName)
-  const listed = new Set([...LISTED_HEADERS, ...alsoListed])
+  const listed = alsoListed.length === 0 ? LISTED : new Set([...LISTED_HEADERS, ...alsoListed])
   const kept: { name: string; value: string; index: number }[] = []
   for (const [index, [rawName, rawValue]] of sent.entries()) {
     const name = rawName.toLowerCase()

@@ -13,9 +13,16 @@ export const SECONDS_BUCKETS: readonly number[] = [
 
 export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-export type Counter = { inc(labels?: readonly string[], by?: number): void }
+/** `bound` gives the same for fixed labels without the cost of naming them each time. */
+export type Counter = {
+  inc(labels?: readonly string[], by?: number): void
+  bound(labels: readonly string[]): () => void
+}
 export type Gauge = { set(value: number, labels?: readonly string[]): void; clear(): void }
-export type Histogram = { observe(value: number, labels?: readonly string[]): void }
+export type Histogram = {
+  observe(value: number, labels?: readonly string[]): void
+  bound(labels: readonly string[]): (value: number) => void
+}
 
 type Family = { write(lines: string[]): void }
 
@@ -78,6 +85,13 @@ export function createRegistry(): Registry {
           if (before === undefined && counts.size >= SERIES_MAX) return
           counts.set(key, (before ?? 0) + by)
         },
+        bound(values) {
+          const key = series(name, labels, values)
+          return () => {
+            const before = counts.get(key)
+            if (before !== undefined || counts.size < SERIES_MAX) counts.set(key, (before ?? 0) + 1)
+          }
+        },
       }
     },
     gauge(name, help, labels = []) {
@@ -127,19 +141,32 @@ export function createRegistry(): Registry {
           }
         },
       })
+      const cellOf = (values: readonly string[]): Cell | undefined => {
+        const key = series(name, labels, values)
+        let cell = cells.get(key)
+        if (cell === undefined && cells.size < SERIES_MAX) {
+          cell = { values: [...values], counts: buckets.map(() => 0), sum: 0, count: 0 }
+          cells.set(key, cell)
+        }
+        return cell
+      }
+      const add = (cell: Cell, value: number): void => {
+        cell.sum += value
+        cell.count++
+        let index = 0
+        while (index < buckets.length && value > (buckets[index] ?? 0)) index++
+        if (index < buckets.length) cell.counts[index] = (cell.counts[index] ?? 0) + 1
+      }
       return {
         observe(value, values = []) {
-          const key = series(name, labels, values)
-          let cell = cells.get(key)
-          if (cell === undefined) {
-            if (cells.size >= SERIES_MAX) return
-            cell = { values: [...values], counts: buckets.map(() => 0), sum: 0, count: 0 }
-            cells.set(key, cell)
+          const cell = cellOf(values)
+          if (cell !== undefined) add(cell, value)
+        },
+        bound(values) {
+          const cell = cellOf(values)
+          return (value) => {
+            if (cell !== undefined) add(cell, value)
           }
-          cell.sum += value
-          cell.count++
-          const index = buckets.findIndex((bound) => value <= bound)
-          if (index >= 0) cell.counts[index] = (cell.counts[index] ?? 0) + 1
         },
       }
     },

@@ -6,7 +6,7 @@
 import { leavesToBytes } from '#protocol/answer/chunks.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import { cidKey } from '#protocol/content/cid.ts'
+import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
@@ -51,10 +51,20 @@ type Known = {
 export function createAssetFinder(options: { readonly cacheBytes: number; readonly log: Log }): AssetFinder {
   const { log } = options
   const manifests = byteCache<{ readonly known: Known | undefined }>(MANIFEST_CACHE_BYTES)
+  const latest = new WeakMap<HostedSite, { readonly codeRoot: Cid; readonly known: Known }>()
   const files = byteCache<Representation>(options.cacheBytes)
   const digests = byteCache<FileDigests>(DIGEST_CACHE_BYTES)
   const cidOfRoot = new Map<string, string>()
   const digesting = new Map<string, Promise<FileDigests>>()
+
+  /** As `load`, for the head that was asked about last without looking. */
+  function knownOf(site: HostedSite, head: Head): Known | undefined {
+    const before = latest.get(site)
+    if (before?.codeRoot === head.codeRoot) return before.known
+    const known = load(site, head)
+    if (known !== undefined) latest.set(site, { codeRoot: head.codeRoot, known })
+    return known
+  }
 
   function load(site: HostedSite, head: Head): Known | undefined {
     const key = cidKey(head.codeRoot)
@@ -133,9 +143,9 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
   }
 
   return {
-    listed: (site, head) => load(site, head)?.manifest.headers ?? [],
+    listed: (site, head) => knownOf(site, head)?.manifest.headers ?? [],
     async find(site, head, target) {
-      const known = load(site, head)
+      const known = knownOf(site, head)
       if (known?.beforeScript === undefined) return undefined
       const at = target.indexOf('?')
       const answer = resolveAsset(known.beforeScript, at < 0 ? target : target.slice(0, at))

@@ -30,6 +30,8 @@ export type RequestHead = {
   readonly host: string
   /** Every header as sent: name, value, name, value, … */
   readonly raw: readonly string[]
+  /** Those of them that every script sees, lower-case names, in the order sent. */
+  readonly listed: readonly (readonly [string, string])[]
   readonly accept: string | undefined
   readonly acceptEncoding: string | undefined
   readonly conditions: Conditions | undefined
@@ -60,7 +62,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
   let contentLength: number | undefined
   let transferCoding: string | undefined
   let crossSite = false
-  let listed = 0
+  const listed: (readonly [string, string])[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const value = raw[index + 1] ?? ''
     const name = (raw[index] ?? '').toLowerCase()
@@ -116,8 +118,8 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
         break
     }
     if (LISTED.has(name)) {
-      listed++
-      if (listed > HEADERS_MAX || value.length > HEADER_VALUE_BYTES_MAX) return err('headers_too_large')
+      listed.push([name, value])
+      if (listed.length > HEADERS_MAX || value.length > HEADER_VALUE_BYTES_MAX) return err('headers_too_large')
       // A character above 127 is one byte on the wire and two in the canonical form.
       if (2 * value.length > HEADER_VALUE_BYTES_MAX && Buffer.byteLength(value) > HEADER_VALUE_BYTES_MAX)
         return err('headers_too_large')
@@ -164,6 +166,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
     target,
     host,
     raw,
+    listed,
     accept,
     acceptEncoding,
     conditions,
@@ -174,7 +177,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
   })
 }
 
-/** The headers that may reach a script, in the order sent. */
+/** Every header as sent, for a site whose script sees more than the agreed list. */
 export function sentPairs(raw: readonly string[]): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? ''])

@@ -9,13 +9,13 @@ import { type ByteRange, evaluate, rangesOf } from '#seeder/serve/condition.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
 import type { ReadEntry } from '#seeder/serve/reads.ts'
-import { refuse } from '#seeder/serve/refusal.ts'
+import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
 import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
 
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
-  read(response: ServerResponse, request: RequestHead, place: ReadPlace, entry: ReadEntry): void | Promise<void>
+  read(response: ServerResponse, request: RequestHead, place: ReadPlace, entry: ReadEntry): undefined | Promise<void>
 }
 
 export function createSender(options: { readonly fields: FieldMaker; readonly limits: ServeLimits }): Sender {
@@ -65,7 +65,11 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     }
   }
 
-  function sendBody(response: ServerResponse, representation: Representation, range: ByteRange): void | Promise<void> {
+  function sendBody(
+    response: ServerResponse,
+    representation: Representation,
+    range: ByteRange,
+  ): undefined | Promise<void> {
     const { bytes } = representation.plain
     if (bytes !== undefined) {
       response.end(bytes.subarray(range.start, range.end + 1))
@@ -80,7 +84,7 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     place: ReadPlace,
     entry: ReadEntry,
     selected: Selected,
-  ): void | Promise<void> {
+  ): undefined | Promise<void> {
     const { representation } = entry
     response.writeHead(
       representation.status,
@@ -96,7 +100,7 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     place: ReadPlace,
     entry: ReadEntry,
     ranges: readonly ByteRange[],
-  ): void | Promise<void> {
+  ): undefined | Promise<void> {
     const { representation } = entry
     const size = representation.plain.length
     const receipt = receiptOf(place, entry)
@@ -144,15 +148,15 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     place: ReadPlace,
     entry: ReadEntry,
     selected: Selected,
-  ): void | Promise<void> {
+  ): undefined | Promise<void> {
     const { representation } = entry
     const { conditions } = request
     if (representation.file !== undefined && request.method !== 'HEAD' && streams >= limits.streamsMax)
-      return refuse(response, { code: 'overloaded' }, { accept: request.accept })
+      return refused(response, request, { code: 'overloaded' })
     if (conditions !== undefined && representation.status === 200 && request.method !== 'OPTIONS') {
       const validators = { etag: selected.etag, modified: representation.modified }
       const verdict = evaluate(conditions, validators)
-      if (verdict === 'failed') return refuse(response, { code: 'precondition_failed' }, { accept: request.accept })
+      if (verdict === 'failed') return refused(response, request, { code: 'precondition_failed' })
       if (verdict === 'not_modified') {
         response.writeHead(304, remembered304(place, entry, selected))
         response.end()
@@ -162,7 +166,7 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
         const ranges = rangesOf(conditions, representation.plain.length, validators)
         if (ranges === 'unsatisfiable') {
           const headers = [['Content-Range', `bytes */${representation.plain.length}`]] as const
-          return refuse(response, { code: 'range_not_satisfiable', headers }, { accept: request.accept })
+          return refused(response, request, { code: 'range_not_satisfiable', headers })
         }
         const total = ranges === 'whole' ? 0 : ranges.reduce((sum, { start, end }) => sum + end + 1 - start, 0)
         if (ranges !== 'whole' && (ranges.length === 1 || total <= CODED_FILE_BYTES_MAX))
@@ -189,6 +193,10 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
       return sendSelected(response, request, place, entry, selected)
     },
   }
+}
+
+function refused(response: ServerResponse, request: RequestHead, refusal: Refusal): undefined {
+  refuse(response, refusal, { accept: request.accept, head: request.method === 'HEAD' })
 }
 
 /** False when the visitor took nothing for `stallMs` or went away. */

@@ -73,6 +73,11 @@ export type SiteServer = {
   close(graceMs?: number): Promise<void>
 }
 
+/** Forms in which hosts are remembered: with and without a port, by site. */
+const HOSTS_KEPT = 1024
+/** What a request was, for the metrics. */
+type Kind = 'read' | 'write' | 'well_known' | 'refused'
+
 const CLOSE_GRACE_MS = 3_000
 /** Key of the listener that is no single site's. */
 const MAIN = ''
@@ -97,7 +102,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   ])
   const cached = registry.counter('interpeer_read_cache_total', 'Reads by where the answer came from.', ['result'])
   const assets = createAssetFinder({ cacheBytes: limits.assetCacheBytes, log })
-  const reads = createReads({ limits, assets, random, log, onCache: (result) => cached.inc([result]) })
+  const count = { hit: cached.bound(['hit']), miss: cached.bound(['miss']), shared: cached.bound(['shared']) }
+  const reads = createReads({ limits, assets, random, log, onCache: (result) => count[result]() })
   const writes = createWrites({ limits, now, random, log })
   const fields = createFieldMaker({ signer, now, canonical: options.gateway })
   const sender = createSender({ fields, limits })
@@ -143,10 +149,38 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     return only === undefined ? host.replace(/:[0-9]+$/, '') === `${label}.${hostsDomain}` : only === MAIN
   }
 
+  const nameOfHost = new Map<string, string>()
+
   function siteByHost(host: string): HostedSite | undefined {
+    const known = nameOfHost.get(host)
+    if (known !== undefined) return sites.byName(known)
     const name = host.replace(/:[0-9]+$/, '')
     const suffix = `.${label}.${hostsDomain}`
-    return name.endsWith(suffix) ? sites.byName(name.slice(0, -suffix.length)) : undefined
+    if (!name.endsWith(suffix)) return undefined
+    const site = sites.byName(name.slice(0, -suffix.length))
+    if (site === undefined) return undefined
+    if (nameOfHost.size >= HOSTS_KEPT) nameOfHost.clear()
+    nameOfHost.set(host, site.name)
+    return site
+  }
+
+  const tallies = new Map<string, Map<number, (began: number) => void>>()
+
+  /** Counts an answer. */
+  function tally(kind: string, status: number, began: number): void {
+    const byStatus = tallies.get(kind) ?? new Map<number, (began: number) => void>()
+    tallies.set(kind, byStatus)
+    let count = byStatus.get(status)
+    if (count === undefined) {
+      const inc = requests.bound([kind, String(status)])
+      const observe = seconds.bound([kind])
+      count = (from) => {
+        inc()
+        observe((performance.now() - from) / 1000)
+      }
+      byStatus.set(status, count)
+    }
+    count(began)
   }
 
   function say(
@@ -190,13 +224,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
+  /** Undefined: it was answered from memory. */
   function answerRead(
     response: ServerResponse,
     request: RequestHead,
     asked: ReadRequest,
     place: ReadPlace,
     source: string,
-  ): void | Promise<void> {
+  ): undefined | Promise<void> {
     const { site, head } = place
     if (request.nonce === undefined && request.height === undefined) {
       const entry = reads.find(asked, head)
@@ -261,54 +296,63 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
     const began = performance.now()
-    let kind = 'refused'
-    response.on('finish', () => {
-      requests.inc([kind, String(response.statusCode)])
-      seconds.observe((performance.now() - began) / 1000, [kind])
-    })
     const failed = (cause: unknown): void => {
       log.error('http_broke', { target: req.url, cause })
       refuse(response, { code: 'internal' }, { close: true })
     }
+    let kind: Kind | undefined = 'refused'
     try {
-      const read = readHead(req)
-      if (!read.ok) return say(response, undefined, { code: read.error }, { close: true })
-      const request = read.value
-      if (stopping) return say(response, request, { code: 'stopping' }, { close: true })
-      const site = only === undefined ? siteByHost(request.host) : sites.byName(only)
-      if (site === undefined) {
-        if (isMain(request.host, only) && options.main?.(req, response) === true) return
-        return say(response, request, { code: 'unknown_site' }, { close: request.hasBody })
-      }
-      if (request.target.startsWith(WELL_KNOWN)) {
-        kind = 'well_known'
-        return serveWellKnown(response, request, site, assets, now())
-      }
-      const source = req.socket.remoteAddress ?? ''
-      const head = site.head()
-      if (head === undefined) return say(response, request, { code: 'not_ready' }, { close: request.hasBody })
-      const origin = `http://${request.host}`
-      const asked = readRequest(
-        site,
-        request.method,
-        request.target,
-        sentPairs(request.raw),
-        origin,
-        assets.listed(site, head),
-      )
-      if (!request.reads) {
-        kind = 'write'
-        if (request.conditions?.ifMatch !== undefined || request.conditions?.ifUnmodifiedSince !== undefined)
-          return say(response, request, { code: 'precondition_not_implemented' }, { close: true })
-        answerWrite(response, request, asked, site, source).catch(failed)
-        return
-      }
-      kind = 'read'
-      const sending = answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
-      if (sending instanceof Promise) sending.catch(failed)
+      kind = answer(req, response, only, (sending, ofKind) => {
+        sending.catch(failed).finally(() => tally(ofKind, response.statusCode, began))
+      })
     } catch (cause) {
       failed(cause)
     }
+    if (kind !== undefined) tally(kind, response.statusCode, began)
+  }
+
+  /** Answers at once and says what it was, or hands what is under way to `later`. */
+  function answer(
+    req: IncomingMessage,
+    response: ServerResponse,
+    only: string | undefined,
+    later: (sending: Promise<void>, kind: Kind) => void,
+  ): Kind | undefined {
+    const no = (request: RequestHead | undefined, code: RefusalCode, close = false): Kind => {
+      say(response, request, { code }, { close })
+      return 'refused'
+    }
+    const read = readHead(req)
+    if (!read.ok) return no(undefined, read.error, true)
+    const request = read.value
+    if (stopping) return no(request, 'stopping', true)
+    const site = only === undefined ? siteByHost(request.host) : sites.byName(only)
+    if (site === undefined) {
+      if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
+      return no(request, 'unknown_site', request.hasBody)
+    }
+    if (request.target.startsWith(WELL_KNOWN)) {
+      serveWellKnown(response, request, site, assets, now())
+      return 'well_known'
+    }
+    const source = req.socket.remoteAddress ?? ''
+    const head = site.head()
+    if (head === undefined) return no(request, 'not_ready', request.hasBody)
+    const origin = `http://${request.host}`
+    const more = assets.listed(site, head)
+    const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
+    const asked = readRequest(site, request.method, request.target, pairs, origin, more)
+    if (!request.reads) {
+      const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = request.conditions ?? {}
+      if (ifMatch !== undefined || ifNoneMatch !== undefined || ifUnmodifiedSince !== undefined)
+        return no(request, 'precondition_not_implemented', true)
+      later(answerWrite(response, request, asked, site, source), 'write')
+      return undefined
+    }
+    const sending = answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
+    if (sending === undefined) return 'read'
+    later(sending, 'read')
+    return undefined
   }
 
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
