@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { configFromText, issueText } from '#cli/bundle/config-file.ts'
 
@@ -106,4 +107,50 @@ test('what is wrong is told with its line, its key and what to do', () => {
 
 test('all issues are told at once', () => {
   assert.equal(issues('{ "name": "A B", "mian": "x", "kv_namespaces": [{}] }').length, 4)
+})
+
+type Schema = {
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly items?: Schema
+  readonly maxItems?: number
+  readonly type?: string
+}
+
+/** Every object of the schema with one key more than it has: the configuration has to call exactly that key unknown. */
+test('docs/schemas/interpeer.json knows the keys and the bounds that the reader knows', async () => {
+  const text = await readFile(new URL('../../../docs/schemas/interpeer.json', import.meta.url), 'utf8')
+  const { properties = {} } = JSON.parse(text) as Schema
+  const known = Object.keys(properties)
+  const all = issues(JSON.stringify(Object.fromEntries(known.map((key) => [key, null]))))
+  assert.deepEqual(
+    all.filter((issue) => /unknown|not offered/.test(issue)),
+    [],
+  )
+  assert.match(
+    issues('{ "zzzzzzzz": 1 }').join(),
+    new RegExp(
+      `known are ${known
+        .filter((key) => key !== '$schema')
+        .sort()
+        .join(', ')}`,
+    ),
+  )
+  for (const [key, { items, maxItems = 0, properties: inner }] of Object.entries(properties)) {
+    const keys = Object.keys(items?.properties ?? inner ?? {})
+    const value = Object.fromEntries(keys.map((name) => [name, null]))
+    const found = issues(JSON.stringify({ [key]: items === undefined ? value : [value] }))
+    if (keys.length > 0)
+      assert.deepEqual(
+        found.filter((issue) => /unknown key/.test(issue)),
+        [],
+        key,
+      )
+    if (maxItems > 0 && key !== 'compatibility_flags') {
+      assert.match(
+        issues(JSON.stringify({ [key]: Array(maxItems + 1).fill({}) })).join('\n'),
+        new RegExp(`a site may have ${maxItems}`),
+        key,
+      )
+    }
+  }
 })

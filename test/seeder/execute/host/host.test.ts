@@ -278,3 +278,46 @@ test('hashing is charged before it runs: iterations × blocks, and N·r·p', () 
     ).length === 32,
   )
 })
+
+test('several databases of a site stand apart, each in its own file', () => {
+  const tree = emptyTree()
+  const bindings = ['A', 'B', 'C', 'D']
+  const manifest = { ...TEST_MANIFEST, databases: bindings.map((binding) => ({ binding, migrations: [] })) }
+  const host = hostOn(tree, { manifest })
+  for (const binding of bindings) {
+    json(host, 'db.exec', { binding, sql: `CREATE TABLE t(x); INSERT INTO t VALUES('${binding}')` })
+  }
+  for (const binding of bindings) {
+    const answer = json(hostOn(tree, { manifest }), 'db.query', { binding, sql: 'SELECT x FROM t', params: [] })
+    assert.deepEqual((answer as { rows: unknown }).rows, [[binding]])
+    assert.ok((tree.read(`db/${binding}.sqlite`)?.length ?? 0) > 0)
+  }
+})
+
+test('what a script pays for an operation is the same whatever other sites did on the box', () => {
+  const tree = emptyTree()
+  json(hostOn(tree), 'db.exec', { binding: 'DB', sql: 'CREATE TABLE t(x); INSERT INTO t VALUES(1)' })
+  const cost = (): number => {
+    const purse = purseOf(1e10)
+    const host = createHost({
+      tree,
+      sqlite: testBox(),
+      manifest: TEST_MANIFEST,
+      mode: 'read',
+      time: 1,
+      random: (n) => new Uint8Array(n),
+      fuel: purse,
+    })
+    json(host, 'db.query', { binding: 'DB', sql: 'SELECT * FROM t', params: [] })
+    json(host, 'kv.list', KV)
+    return purse.used()
+  }
+  const first = cost()
+  const other = emptyTree()
+  json(hostOn(other), 'db.exec', {
+    binding: 'DB',
+    sql: 'CREATE TABLE big(x); INSERT INTO big VALUES(zeroblob(900000))',
+  })
+  json(hostOn(other), 'kv.put', { ...KV, key: 'x' }, new Uint8Array(500_000))
+  assert.equal(cost(), first)
+})
