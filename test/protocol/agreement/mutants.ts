@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/durable.ts`,
-        find: '    ...came,\n    persist,\n    ...(came.length === 0 ? turn.effects : turn.effects.filter(({ type }) => type !== \'keepBody\')),\n',
+        find: "    ...came,\n    persist,\n    ...(came.length === 0 ? turn.effects : turn.effects.filter(({ type }) => type !== 'keepBody')),\n",
         replace: '    ...turn.effects,\n    persist,\n',
       },
     ],
