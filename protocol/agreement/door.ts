@@ -8,7 +8,7 @@
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
 import type { FetchedBlock } from '#protocol/agreement/port.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
-import { type Digest, type Sha256, sha256 } from '#protocol/codec/digest.ts'
+import { type Sha256, sha256 } from '#protocol/codec/digest.ts'
 import { err, ok, type Result, unreachable } from '#protocol/codec/result.ts'
 import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { type Block, blockHash } from '#protocol/message/block.ts'
@@ -237,9 +237,4 @@ export function verifyFetched(
   verify: Verify,
 ): Result<Verified<FetchedBlock>, DoorError> {
   return through(door, fetched, fetchedChecks(door, fetched), verify)
-}
-
-/** Own signatures need no second look. */
-export function rememberOwn(door: Door, key: PublicKey, message: Digest, signature: Signature): void {
-  remember(door, rememberedKey({ key, message, signature, index: 0 }))
 }

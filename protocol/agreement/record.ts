@@ -2,7 +2,6 @@
 // version; bounded by two blocks and the QC1s of one height.
 
 import { cborFromValue } from '#protocol/codec/cbor.ts'
-import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import { array, boolean, digest, nullable, object, oneOf, readCbor, type Shaped, uint } from '#protocol/codec/shape.ts'
 import { MEMBERS_MAX, qc1Shape } from '#protocol/message/certificate.ts'
@@ -42,10 +41,4 @@ export function recordToBytes(record: VoteRecord): Uint8Array {
 
 export function recordFromBytes(bytes: Uint8Array): Result<VoteRecord, WireError> {
   return readCbor(recordShape, bytes, RECORD_BYTES_MAX)
-}
-
-/** True when a stored record decodes and is of this job and epoch: what a store asks at its start. */
-export function recordBelongs(bytes: Uint8Array, job: Digest, epoch: number): boolean {
-  const record = recordFromBytes(bytes)
-  return record.ok && record.value.epoch === epoch && record.value.job.every((byte, index) => byte === job[index])
 }
