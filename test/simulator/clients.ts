@@ -19,6 +19,8 @@ export type Write = {
   acknowledged: { readonly height: number; readonly requestHash: Digest } | undefined
   sentAt: number
   attempts: number
+  /** Tried again when no answer came for about this long. */
+  readonly patienceMs: number
 }
 
 export type Body = { readonly bytes: Uint8Array; readonly hash: Digest }
@@ -65,10 +67,12 @@ export type ClientsOptions = {
   note(now: number, text: () => string): void
 }
 
+export type WriteKind = { readonly keyed: boolean; readonly update: boolean; readonly patienceMs?: number }
+
 export type Clients = {
   readonly writes: readonly Write[]
   /** A new write, sent now through this member. */
-  write(name: string, kind: { keyed: boolean; update: boolean }, member: number, now: number): Write
+  write(name: string, kind: WriteKind, member: number, now: number): Write
   replied(seat: Seat, requestHash: Digest, height: number, now: number): void
   refused(seat: Seat, requestHash: Digest, code: RefuseCode, now: number): void
 }
@@ -90,7 +94,7 @@ export function createClients(options: ClientsOptions): Clients {
         send(write, random.below(options.members), then)
       }
     }
-    options.at(now + PATIENCE_MS * random.between(0.7, 1.3), again)
+    options.at(now + write.patienceMs * random.between(0.7, 1.3), again)
     const seat = seats.get(member)
     // A malicious member swallows it; one that is down refuses the connection.
     if (seat === undefined) return
@@ -106,11 +110,12 @@ export function createClients(options: ClientsOptions): Clients {
 
   return {
     writes,
-    write(name, { keyed, update }, member, now) {
+    write(name, { keyed, update, patienceMs = PATIENCE_MS }, member, now) {
       const write: Write = {
         name,
         keyed,
         update,
+        patienceMs,
         body: someBody(random),
         acknowledged: undefined,
         sentAt: now,

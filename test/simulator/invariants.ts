@@ -69,7 +69,21 @@ export type JudgeOptions = {
   readonly chronicle: Chronicle
 }
 
-type Signing = { readonly order: number; readonly view: number; readonly late: boolean; readonly what: string }
+type Signing = {
+  readonly order: number
+  readonly height: number
+  readonly view: number
+  readonly what: Statement['type']
+  /** View of the lock that the statement shows or implies at its height; -1: none. */
+  readonly lock: number
+}
+
+/** VOTE2 says that its own QC1 is the lock, VOTE1 names it as jview, TIMEOUT as high; a proposal says nothing of it. */
+function lockShown(statement: Statement): number {
+  if (statement.type === 'vote2') return statement.body.view
+  if (statement.type === 'vote1') return statement.body.jview ?? -1
+  return statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : -1
+}
 type Said = { readonly signings: Signing[]; readonly names: Set<string>; readonly record: MemberRecord }
 
 function accusedKey(evidence: Evidence): PublicKey {
@@ -252,12 +266,15 @@ export function createJudge(options: JudgeOptions): Judge {
           `member ${member} signs ${second.what} of view ${second.view} after ${first.what} of view ${first.view}`,
           now,
         )
-      } else if (first.late && !second.late && second.view === first.view) {
+      } else if (first.what === 'timeout' && second.what !== 'timeout' && second.view === first.view) {
         violate(
           'G4',
           `member ${member} signs ${second.what} of view ${second.view} after its TIMEOUT of that view`,
           now,
         )
+      } else if (first.height === second.height && second.what !== 'propose' && second.lock < first.lock) {
+        const after = `after ${first.what} with lock ${first.lock}`
+        violate('G4', `member ${member} signs ${second.what} with lock ${second.lock} ${after}`, now)
       }
     }
     of.signings.push(signing)
@@ -273,8 +290,9 @@ export function createJudge(options: JudgeOptions): Judge {
     of.names.add(name)
     if (!again) {
       const order = keys.madeAt(signature)
-      const late = statement.type === 'timeout'
-      if (order !== undefined) checkOrder(member, of, { order, view: body.view, late, what: statement.type }, now)
+      const { height, view } = body
+      const signing = { height, view, what: statement.type, lock: lockShown(statement) }
+      if (order !== undefined) checkOrder(member, of, { order, ...signing }, now)
     }
     const lie = of.record.add(statement)
     if (lie !== undefined) {

@@ -58,7 +58,8 @@ export type Scenario = {
 
 export const DELTA_MS = 1000
 const OVER_BOUND_SHARE = 0.12
-const LIVENESS_MS = 240_000
+/** How long progress in the good net may take: a time-out may have grown to a minute by then. */
+export const LIVENESS_MS = 240_000
 
 function sizeOf(group: GroupKind): { members: number; quorum: 'bft' | 'all'; bound: number } {
   if (group === '4') return { members: 4, quorum: 'bft', bound: 1 }

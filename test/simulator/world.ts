@@ -18,7 +18,7 @@ import { startMachine } from './machine.ts'
 import { virtualNet } from './net.ts'
 import { eventQueue } from './queue.ts'
 import { randomFromSeed } from './random.ts'
-import { DELTA_MS, type Scenario } from './scenario.ts'
+import { DELTA_MS, LIVENESS_MS, type Scenario } from './scenario.ts'
 import { createSeat, EPOCH_MS, type Seat, type Surroundings } from './seat.ts'
 import { keyring } from './signatures.ts'
 import { lineOfEffect, lineOfMessage } from './trace.ts'
@@ -341,7 +341,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     viewAtGood = Math.max(...alive.map((seat) => seat.status().view))
     for (const seat of alive) {
       if (seat.status().state !== 'agreeing') continue
-      probes.push(clients.write(`probe${seat.index}`, { keyed: true, update: false }, seat.index, now))
+      probes.push(
+        clients.write(`probe${seat.index}`, { keyed: true, update: false, patienceMs: LIVENESS_MS }, seat.index, now),
+      )
     }
   })
   let viewsToCommit = 0
