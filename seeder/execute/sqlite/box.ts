@@ -295,6 +295,8 @@ export class SqliteBox {
     const { exports, words } = this.#machine
     const { db } = this.#connection(slot)
     if (sql.length === 0) return { prepared: undefined, tail: sql }
+    // SQLite would take the text before it for the whole.
+    if (sql.includes(0)) throw new SqliteError(ERROR, 'SQL may not hold U+0000')
     if (sql.length > SQL_BYTES_MAX && slot !== SYSTEM_SLOT)
       throw new SqliteError(TOOBIG, `SQL may have ${SQL_BYTES_MAX} bytes`)
     const text = this.#machine.allocateText(sql)

@@ -238,6 +238,9 @@ test('exec runs a script with comments; one prepared statement takes one stateme
   assert.match(refusal(tree, 'SELECT 1; SELECT 2').message, /only one statement/)
   assert.match(refusal(tree, ' -- nothing').message, /No SQL/)
   assert.deepEqual(run(tree, 'SELECT 1; -- fine'), [[1]])
+  assert.match(refusal(tree, 'SELECT 1\0 garbage').message, /U\+0000/)
+  assert.throws(() => testBox().exec(SLOT, 'SELECT 1;\0'), { message: 'SQL may not hold U+0000' })
+  assert.deepEqual(run(tree, 'SELECT ?', ['a\0b']), [['a\0b']])
   assert.match(refusal(tree, 'SELECT ?', []).message, /Wrong number of parameter/)
 })
 
