@@ -1,7 +1,7 @@
 // `interpeer import`: an exported site becomes a new one that begins with its data.
 
 import { resolve } from 'node:path'
-import { progressOf } from '#cli/command/publish.ts'
+import { progressOf, sayPublished } from '#cli/command/publish.ts'
 import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
 import { EXIT, usageFailure } from '#cli/failure.ts'
 import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
@@ -44,8 +44,9 @@ async function run(context: CommandContext): Promise<number> {
     signal,
     progress: progressOf(output),
   })
-  output.event({ event: 'imported', ...published, from: archive.facts.job, fromHeight: archive.facts.height })
-  output.line(`${output.style.good('✓')} ${name} goes on from height ${archive.facts.height} of ${archive.facts.name}`)
-  if (published.url !== undefined) output.line(`  ${output.style.link(published.url)}`)
+  const { job: from, height: fromHeight, name: fromName } = archive.facts
+  output.event({ event: 'imported', name, job: published.job, from, fromHeight })
+  output.line(`${output.style.good('✓')} ${name} goes on from height ${fromHeight} of ${fromName}`)
+  await sayPublished(output, published, 'Published', signal)
   return EXIT.ok
 }

@@ -8,6 +8,7 @@ import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
 import { askJson, membersOf } from '#cli/network/peers.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
 import { issuesFailure, orderEarlier, type Published, type PublishProgress, publishSite } from '#cli/publish/publish.ts'
+import { reachable } from '#cli/publish/reachable.ts'
 import type { Output, Progress } from '#cli/terminal/output.ts'
 import { cidFromText } from '#protocol/content/cid.ts'
 import { peerName } from '#protocol/identity/keys.ts'
@@ -64,7 +65,17 @@ export function progressOf(output: Output): PublishProgress {
   }
 }
 
-function say(output: Output, published: Published, what: string): void {
+/** How long the gateway may take to hear of a new site. */
+const REACHABLE_MS = 15_000
+
+/** Says what was published, once its link leads there. */
+export async function sayPublished(
+  output: Output,
+  published: Published,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const isReachable = published.url === undefined || (await reachable(published.url, REACHABLE_MS, signal)) === true
   output.event({ event: 'published', ...published })
   output.line(
     `${output.style.good('✓')} ${what} ${output.style.bold(published.name)} at height ${published.height}, agreed by ${published.members.length} members`,
@@ -72,6 +83,8 @@ function say(output: Output, published: Published, what: string): void {
   const migrations = migrationsOf(published.answer)
   if (migrations.length > 0) output.line(`  migrations: ${migrations.join(', ')}`)
   if (published.url !== undefined) output.line(`  ${output.style.link(published.url)}`)
+  if (!isReachable)
+    output.note('  The gateway does not lead there yet: its members have not registered, or it is down.')
 }
 
 export function migrationsOf(answer: string): readonly string[] {
@@ -110,7 +123,7 @@ async function run(context: CommandContext): Promise<number> {
     ...(account === undefined ? {} : { account }),
     ...(name === undefined ? {} : { name }),
   })
-  say(output, published, 'Published')
+  await sayPublished(output, published, 'Published', signal)
   return EXIT.ok
 }
 
@@ -150,6 +163,6 @@ async function rollback(context: CommandContext, folder: string, path: string): 
     { file, job, signer, signal, progress: progressOf(output), account: stringOf(context, 'account') ?? job.account },
     before.value,
   )
-  say(output, published, 'Rolled back')
+  await sayPublished(output, published, 'Rolled back', signal)
   return EXIT.ok
 }

@@ -5,8 +5,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, type CommandContext, flagOf, numberOf, stringOf } from '#cli/command.ts'
 import { EXIT, failed, usageFailure } from '#cli/failure.ts'
-import { exchange } from '#cli/network/http.ts'
 import { publishSite } from '#cli/publish/publish.ts'
+import { reachable } from '#cli/publish/reachable.ts'
 import { type LocalNetwork, startLocalNetwork } from '#cli/up/local-network.ts'
 
 const EXAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'examples')
@@ -17,7 +17,6 @@ const EXAMPLE_SITES = [
   { name: 'welcome', folder: 'static' },
 ] as const
 const REDIRECT_MS = 30_000
-const POLL_MS = 100
 
 export const command: Command = {
   name: 'up',
@@ -47,25 +46,16 @@ function targetOf(context: CommandContext): 'hosts' | 'plain' {
   return target
 }
 
-/** The gateway sends visitors on and the member answers. */
-async function reachable(url: string, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + REDIRECT_MS
-  for (;;) {
-    if (signal.aborted) throw failed('interrupted', 'interrupted')
-    const answer = await exchange(url, { timeoutMs: 5_000 })
-    const location = answer.headers.location
-    if (answer.status === 307 && location !== undefined) {
-      const page = await exchange(location).catch(() => undefined)
-      if (page !== undefined && page.status < 500) return
-    }
-    if (performance.now() > end)
-      throw failed(
-        'not_ready',
-        `${url} has no member that answers (status ${answer.status})`,
-        'The logs in the data directory say more.',
-      )
-    await new Promise((done) => setTimeout(done, POLL_MS))
-  }
+/** The gateway sends visitors on and a member answers; a `Failure` when that takes too long. */
+async function awaitReachable(url: string, signal: AbortSignal): Promise<void> {
+  const outcome = await reachable(url, REDIRECT_MS, signal)
+  if (signal.aborted) throw failed('interrupted', 'interrupted')
+  if (outcome !== true)
+    throw failed(
+      'not_ready',
+      `${url} has no member that answers (status ${outcome})`,
+      'The logs in the data directory say more.',
+    )
 }
 
 async function publishExamples(network: LocalNetwork, context: CommandContext): Promise<void> {
@@ -89,13 +79,14 @@ async function run(context: CommandContext): Promise<number> {
   const directory = resolve(stringOf(context, 'dir') ?? join('.interpeer', 'local'))
   const seeders = numberOf(context, 'seeders', { default: 5, min: 3, max: 16 })
   const port = numberOf(context, 'port', { default: 8787, min: 0, max: 65_535 })
+  const target = targetOf(context)
   const started = performance.now()
   output.note(`Starting a network in ${directory}`)
   await using network = await startLocalNetwork({
     directory,
     seeders,
     port,
-    target: targetOf(context),
+    target,
     signal,
     onStep: (text) => output.note(`  ${text}`),
     onSeederExit: (peer, code) => {
@@ -111,14 +102,14 @@ async function run(context: CommandContext): Promise<number> {
     job: job.job,
     members: job.members,
   }))
-  await Promise.all(sites.map((site) => reachable(site.url, signal)))
+  await Promise.all(sites.map((site) => awaitReachable(site.url, signal)))
 
   output.event({
     event: 'ready',
     gateway: network.gateway,
     network: network.networkPath,
     sites,
-    seeders: network.seeders,
+    seeders: network.seeders.map(({ peer, dir, http, control, pid }) => ({ peer, dir, http, control, pid })),
   })
   const { style } = output
   const width = Math.max(8, ...sites.map((site) => site.name.length)) + 2

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import process from 'node:process'
 import { loadNetworkFile } from '#cli/admission/server.ts'
 import { type CommandContext, stringOf } from '#cli/command.ts'
@@ -14,9 +14,15 @@ import { verify } from '#seeder/identity/keys.ts'
 export const DEFAULT_NETWORK = join('.interpeer', 'local', 'network.json')
 const PARENTS_MAX = 8
 
+/** An empty variable is none. */
+function variable(name: string): string | undefined {
+  const value = process.env[name]
+  return value === '' ? undefined : value
+}
+
 /** `--network`, else $INTERPEER_NETWORK, else the local network of this folder or of one above it. */
 export function networkPath(context: Pick<CommandContext, 'values'>): string {
-  const given = stringOf(context, 'network') ?? process.env.INTERPEER_NETWORK
+  const given = stringOf(context, 'network') ?? variable('INTERPEER_NETWORK')
   if (given !== undefined) {
     if (!existsSync(given))
       throw usageFailure(
@@ -61,8 +67,10 @@ export async function newestNetwork(path: string): Promise<NetworkFile> {
 
 /** `--key`, else $INTERPEER_KEY, else the user's configuration folder. */
 export function uploaderKeyPath(context: Pick<CommandContext, 'values'>): string {
-  const given = stringOf(context, 'key') ?? process.env.INTERPEER_KEY
+  const given = stringOf(context, 'key') ?? variable('INTERPEER_KEY')
   if (given !== undefined) return resolve(given)
-  const home = process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config')
+  const named = variable('XDG_CONFIG_HOME')
+  // A relative path there means nothing (XDG Base Directory Specification).
+  const home = named !== undefined && isAbsolute(named) ? named : join(homedir(), '.config')
   return join(home, 'interpeer', 'uploader.pem')
 }
