@@ -150,6 +150,8 @@ export type Member = {
   /** Certified blocks that came and wait for their turn, by height. */
   readonly fetched: Map<number, FetchedBlock>
   behindSince: number | null
+  /** The height that was last told to all. */
+  announced: number
   askedAt: number
   /** The last view whose proposal was shown to all, because votes named another block. */
   shown: number
@@ -249,6 +251,7 @@ export function createMember(options: MemberOptions): Member {
     fetching: null,
     fetched: new Map(),
     behindSince: null,
+    announced: head.height,
     askedAt: Number.NEGATIVE_INFINITY,
     shown: -1,
     counts: { commits: 0, timeouts: 0, disputes: 0, refused: 0, dropped: 0 },

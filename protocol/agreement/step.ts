@@ -13,7 +13,7 @@ import { keyOf } from '#protocol/agreement/members.ts'
 import { expire, hearRequest, refuseAll, submit, watchLeader } from '#protocol/agreement/pending.ts'
 import type { Effect, Input } from '#protocol/agreement/port.ts'
 import { hearProposal, lead, wanted } from '#protocol/agreement/propose.ts'
-import { askAll, catchUp, greet, hearBlocks, heardRound, hearStatus } from '#protocol/agreement/sync.ts'
+import { announce, askAll, catchUp, greet, hearBlocks, heardRound, hearStatus } from '#protocol/agreement/sync.ts'
 import { restartTimer, settleTimer } from '#protocol/agreement/timer.ts'
 import { createTurn, type Turn } from '#protocol/agreement/turn.ts'
 import { enterByTc, formTc, hearTimeout, joinTimeouts, onTimer, timerEnded } from '#protocol/agreement/view.ts'
@@ -145,4 +145,5 @@ function advance(member: Member, turn: Turn): void {
   watchLeader(member, turn)
   catchUp(member, turn)
   greet(member, turn)
+  announce(member, turn)
 }

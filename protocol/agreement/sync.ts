@@ -49,6 +49,18 @@ export function statusOf(member: Member, ask: boolean): WireOf<'status'> {
   }
 }
 
+/** A head that stood for Δ/2 is told to all once, so that nobody stays behind unawares while the group is idle. */
+export function announce(member: Member, turn: Turn): void {
+  const next = nextAnnouncement(member)
+  if (next === undefined || next > turn.now) return
+  member.announced = member.head.height
+  send(turn, 'all', statusOf(member, false))
+}
+
+export function nextAnnouncement(member: Member): number | undefined {
+  return member.announced >= member.head.height ? undefined : member.headAt + member.settings.deltaMs / 2
+}
+
 /** A member that begins or comes back asks until so many have answered that one of them knows of every certificate. */
 export function greet(member: Member, turn: Turn): void {
   const next = nextGreeting(member)

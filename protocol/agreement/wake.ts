@@ -4,7 +4,7 @@ import { bodiesHere } from '#protocol/agreement/bodies.ts'
 import { FETCH_DELTAS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { pendingDeadlines } from '#protocol/agreement/pending.ts'
-import { nextGreeting, patienceMs } from '#protocol/agreement/sync.ts'
+import { nextAnnouncement, nextGreeting, patienceMs } from '#protocol/agreement/sync.ts'
 import { timerEnd } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 
@@ -15,6 +15,8 @@ export function wake(member: Member, turn: Turn): void {
   if (timer !== null && member.committing === null) times.push(timer)
   const greeting = nextGreeting(member)
   if (greeting !== undefined) times.push(greeting)
+  const announcement = nextAnnouncement(member)
+  if (announcement !== undefined) times.push(announcement)
   if (behindSince !== null) {
     times.push(behindSince + patienceMs(member))
     for (const { height, restsUntil } of member.peers) if (height > member.head.height) times.push(restsUntil)

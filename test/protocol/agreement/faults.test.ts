@@ -245,3 +245,20 @@ test('§2 Provable lies: two proposals sent to different members come together, 
       `member ${index} saw ${cluster.node(index).evidence.map(({ kind }) => kind)}`,
     )
 })
+
+test('a member that lost the last votes before the group fell idle has the block within 2Δ', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const deaf = (firstLeader(cluster) + 1) % 4
+  cluster.drop = (_, to, message) => to === deaf && (message.type === 'vote1' || message.type === 'vote2')
+  cluster.submit(firstLeader(cluster), requestAt(cluster.now))
+  cluster.run()
+  assert.equal(memberStatus(cluster.node(deaf).member).height, 0)
+  cluster.pass(2 * SETTINGS.deltaMs)
+  assert.deepEqual(cluster.heights(), [1, 1, 1, 1])
+  const { members } = memberStatus(cluster.node(deaf).member)
+  assert.deepEqual(
+    members.map(({ height }) => height),
+    [1, 1, 1, 1],
+  )
+})
