@@ -5,11 +5,10 @@ import { exchange } from '#cli/network/http.ts'
 import { askAgain, type Question, type Received, servedAt } from '#cli/verify/fetch.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
-import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { verify } from '#seeder/identity/keys.ts'
-import { nativeSha256 } from '#seeder/serve/representation.ts'
 
 const WAIT_MS = 3_000
 const JSON_BYTES_MAX = 1024 * 1024
@@ -108,48 +107,70 @@ export async function provenLiars(
 }
 
 export type Comparison =
-  | { readonly outcome: 'same'; readonly peer: string }
+  /** `against`: members that answer otherwise, outnumbered by what cannot all be liars. */
+  | { readonly outcome: 'same'; readonly peer: string; readonly against: readonly string[] }
   | { readonly outcome: 'different'; readonly peer: string }
   /** No other member could answer the same read at the same height. */
   | { readonly outcome: 'nobody' }
 
-/** Asks the other members the same until one gives a verified answer at the same height. */
-export async function compareRead(
+/** The response hash that a member signs for the same read at the same height, or undefined when it gives no valid answer to it. */
+async function askMember(
   rules: CheckRules,
   job: NetworkJob,
-  origins: readonly MemberOrigin[],
+  { peer, origin }: MemberOrigin,
   received: Received,
   verified: Verified,
   question: Question,
+): Promise<string | undefined> {
+  const end = performance.now() + CATCH_UP_MS
+  do {
+    const again = await askAgain(job, origin, received, question, verified.height, verified.nonce)
+    if (again === undefined) {
+      await pause(CATCH_UP_PAUSE_MS)
+      continue
+    }
+    if (!again.ok) return undefined
+    const { asked, status, headers, body, evidence } = again.value
+    const checked = checkAnswer(
+      rules,
+      asked,
+      { form: 'whole', status, headers, body, at: servedAt(again.value) },
+      evidence,
+      verify,
+    )
+    if (!checked.ok || checked.value.height !== verified.height) return undefined
+    const { signer, responseHash } = checked.value
+    return signer !== undefined && peerName(signer) === peer ? hexFromBytes(responseHash) : undefined
+  } while (performance.now() < end)
+  return undefined
+}
+
+/**
+ * Asks the other members the same, one after the other. The first that agrees settles it. Where one differs, more are asked until either answer is
+ * signed by `vouchersMin` members (f + 1: one of them is honest); the signer's answer stands only then.
+ */
+export async function compareRead(
+  rules: CheckRules,
+  job: NetworkJob,
+  others: readonly MemberOrigin[],
+  received: Received,
+  verified: Verified,
+  question: Question,
+  vouchersMin: number,
 ): Promise<Comparison> {
-  const signer = verified.signer === undefined ? '' : peerName(verified.signer)
-  for (const { peer, origin } of origins) {
-    if (peer === signer) continue
-    const end = performance.now() + CATCH_UP_MS
-    do {
-      const again = await askAgain(job, origin, received, question, verified.height, verified.nonce)
-      if (again === undefined) {
-        await pause(CATCH_UP_PAUSE_MS)
-        continue
-      }
-      if (!again.ok) break
-      const { asked, status, headers, body, evidence } = again.value
-      const checked = checkAnswer(
-        { ...rules, sha256: nativeSha256 },
-        asked,
-        { form: 'whole', status, headers, body, at: servedAt(again.value) },
-        evidence,
-        verify,
-      )
-      if (!checked.ok || checked.value.kind !== 'read' || checked.value.signer === undefined) break
-      if (
-        checked.value.height !== verified.height ||
-        bytesEqual(checked.value.signer, verified.signer ?? new Uint8Array(0))
-      )
-        break
-      const same = bytesEqual(checked.value.responseHash, verified.responseHash)
-      return { outcome: same ? 'same' : 'different', peer: peerName(checked.value.signer) }
-    } while (performance.now() < end)
+  const own = hexFromBytes(verified.responseHash)
+  const agreeing: string[] = []
+  const differing = new Map<string, string[]>()
+  for (const member of others) {
+    const answered = await askMember(rules, job, member, received, verified, question)
+    if (answered === undefined) continue
+    if (answered === own) agreeing.push(member.peer)
+    else differing.set(answered, [...(differing.get(answered) ?? []), member.peer])
+    const [first] = agreeing
+    if (first !== undefined && (differing.size === 0 || agreeing.length + 1 >= vouchersMin))
+      return { outcome: 'same', peer: first, against: [...differing.values()].flat() }
+    if ([...differing.values()].some((peers) => peers.length >= vouchersMin)) break
   }
-  return { outcome: 'nobody' }
+  const [against] = [...differing.values()].flat()
+  return against === undefined ? { outcome: 'nobody' } : { outcome: 'different', peer: against }
 }

@@ -18,6 +18,7 @@ import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/ch
 import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
 import { SAVED_BYTES_MAX, savedAnswerFromBytes, savedAnswerToBytes } from '#protocol/answer/saved.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { unreachable } from '#protocol/codec/result.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import { directoryOf } from '#protocol/directory/directory.ts'
 import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
@@ -50,7 +51,7 @@ type Verdict = {
   readonly job?: NetworkJob
   readonly verified?: Verified
   /** When its age was judged, ms. */
-  readonly judgedAt: number
+  readonly judgedAt?: number
   readonly status?: number
   readonly bytes?: number
   /** Names of checks that held beyond those of `verified`. */
@@ -101,7 +102,7 @@ function verifyFile(options: VerifyOptions, path: string): Verdict {
   const file = readNetworkFile(options.network)
   const chosen = options.at === undefined ? undefined : timeOf(options.at)
   const saved = savedAnswerFromBytes(readSaved(path), nativeSha256)
-  const nothing = { judgedAt: chosen ?? 0, also: [], remarks: [] }
+  const nothing = { ...(chosen === undefined ? {} : { judgedAt: chosen }), also: [], remarks: [] }
   if (!saved.ok) return { code: saved.error.code, detail: saved.error.detail, ...nothing }
   const { asked, answer, evidence } = saved.value
   const job = directoryOf(file).jobById(asked.job)
@@ -208,12 +209,22 @@ async function askMembers(
   const liars = await provenLiars(origins, proofJudge(file, received.job), vouchersMin)
   const also = ['signer_not_accused']
   if (liars.has(signer)) return { code: 'signer_proven_liar', detail: signer, also: [], remarks: [] }
-  const comparison = await compareRead(rules, received.job, origins, received, verified, question)
-  if (comparison.outcome === 'nobody')
-    return { also, remarks: ['No other member could answer the same at this height: one signature vouches for it.'] }
-  if (comparison.outcome === 'different')
-    return { code: 'members_differ', detail: comparison.peer, comparedWith: comparison.peer, also, remarks: [] }
-  return { also: [...also, 'members_agree'], comparedWith: comparison.peer, remarks: [] }
+  const others = origins.filter(({ peer }) => peer !== signer && !liars.has(peer))
+  const comparison = await compareRead(rules, received.job, others, received, verified, question, vouchersMin)
+  switch (comparison.outcome) {
+    case 'nobody':
+      return { also, remarks: ['No other member could answer the same at this height: one signature vouches for it.'] }
+    case 'different':
+      return { code: 'members_differ', detail: comparison.peer, comparedWith: comparison.peer, also, remarks: [] }
+    case 'same': {
+      const remarks = comparison.against.map(
+        (peer) => `Member ${shortName(peer)} answers otherwise, against more members than can be wrong together.`,
+      )
+      return { also: [...also, 'members_agree'], comparedWith: comparison.peer, remarks }
+    }
+    default:
+      return unreachable(comparison)
+  }
 }
 
 function save(path: string, received: Received, question: Question, verified: Verified): void {
@@ -256,7 +267,7 @@ function jsonOf(verdict: Verdict): VerdictLine & Record<string, unknown> {
           requestHash: hexFromBytes(verified.requestHash),
           responseHash: hexFromBytes(verified.responseHash),
         }),
-    at: verdict.judgedAt,
+    ...(verdict.judgedAt === undefined ? {} : { at: verdict.judgedAt }),
     ...(verdict.comparedWith === undefined ? {} : { comparedWith: verdict.comparedWith }),
     checked: [...(verified?.checked ?? []), ...verdict.also],
   }
@@ -284,7 +295,7 @@ function print(output: Output, verdict: Verdict): void {
       'certificate',
       `height ${verified.height}, signed by ${verified.voters.length} of ${group.members.length} members (${quorumOf(group)} needed), epoch ${verified.epoch}`,
     )
-    const judged = new Date(verdict.judgedAt).toISOString()
+    const judged = new Date(verdict.judgedAt ?? verified.time).toISOString()
     good('time', `${new Date(verified.time).toISOString()}, ${ageText(verified.ageMs)} at ${judged}`)
     good('request', `the evidence is for this very request to '${job.name}'`)
     good('answer', `status ${verdict.status}, ${verdict.bytes} bytes, as they were hashed`)

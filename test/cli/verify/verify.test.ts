@@ -58,8 +58,9 @@ const app = (lie = false): Parameters<typeof hostedGroup>[1] => ({
   },
 })
 
+const origins: (string | null)[] = []
+
 async function build(): Promise<World> {
-  const origins: (string | null)[] = []
   const server = await startGateway(
     () => origins,
     () => MEMBERS.map((member) => group.network.peer(member)),
@@ -162,13 +163,14 @@ test('§6 a saved answer is valid from its file, judged at its own time or at an
   }
 })
 
-test('§6 members that answer differently are found out', async () => {
-  const liar = hostedGroup('demo', { ...app(true), network: world.group.network, now: () => world.group.head().time })
+test('§6 a member that answers otherwise is found out, and takes nothing from those that are right', async () => {
+  const { group, edges } = world
+  const liar = hostedGroup('demo', { ...app(true), network: group.network, now: () => group.head().time })
   // The liar signs what it made up for the state that the others certified.
   const { site, signer } = liar.member(0)
   const lying = {
     ...site,
-    head: () => world.group.head(),
+    head: () => group.head(),
     file: () => undefined,
     read: (job: Parameters<typeof site.read>[0]) => site.read({ ...job, stateRoot: liar.head().stateRoot }),
   }
@@ -177,6 +179,15 @@ test('§6 members that answer differently are found out', async () => {
   const { exit, json, text } = await run({ url: `${edge.origin}/` })
   assert.equal(exit, EXIT.failed, text)
   assert.equal(json.code, 'members_differ')
+  const before = origins[0] ?? null
+  origins[0] = edge.origin
+  const honest = await run({ url: `${edges[1]?.origin}/` })
+  assert.equal(honest.exit, EXIT.ok, honest.text)
+  assert.match(honest.text, /answers otherwise, against more members/)
+  origins.splice(2, 2, null, null)
+  const undecided = await run({ url: `${edges[1]?.origin}/` })
+  assert.equal(undecided.json.code, 'members_differ', 'one word against another: neither is believed')
+  origins.splice(0, 4, before, ...edges.slice(1).map((each) => each.origin))
 })
 
 test('§6 a signer against whom a member holds a valid proof is refused', async () => {
