@@ -19,7 +19,7 @@ export type Write = {
   acknowledged: { readonly height: number; readonly requestHash: Digest } | undefined
   sentAt: number
   attempts: number
-  /** Tried again when no answer came for about this long. */
+  /** The first attempt waits about this long for an answer. */
   readonly patienceMs: number
 }
 
@@ -94,7 +94,8 @@ export function createClients(options: ClientsOptions): Clients {
         send(write, random.below(options.members), then)
       }
     }
-    options.at(now + write.patienceMs * random.between(0.7, 1.3), again)
+    const patienceMs = attempt === 1 ? write.patienceMs : PATIENCE_MS
+    options.at(now + patienceMs * random.between(0.7, 1.3), again)
     const seat = seats.get(member)
     // A malicious member swallows it; one that is down refuses the connection.
     if (seat === undefined) return

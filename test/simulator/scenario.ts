@@ -100,7 +100,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     faults.set(member, !overBound && random.chance(0.12) ? 'wrong_executor' : 'byzantine')
   }
 
-  const goodAt = random.between(15_000, 50_000)
+  const goodAt = random.between(12_000, 40_000)
   const crashes: Crash[] = []
   const stormy = random.real()
   let disksLeft = overBound ? 0 : bound - faults.size
@@ -134,7 +134,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     crashes,
     skewMs: everyone.map(() => random.between(-900, 900)),
     malice: {
-      everyMs: random.pick([60, 250, 900]),
+      everyMs: random.pick([120, 300, 900]),
       reach: random.pick([0.3, 0.5, 0.8]),
       actsAfterGood: random.chance(0.5),
     },
