@@ -10,6 +10,7 @@ import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
+import { startAudits } from '#seeder/agree/audit.ts'
 import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
@@ -224,6 +225,16 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     }),
   )
   late.registrar = registrar
+  stack.use(
+    startAudits({
+      domain: holder.domain,
+      sites: () => host.all(),
+      httpOf: (peer) => holder.directory().peer(peer)?.http,
+      ownOriginOf: (siteName) => server.originOf(siteName),
+      chance: Math.random,
+      log,
+    }),
+  )
   const watched = new Set<string>()
   const watch = (): void => {
     registrar.announce()

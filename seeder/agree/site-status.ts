@@ -49,6 +49,8 @@ export type StatusParts = {
   readonly missed: MissedHeights
   readonly network: Pick<PeerNetwork, 'link'>
   readonly evidence: readonly EvidenceSummary[]
+  /** Counts of what others did, by `kind peer`. */
+  readonly counted: ReadonlyMap<string, number>
   readonly now: number
 }
 
@@ -88,8 +90,8 @@ function memberStatus(parts: StatusParts, ownHeight: number, height: number, ind
 }
 
 /** Of the group by kind, of a member by `kind peer`; zeroes of members are left out. */
-function countsOf({ driver, missed }: StatusParts, machine: MachineMember): Record<string, number> {
-  const counts: Record<string, number> = { ...machine.counts, ...driver.counts }
+function countsOf({ driver, missed, counted }: StatusParts, machine: MachineMember): Record<string, number> {
+  const counts: Record<string, number> = { ...machine.counts, ...driver.counts, ...Object.fromEntries(counted) }
   for (const [index, member] of machine.members.entries()) {
     for (const [kind, count] of Object.entries({ ...member.counts, missed: missed.of(index).all })) {
       if (count > 0) counts[`${kind} ${driver.names[index]}`] = count

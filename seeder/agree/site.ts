@@ -46,6 +46,7 @@ export class Site implements HostedSite {
   readonly #done = new Map<number, Done>()
   readonly #listeners = new Set<(head: Head) => void>()
   readonly #evidenceListeners = new Set<() => void>()
+  readonly #counts = new Map<string, number>()
   #evidence: readonly EvidenceSummary[]
 
   constructor(options: DriverOptions) {
@@ -78,6 +79,7 @@ export class Site implements HostedSite {
       missed: this.#missed,
       network: this.#options.network,
       evidence: this.#evidence,
+      counted: this.#counts,
       now: this.#options.now(),
     })
   }
@@ -158,6 +160,12 @@ export class Site implements HostedSite {
   onEvidence(listener: () => void): () => void {
     this.#evidenceListeners.add(listener)
     return () => this.#evidenceListeners.delete(listener)
+  }
+
+  /** Something about a member that is no proof: it is shown and has no other consequence. */
+  count(kind: string, peer: PeerName): void {
+    const key = `${kind} ${peer}`
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
 
   hasState(height: number): boolean {

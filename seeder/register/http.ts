@@ -7,11 +7,17 @@ import type { LookupFunction } from 'node:net'
 
 export const CALL_TIMEOUT_MS = 5_000
 
-export type CallAnswer = { readonly status: number; readonly body: Buffer }
+export type CallAnswer = {
+  readonly status: number
+  /** As sent, in order. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Buffer
+}
 
 export type CallOptions = {
   readonly method: 'GET' | 'POST'
   readonly body?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
   readonly answerBytesMax: number
   readonly timeoutMs?: number
 }
@@ -39,6 +45,7 @@ export function call(url: string, options: CallOptions): Promise<CallAnswer> {
       ...(options.body === undefined
         ? {}
         : { 'content-type': 'application/cbor', 'content-length': options.body.length }),
+      ...options.headers,
     },
   })
   outgoing.on('error', reject)
@@ -51,8 +58,16 @@ export function call(url: string, options: CallOptions): Promise<CallAnswer> {
       chunks.push(chunk)
       if (size > options.answerBytesMax) incoming.destroy(new Error('the answer is too large'))
     })
-    incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) }))
+    incoming.on('end', () =>
+      resolve({ status: incoming.statusCode ?? 0, headers: pairsOf(incoming.rawHeaders), body: Buffer.concat(chunks) }),
+    )
   })
   outgoing.end(options.body)
   return promise
+}
+
+function pairsOf(raw: readonly string[]): CallAnswer['headers'] {
+  const pairs: [string, string][] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? ''])
+  return pairs
 }
