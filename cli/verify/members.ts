@@ -106,6 +106,21 @@ export async function provenLiars(
   return liars
 }
 
+/** Hands a proof to the gateways, so that nobody is led to the liar any more; how many took it. */
+export async function reportProof(file: NetworkFile, proof: Uint8Array): Promise<number> {
+  const answers = await Promise.all(
+    file.gateways.map(async (gateway) => {
+      try {
+        const answer = await exchange(`${gateway}/evidence`, { method: 'POST', body: proof, timeoutMs: WAIT_MS })
+        return answer.status
+      } catch {
+        return 0
+      }
+    }),
+  )
+  return answers.filter((status) => status >= 200 && status < 300).length
+}
+
 export type Comparison =
   /** `against`: members that answer otherwise, outnumbered by what cannot all be liars. */
   | { readonly outcome: 'same'; readonly peer: string; readonly against: readonly string[] }

@@ -12,8 +12,9 @@ import { newestNetwork } from '#cli/network/place.ts'
 import type { Output } from '#cli/terminal/output.ts'
 import { fetchAnswer, type Question, type Received, servedAt } from '#cli/verify/fetch.ts'
 import { proofJudge } from '#cli/verify/judge.ts'
-import { compareRead, memberOrigins, provenLiars } from '#cli/verify/members.ts'
+import { compareRead, memberOrigins, provenLiars, reportProof } from '#cli/verify/members.ts'
 import { MEANINGS, type VerifyCode } from '#cli/verify/words.ts'
+import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
 import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
 import { SAVED_BYTES_MAX, savedAnswerFromBytes, savedAnswerToBytes } from '#protocol/answer/saved.ts'
@@ -185,12 +186,26 @@ async function verifyUrl(options: Omit<VerifyOptions, 'output'>, url: string): P
   )
   const known = { job, judgedAt, status, bytes: body.length }
   const also = ['content_digest', 'http_signature']
-  if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks: [], ...known }
+  if (!checked.ok) {
+    const remarks = await report(file, received)
+    return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks, ...known }
+  }
   const verified = checked.value
   const others = await askMembers(file, rules, received, verified, question)
   const verdict: Verdict = { verified, ...known, ...others, also: [...also, ...others.also] }
   if (verdict.code === undefined && options.save !== undefined) save(options.save, received, question, verified)
   return verdict
+}
+
+/** A receipt for a state that was not certified proves a lie by itself: then the gateways are told. */
+async function report(file: NetworkFile, received: Received): Promise<readonly string[]> {
+  const { evidence } = received
+  if (evidence.kind !== 'read') return []
+  const { receipt, cert } = evidence
+  const proof = evidenceToBytes({ kind: 'wrong_receipt', receipt, cert, request: null })
+  if (proofJudge(file, received.job)(proof)?.selfContained !== true) return []
+  const took = await reportProof(file, proof)
+  return took === 0 ? [] : ['This is proof of a lie; the gateway has it now and leads nobody there any more.']
 }
 
 /** What only other members can tell: that they answer the same, and what they can prove about the signer. */

@@ -7,11 +7,13 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { EXIT, type Failure } from '#cli/failure.ts'
 import type { Output } from '#cli/terminal/output.ts'
+import { proofJudge } from '#cli/verify/judge.ts'
 import { memberOrigins, provenLiars } from '#cli/verify/members.ts'
 import { runVerify, type VerifyOptions } from '#cli/verify/verify.ts'
 import { type Evidence, evidenceHash, evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
+import { EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
 import { directoryOf } from '#protocol/directory/directory.ts'
 import type { NetworkJob } from '#protocol/directory/network-file.ts'
 import { signNetworkFile } from '#protocol/directory/network-file.ts'
@@ -28,6 +30,11 @@ function startGateway(origins: () => readonly (string | null)[], peers: () => re
   const { promise, resolve } = Promise.withResolvers<Server>()
   const server = createServer((request, response) => {
     const url = request.url ?? '/'
+    if (url === '/evidence') {
+      request.on('data', (chunk: Buffer) => reported.push(chunk))
+      request.on('end', () => response.end('{}'))
+      return
+    }
     if (url.startsWith('/lookup/name/')) {
       const members = peers().map((peer, index) => ({ peer, state: 'living', origin: origins()[index] ?? null }))
       response.end(JSON.stringify({ members }))
@@ -59,6 +66,7 @@ const app = (lie = false): Parameters<typeof hostedGroup>[1] => ({
 })
 
 const origins: (string | null)[] = []
+const reported: Buffer[] = []
 
 async function build(): Promise<World> {
   const server = await startGateway(
@@ -250,6 +258,24 @@ test('§6 a forged receipt is refused', async () => {
   const sites = { byName: () => forging, all: () => [forging], onChange: () => () => {} }
   await using edge = await startEdge(world.group, { sites, signer })
   assert.equal((await run({ url: `${edge.origin}/` })).json.code, 'request_hash')
+})
+
+test('§6 a receipt for a state that nobody certified is refused, and its proof handed to the gateway', async () => {
+  const { group } = world
+  const { site, signer } = group.member(0)
+  const forging = {
+    ...site,
+    receipt: (body: Parameters<typeof site.receipt>[0]) =>
+      signStatement(group.network.domain, 'receipt', signer, { ...body, state_root: EMPTY_DIRECTORY }),
+  }
+  const sites = { byName: () => forging, all: () => [forging], onChange: () => () => {} }
+  await using edge = await startEdge(group, { sites, signer })
+  const refused = await run({ url: `${edge.origin}/` })
+  assert.equal(refused.json.code, 'state_root')
+  assert.match(refused.text, /proof of a lie/)
+  const job = directoryOf(group.network.file).jobByName('demo') as NetworkJob
+  const judged = proofJudge(group.network.file, job)(new Uint8Array(Buffer.concat(reported)))
+  assert.deepEqual(judged, { accused: group.network.peer('ann'), selfContained: true })
 })
 
 test('§6 exit codes: 2 for usage, 3 for nobody there, 1 for a network file that was changed', async () => {
