@@ -250,7 +250,9 @@ export class Box {
     const into = this.#allocated(this.exports.malloc(POINTER_BYTES))
     const value = this.#checked(this.exports.executeJobs(this.#runtime, JOBS_PER_CALL, into))
     this.exports.free(into)
-    this.free(this.#thrown(value))
+    // The number of jobs that ran, or what the last one threw.
+    if (this.typeOf(value) !== 'number') throw this.#exception(value)
+    this.free(value)
   }
 
   #utf8(text: string): Address {

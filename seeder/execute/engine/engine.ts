@@ -85,12 +85,7 @@ export class Engine {
   constructor(options: EngineOptions = {}) {
     this.#binary = options.binary ?? loadQuickJs(options.directory)
     const library = options.library ?? readFileSync(GUEST_LIBRARY, 'utf8')
-    this.digest = taggedHash(
-      'engine',
-      this.#binary.digest,
-      sha256(bytesFromText(library)),
-      Uint8Array.of(ENGINE_VERSION),
-    )
+    this.digest = engineDigest(this.#binary, library)
     const { box, world } = freshBox(this.#binary)
     this.#box = box
     this.#world = world

@@ -88,7 +88,8 @@ export function importsFor(world: World, memory: WebAssembly.Memory): WebAssembl
 /** `struct tm` of emscripten: nine words and the offset from UTC, which is 0. */
 function writeUtc(view: DataView, seconds: bigint, into: number): void {
   const date = new Date(seconds > SECONDS_MAX || seconds < -SECONDS_MAX ? Number.NaN : Number(seconds) * 1000)
-  const firstOfYear = Date.UTC(date.getUTCFullYear(), 0, 1)
+  const firstOfYear = new Date(date)
+  firstOfYear.setUTCMonth(0, 1)
   const fields = [
     date.getUTCSeconds(),
     date.getUTCMinutes(),
@@ -97,7 +98,7 @@ function writeUtc(view: DataView, seconds: bigint, into: number): void {
     date.getUTCMonth(),
     date.getUTCFullYear() - 1900,
     date.getUTCDay(),
-    Math.floor((date.getTime() - firstOfYear) / MS_PER_DAY),
+    Math.floor((date.getTime() - firstOfYear.getTime()) / MS_PER_DAY),
     0,
     0,
   ]

@@ -58,7 +58,7 @@ export function run(box: Box, world: World, image: Image, entry: GuestEntry, inp
   const chance = new Chance(input.seed)
   const operations = input.operations(fuelPurse(box), (count) => chance.bytes(count))
   const door = openDoor(box, world, operations, chance, input.time)
-  const ending = endingOf(box, () => answer(box, entry, input))
+  const ending = endingOf(box, () => answer(box, door, entry, input))
   const left = Math.max(0, box.fuel)
   const host = operations.asked()
   return {
@@ -70,15 +70,29 @@ export function run(box: Box, world: World, image: Image, entry: GuestEntry, inp
   }
 }
 
-function answer(box: Box, entry: GuestEntry, input: RunInput): Ending {
+function answer(box: Box, door: Door, entry: GuestEntry, input: RunInput): Ending {
   const meta = box.string(input.meta)
   const args = input.entry === 'fetch' ? [meta, box.arrayBuffer(input.body)] : [meta]
   box.call(entry[input.entry], args)
   for (;;) {
-    box.runJobs()
+    runJobs(box, door)
     const taken = box.text(box.call(entry.take, [])) ?? ''
     if (taken !== '') return responseFrom(taken, (sizeMax) => takeBody(box, entry, sizeMax), input.responseBytesMax)
     if (!box.hasJobs) return { ok: false, failure: 'silent' }
+  }
+}
+
+/** Until none waits. What a job throws has no caller: as in a browser it is reported, and the others go on. */
+function runJobs(box: Box, door: Door): void {
+  for (;;) {
+    try {
+      box.runJobs()
+      return
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error
+      if (failureOfError(error.message, error.stackText).failure !== 'exception') throw error
+      door.log('error', `${error.message}\n${error.stackText}`)
+    }
   }
 }
 
@@ -163,7 +177,7 @@ export class Door {
 
   #answer(op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array {
     if (op === 'random') return this.#random(text)
-    if (op === 'log') return this.#log(text)
+    if (op === 'log') return this.#logged(text)
     this.#purse.charge(this.#operations.cost(op, text, bytes))
     return this.#operations.call(op, text, bytes)
   }
@@ -177,13 +191,14 @@ export class Door {
     return this.#chance.bytes(count)
   }
 
-  #log(text: string): string {
+  #logged(text: string): string {
     const line = parsed(text) as { level?: unknown; text?: unknown } | undefined
-    const level = LEVELS.find((known) => known === line?.level) ?? 'info'
-    if (this.logs.length < LOG_LINES_MAX) {
-      this.logs.push({ level, text: String(line?.text ?? '').slice(0, LOG_TEXT_MAX), time: this.#time })
-    }
+    this.log(LEVELS.find((known) => known === line?.level) ?? 'info', String(line?.text ?? ''))
     return '{}'
+  }
+
+  log(level: LogLine['level'], text: string): void {
+    if (this.logs.length < LOG_LINES_MAX) this.logs.push({ level, text: text.slice(0, LOG_TEXT_MAX), time: this.#time })
   }
 }
 

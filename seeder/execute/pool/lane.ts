@@ -62,6 +62,7 @@ export class Lane {
   readonly #reads: Waiting[] = []
   #worker: Worker | undefined
   #running: { readonly id: number; readonly waiting: Waiting } | undefined
+  #ready = false
   #lastId = 0
   #wall: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
@@ -126,7 +127,14 @@ export class Lane {
     worker.ref()
     const message = { id, kind: waiting.kind, job: waiting.job } as JobMessage
     worker.postMessage(message)
-    if (waiting.kind === 'read') this.#wall = setTimeout(() => this.#overrun(id), this.#options.readWallMs)
+    if (this.#ready) this.#startWall()
+  }
+
+  /** The time that a thread takes to start is not the read's. */
+  #startWall(): void {
+    const running = this.#running
+    if (running?.waiting.kind !== 'read') return
+    this.#wall = setTimeout(() => this.#overrun(running.id), this.#options.readWallMs)
   }
 
   /** Nothing to do: after a while the thread and its memory go. */
@@ -149,7 +157,12 @@ export class Lane {
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     worker.on('message', (answer: AnswerMessage) => {
-      if (worker === this.#worker) this.#settle(answer)
+      if (worker !== this.#worker) return
+      if (answer.kind !== 'ready') this.#settle(answer)
+      else {
+        this.#ready = true
+        this.#startWall()
+      }
     })
     const lost = (error: Error): void => {
       if (worker !== this.#worker) return
@@ -159,10 +172,11 @@ export class Lane {
     worker.on('error', (error) => lost(new RuntimeBroken(`an execution worker died: ${String(error)}`)))
     worker.on('exit', (code) => lost(new RuntimeBroken(`an execution worker ended with code ${code}`)))
     this.#worker = worker
+    this.#ready = false
     return worker
   }
 
-  #settle(answer: AnswerMessage): void {
+  #settle(answer: Exclude<AnswerMessage, { kind: 'ready' }>): void {
     const running = this.#running
     assert(running !== undefined && running.id === answer.id, 'a worker answers the job that it has')
     this.#running = undefined

@@ -17,6 +17,8 @@ export type JobMessage =
   | { readonly kind: 'read'; readonly id: number; readonly job: ReadJob }
 
 export type AnswerMessage =
+  /** Sent once: the thread has started and takes up its first job. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'block'; readonly id: number; readonly result: BlockResult; readonly quiet: boolean }
   | { readonly kind: 'read'; readonly id: number; readonly result: ReadResult }
   /** The world broke: a block is missing, the store is gone, or this program has a bug. */

@@ -36,3 +36,5 @@ port.on('message', (message: JobMessage) => {
     port.postMessage({ id: message.id, kind: 'broken', message: text, stack } satisfies AnswerMessage)
   }
 })
+
+port.postMessage({ kind: 'ready' } satisfies AnswerMessage)

@@ -24,7 +24,7 @@ const NEIGHBOUR = `
 `
 
 function comparable(result: RunResult): object {
-  assert(result.ok, JSON.stringify(result))
+  assert(result.ok)
   return { ...result, response: { ...result.response, body: new TextDecoder().decode(result.response.body) } }
 }
 

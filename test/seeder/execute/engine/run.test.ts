@@ -28,7 +28,7 @@ type Given = {
 function run(body: string, given: Given = {}): { result: RunResult; calls: Call[]; text: string } {
   const script = `let runs = 0; export default { async fetch(request) { runs++; ${body} } }`
   const site = engine.start(cidFromDigest(CODEC_DAG_PB, sha256(bytesFromText(script))), () => script)
-  assert(site.ok, JSON.stringify(site))
+  assert(site.ok)
   const calls: Call[] = []
   const operations = (): HostOperations =>
     plainHost((op, text, bytes) => {
@@ -163,6 +163,34 @@ describe('the world', () => {
 
   test('a run that asks for neither is told apart', () => {
     assert.deepEqual(run('return new Response("x")').result.asked, { time: false, chance: false })
+  })
+
+  test('what a microtask throws is in the log, and the answer is given all the same', () => {
+    const body = 'queueMicrotask(() => { throw new Error("lost") }); await null; return new Response("fine")'
+    const { result, text } = run(body)
+    assert.equal(text, 'fine')
+    assert.match(result.logs[0]?.text ?? '', /^Error: lost\n.*app\/script\.js:1:/)
+  })
+
+  test('work after the answer belongs to the request', () => {
+    const script =
+      'export default { fetch(r, e, context) { context.waitUntil((async () => { await null; await null; console.log("later") })()); return new Response("x") } }'
+    const site = engine.start(cidFromDigest(CODEC_DAG_PB, sha256(bytesFromText(script))), () => script)
+    assert(site.ok)
+    const { logs } = engine.run(site, {
+      entry: 'fetch',
+      meta: JSON.stringify({
+        ...{ method: 'GET', url: 'http://a.peer/', headers: [], site: 'a' },
+        bindings: { db: [], kv: [], files: [] },
+      }),
+      body: new Uint8Array(0),
+      time: TIME,
+      seed: sha256(new Uint8Array(0)),
+      fuelMax: 1e9,
+      responseBytesMax: 1000,
+      operations: () => plainHost(() => ''),
+    })
+    assert.deepEqual(logs, [{ level: 'info', text: 'later', time: TIME }])
   })
 
   test('the log has the level, the text and the block’s time, and is bounded', () => {
