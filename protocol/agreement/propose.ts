@@ -6,7 +6,7 @@ import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
 import { durably } from '#protocol/agreement/durable.ts'
 import { accuse } from '#protocol/agreement/evidence.ts'
 import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/execution.ts'
-import { VIEWS_KEPT } from '#protocol/agreement/limits.ts'
+import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
 import { type Entry, takeBatch, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
@@ -103,6 +103,12 @@ function finish(member: Member, turn: Turn, round: Round): boolean {
   const execution = begun === null ? undefined : member.executions.get(begun.executionKey)
   if (begun === null || execution === undefined || execution.result === null || execution.receiptsRoot === null)
     return false
+  // R2: nobody takes a fresh block whose time lies that far back; executed once, it goes faster the second time.
+  const onItsWayMs = Math.min(member.settings.deltaMs, TIME_PAST_MS / 2)
+  if (turn.now - begun.draft.time > TIME_PAST_MS - onItsWayMs) {
+    abandon(member, turn)
+    return begin(member, turn, round)
+  }
   member.lead = null
   const { stateRoot, codeRoot } = execution.result
   const block: Block = {

@@ -253,3 +253,21 @@ test('R6 after the own TIMEOUT no vote in that view, in the next one again', () 
   const again = lone.hear(lone.propose(block, [], { view: 1, tc: lone.tc(0) }))
   assert.equal(sent([...again, ...lone.execute(again)], 'vote1').length, 1)
 })
+
+test('R2 a leader whose execution took too long begins anew at a later time instead of proposing what nobody takes', () => {
+  for (const [took, expected] of [
+    [4_000, 'propose'],
+    [4_001, 'execute'],
+  ] as const) {
+    const lone = new Lone({ after: 0 })
+    const begun = lone.give({ type: 'submit', request: requestAt(START), now: START })
+    lone.now = START + took
+    const effects = lone.execute(begun)
+    const again = effects.find((effect) => effect.type === 'execute')
+    assert.equal(sent(effects, 'propose').length, expected === 'propose' ? 1 : 0)
+    assert.equal(
+      again?.type === 'execute' ? again.context.time : undefined,
+      expected === 'execute' ? lone.now : undefined,
+    )
+  }
+})
