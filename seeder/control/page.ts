@@ -62,7 +62,7 @@ function siteSection(site: SiteFacts): string {
     .join('')
   const counts = Object.entries(site.counts)
     .filter(([, value]) => value > 0)
-    .map(([name, value]) => `${escaped(name)} ${value}`)
+    .map(([name, value]) => `${escaped(name.replace(/[0-9a-f]{64}/g, (key) => `${key.slice(0, 10)}…`))} ${value}`)
     .join(', ')
   return `<section>
 <h2>${title} ${badge(site.state)}</h2>
