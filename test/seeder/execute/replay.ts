@@ -52,7 +52,7 @@ const routes = {
     const words = ['Zebra', 'äpfel', 'Öl', 'zoo', 'été', 'İstanbul', 'ß', '日本', '😀']
     return Response.json([words.sort(), words.map((w) => w.normalize('NFD').length), words.map((w) => w.toLocaleUpperCase()), words.toString().localeCompare('z'), new Date(1e12).toLocaleString(), (12345.678).toLocaleString(), typeof Intl, new Date(2021, 6, 4, 3).toString(), new Date('2021-07-04T03:00').getTime(), new Date(1e12).getTimezoneOffset()])
   },
-  async '/work'() {
+  async '/sums'() {
     const map = new Map(), text = 'the quick brown fox jumps over the lazy dog '.repeat(20)
     for (const word of text.match(/\\w+/g)) map.set(word, (map.get(word) ?? 0) + 1)
     const sorted = Array.from({ length: 1000 }, (_, i) => (i * 7919) % 1009).sort((a, b) => a - b)
@@ -85,7 +85,7 @@ const BUNDLE: Bundle = {
   },
 }
 
-const PATHS = ['/numbers', '/words', '/work', '/', '/fuel', '/memory', '/depth', '/error', '/nowhere']
+const PATHS = ['/numbers', '/words', '/sums', '/', '/fuel', '/memory', '/depth', '/error', '/nowhere']
 const ROUNDS = 4
 
 const say = (line: object): void => {
