@@ -8,6 +8,8 @@ import { type Bench, type BenchResult, jsonLine, table } from '#test/bench/repor
 /** Loaded when they are run: a benchmark costs nothing to those that are not asked for. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   redirect: async () => (await import('#test/bench/redirect.ts')).redirect,
+  read: async () => (await import('#test/bench/read.ts')).read,
+  write: async () => (await import('#test/bench/write.ts')).write,
 }
 
 const { values, positionals } = parseArgs({
