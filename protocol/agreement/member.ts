@@ -134,6 +134,8 @@ export type Member = {
   readonly executions: Map<string, Execution>
   nextTicket: number
   lead: Lead | null
+  /** The view it last proposed in since it began: only the first proposal of a view carries its TC. */
+  ledView: number
 
   /** R6: when the present timer began (null: nothing pends), and the time-outs since the last commit. */
   timerAt: number | null
@@ -242,6 +244,7 @@ export function createMember(options: MemberOptions): Member {
     executions: new Map(),
     nextTicket: 1,
     lead: null,
+    ledView: -1,
     timerAt: null,
     failures: 0,
     disputed: false,

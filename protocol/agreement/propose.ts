@@ -131,7 +131,10 @@ function propose(member: Member, turn: Turn, round: Round, content: Content): bo
   const signed = durably(member, turn, 'propose', { ...place(member, round, member.view), block_hash: content.hash })
   member.proposal = { signed, content }
   round.proposals.set(member.view, signed)
-  send(turn, 'all', proposalMessage(member))
+  const message = proposalMessage(member)
+  // Whoever voted for an earlier block of this view has entered it; who missed that asks.
+  send(turn, 'all', member.ledView === member.view ? { ...message, tc: null } : message)
+  member.ledView = member.view
   return true
 }
 

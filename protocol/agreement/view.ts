@@ -12,6 +12,7 @@ import { restartTimer, timerEnd } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { place } from '#protocol/agreement/vote.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { assert } from '#protocol/codec/result.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import type { Timeout } from '#protocol/message/statement.ts'
 import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
@@ -142,7 +143,7 @@ export function standing(member: Member): WireMessage[] {
 export function proposalMessage(member: Member): WireOf<'propose'> {
   const { proposal, tc } = member
   const round = currentRound(member)
-  if (proposal === null) throw new Error('broken invariant: there is a proposal')
+  assert(proposal !== null, 'there is a proposal')
   const { block, requests } = proposal.content
   const { view } = proposal.signed.body
   const before = tc?.[0]?.body.view === view - 1 ? tc : null
