@@ -2,7 +2,7 @@
 // The four of the transfer (`wire.ts`) and these, canonical DAG-CBOR as they.
 //
 //   want_content  content blocks by CID, a batch at a time         content
-//   want_state    the certificate whose state tree is to be fetched  state
+//   want_state    the certificate of a state at that height or above  state
 //   want_network  the network file, if it is higher than mine       network
 //   have_network  "mine is of this version"                         noted
 

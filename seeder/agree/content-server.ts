@@ -15,6 +15,7 @@ import {
   contentToBytes,
 } from '#seeder/agree/content-message.ts'
 import { certFromBytes, heightFromBytes } from '#seeder/agree/record.ts'
+import { isLease, leaseLabel } from '#seeder/agree/restore.ts'
 import type { Store } from '#seeder/store/port.ts'
 
 /** What of a hosted site others may ask. */
@@ -33,6 +34,12 @@ export type ContentServer = {
   /** A peer says that it has this version. */
   onNetworkVersion(peer: PeerName, version: number): void
 }
+
+/** Who asks for a head by its height may find that the group went on meanwhile. */
+const MOVED_ON_MAX = 1_024
+/** States that are kept whole for members that fetch them, and how long. */
+const LEASES_MAX = 4
+const LEASE_MS = 60_000
 
 export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected'
 
@@ -93,7 +100,7 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
       return { type: 'content', blocks }
     }
     case 'want_state':
-      return { type: 'state', cert: site.hasState(question.height) ? certAt(store, site.job, question.height) : null }
+      return { type: 'state', cert: offeredState(store, site, question.height) }
     case 'want_blocks':
       return { type: 'blocks', job: site.job, blocks: certifiedBlocks(store, site.job, question.from, question.count) }
     case 'want_bodies': {
@@ -108,6 +115,31 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
       return { type: 'bodies', job: site.job, bodies }
     }
   }
+}
+
+/** The state of the height that was asked for, or of the head when that was the head lately; it stays whole while it is fetched. */
+function offeredState(store: Store, site: SharedSite, height: number): Cert | null {
+  const head = store.certified.head(site.job)?.height ?? 0
+  const movedOn = height < head && height >= head - MOVED_ON_MAX
+  const offered = site.hasState(height) ? height : movedOn ? head : undefined
+  const cert = offered === undefined ? null : certAt(store, site.job, offered)
+  if (cert !== null) leaseState(store, site.job, cert)
+  return cert
+}
+
+function leaseState(store: Store, job: Digest, cert: Cert): void {
+  const label = leaseLabel(cert.block.height)
+  const roots = store.blocks.roots(job)
+  const leases = [...roots.keys()].filter(isLease)
+  if (roots.has(label) || leases.length >= LEASES_MAX) return
+  store.blocks.addRoot(job, label, cert.block.state_root)
+  setTimeout(() => {
+    try {
+      store.blocks.releaseRoot(job, label)
+    } catch {
+      // The store is closed or unwell; the next start lets all leases go.
+    }
+  }, LEASE_MS).unref()
 }
 
 function certAt(store: Store, job: Digest, height: number): Cert | null {

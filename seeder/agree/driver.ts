@@ -26,7 +26,7 @@ import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
 import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
-import { bundleLabel, incomingLabel, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
+import { bundleLabel, letIncomingGo, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
 import { Transfer } from '#seeder/agree/transfer.ts'
 import { WakeTimer } from '#seeder/agree/wake.ts'
 import type { Log } from '#seeder/config/log.ts'
@@ -421,7 +421,7 @@ export class Driver {
       if (effect.keepBlocksFrom > (store.certified.first(this.#job) ?? 0)) {
         store.certified.prune(this.#job, effect.keepBlocksFrom)
       }
-      if (ticket === undefined) store.blocks.releaseRoot(this.#job, incomingLabel(height))
+      if (ticket === undefined) letIncomingGo(store, this.#job, height, 0)
       if (cert.block.kind === 'update') {
         rememberCode(store, this.#job, { height, codeRoot })
         store.blocks.releaseRoot(this.#job, bundleLabel(codeRoot))
@@ -529,7 +529,7 @@ export class Driver {
     const { height } = effect
     let cert: Awaited<ReturnType<Transfer['fetchState']>>
     try {
-      cert = await this.#transfer.fetchState(height, this.names[effect.from], incomingLabel(height))
+      cert = await this.#transfer.fetchState(height, this.names[effect.from])
     } catch (cause) {
       this.#log.error('state_transfer_failed', { site: this.#options.name, height, cause })
     }

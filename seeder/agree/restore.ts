@@ -21,6 +21,26 @@ export function incomingLabel(height: number): string {
   return `incoming/${height}`
 }
 
+const INCOMING_LABEL = /^incoming\/(\d+)$/
+
+/** Lets half fetched states up to a height go, but for the newest `keep`. */
+export function letIncomingGo(store: Store, job: Digest, height: number, keep: number): void {
+  const heights = [...store.blocks.roots(job).keys()]
+    .map((label) => Number(INCOMING_LABEL.exec(label)?.[1] ?? Number.POSITIVE_INFINITY))
+    .filter((incoming) => incoming <= height)
+    .sort((a, b) => b - a)
+  for (const incoming of heights.slice(keep)) store.blocks.releaseRoot(job, incomingLabel(incoming))
+}
+
+/** A state that another member fetches from here. */
+export function leaseLabel(height: number): string {
+  return `lease/${height}`
+}
+
+export function isLease(label: string): boolean {
+  return label.startsWith('lease/')
+}
+
 /** A bundle that waits for its UPDATE. */
 export function bundleLabel(codeRoot: Cid): string {
   return `bundle/${textFromCid(codeRoot)}`
@@ -63,6 +83,11 @@ export function restoreMember(found: Found): RestoredSite {
   const evidence = evidenceOf(store, job)
   const row = store.certified.head(job)
   const saved = store.votes.load(job)
+  // What was given to others in the last run is let go, and what was half fetched below what is here now.
+  letIncomingGo(store, job, row?.height ?? 0, 0)
+  for (const label of store.blocks.roots(job).keys()) {
+    if (isLease(label) || label.startsWith('export/')) store.blocks.releaseRoot(job, label)
+  }
   if (row === undefined && saved.ok && saved.value === undefined) return { evidence }
   const votes = saved.ok && saved.value !== undefined ? voteFromBytes(saved.value) : undefined
   const bodiesWhole = votes?.ok === true && bodies.restore(votes.value.bodies)

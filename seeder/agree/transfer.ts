@@ -19,6 +19,7 @@ import {
   contentFromBytes,
   contentToBytes,
 } from '#seeder/agree/content-message.ts'
+import { incomingLabel, letIncomingGo } from '#seeder/agree/restore.ts'
 import { verify } from '#seeder/identity/keys.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
 import type { Block, Store } from '#seeder/store/port.ts'
@@ -27,6 +28,8 @@ const QUESTION_DEADLINE_MS = 10_000
 /** Rounds over all members before a transfer is given up; the machine asks again in its own time. */
 const ROUNDS_MAX = 6
 const ROUND_PAUSE_MS = 250
+/** States half fetched that are kept: a later one shares most of its blocks with them. */
+const INCOMING_MAX = 3
 
 export type TransferOptions = {
   readonly job: Digest
@@ -95,17 +98,22 @@ export class Transfer {
     return found
   }
 
-  /** The certificate of a height, with its whole state tree in the store under `label`; undefined when that failed. */
-  async fetchState(height: number, from: PeerName | undefined, label: string): Promise<Verified<Cert> | undefined> {
+  /**
+   * The certificate of a height, or of a later one when the group went on, with its whole state tree in the store under `incomingLabel`;
+   * undefined when that failed. What came of an earlier attempt is kept: the next one fetches the difference.
+   */
+  async fetchState(height: number, from: PeerName | undefined): Promise<Verified<Cert> | undefined> {
     const { job, door, store } = this.#options
     let cert: Verified<Cert> | undefined
     await this.#rounds(from, async (peer) => {
       const answer = await this.#ask(peer, { type: 'want_state', job, height }, 'state')
-      if (answer === undefined || answer.cert === null || answer.cert.block.height !== height) return false
+      if (answer === undefined || answer.cert === null || answer.cert.block.height < height) return false
       const checked = verifyCert(door, answer.cert, verify)
       if (!checked.ok) return false
-      store.blocks.addRoot(job, label, checked.value.block.state_root)
-      if (!(await this.#fillFrom(peer, checked.value.block.state_root))) return false
+      const { height: found, state_root: stateRoot } = checked.value.block
+      store.blocks.addRoot(job, incomingLabel(found), stateRoot)
+      letIncomingGo(store, job, found, INCOMING_MAX)
+      if (!(await this.#fillFrom(peer, stateRoot))) return false
       cert = checked.value
       return true
     })

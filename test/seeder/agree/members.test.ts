@@ -119,8 +119,9 @@ test('R1 nothing that a member votes leaves before it is durable', async () => {
     }),
   })
   await Promise.all(['b', 'c', 'd'].map((name) => group.start(name)))
+  await until('links', () => group.get('a').network.connected().length === 3)
   assert.ok('cert' in (await group.get('b').write('hello')))
-  assert.ok(saved > 0)
+  await until('a vote of its own', () => saved > 0)
   assert.equal(sentBefore, 0)
 })
 
