@@ -1,0 +1,119 @@
+// A whole seeder inside the test's own process: what it keeps across a restart, and how it publishes and serves.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { readCbor } from '#protocol/codec/shape.ts'
+import { signNetworkFile } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
+import { statementHash } from '#protocol/message/domain.ts'
+import { signedShape } from '#protocol/message/statement.ts'
+import { silentLog } from '#seeder/config/log.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import { type Seeder, type SeederOptions, startSeeder } from '#seeder/start.ts'
+import { StoreError } from '#seeder/store/errors.ts'
+import { startRecorder } from '#test/support/http-recorder.ts'
+import { createLedgerRuntime, LEDGER_IMAGE } from '#test/support/ledger-runtime.ts'
+import { testNetwork } from '#test/support/network.ts'
+import { until } from '#test/support/until.ts'
+
+function folder(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'seeder-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
+}
+
+function start(directory: string, networkFile: string, more: Partial<SeederOptions> = {}): Promise<Seeder> {
+  return startSeeder({
+    directory,
+    networkFile,
+    log: silentLog,
+    createRuntime: (store) => createLedgerRuntime(store.blocks.get),
+    ...more,
+  })
+}
+
+function emptyNetwork(admission: string) {
+  const network = testNetwork({ sites: [], admission, gateways: [] })
+  const { signature: _, ...file } = network.file
+  return { network, file: signNetworkFile({ ...file, image: hexFromBytes(LEDGER_IMAGE) }, network.networkSigner) }
+}
+
+test('a restart keeps key, label and ports, and a directory is held by one seeder', async () => {
+  using place = folder()
+  await using admission = await startRecorder()
+  const given = join(place.path, 'network.json')
+  writeFileSync(given, JSON.stringify(emptyNetwork(admission.url).file))
+  const directory = join(place.path, 'seeder')
+  const first = await start(directory, given, { label: 's7' })
+  const { peer, http, control } = first
+  assert.match(http, /^http:\/\/s7\.localhost:\d+$/)
+  await assert.rejects(
+    start(directory, given),
+    (cause) => cause instanceof StoreError && cause.reason.code === 'store_locked',
+  )
+  await first.stop()
+  await using again = await start(directory, given)
+  assert.deepEqual({ peer: again.peer, http: again.http, control: again.control }, { peer, http, control })
+})
+
+test('§5.2 a seeder tells the admission endpoint where it is, signed, until the network file says so', async () => {
+  using place = folder()
+  let refusals = 1
+  await using admission = await startRecorder(({ path }) => ({
+    status: path === '/peers' && refusals-- > 0 ? 500 : 200,
+  }))
+  const { network, file } = emptyNetwork(admission.url)
+  const given = join(place.path, 'network.json')
+  writeFileSync(given, JSON.stringify(file))
+  await using seeder = await start(join(place.path, 'seeder'), given)
+  const posts = () => admission.requests.filter(({ path }) => path === '/peers')
+  await until('a second try', () => posts().length >= 2)
+  const records = posts().map(({ body }) => {
+    const read = readCbor(signedShape('peer_record'), body, 64 * 1024)
+    assert.ok(read.ok)
+    return read.value
+  })
+  const [first, second] = records
+  assert.ok(first && second)
+  assert.equal(peerName(first.from), seeder.peer)
+  assert.equal(first.body.http, seeder.http)
+  assert.match(first.body.addresses[0] ?? '', /^\/ip4\/127\.0\.0\.1\/tcp\/\d+$/)
+  assert.ok(second.body.sequence > first.body.sequence)
+  assert.ok(verify(first.from, statementHash(network.domain, 'peer_record', first.body), first.signature))
+  const { signature: _, ...unsigned } = file
+  const { addresses, sequence, time } = second.body
+  const entry = {
+    peer: seeder.peer,
+    addresses,
+    http: seeder.http,
+    sequence,
+    time,
+    proof: hexFromBytes(second.signature),
+  }
+  writeFileSync(
+    given,
+    JSON.stringify(signNetworkFile({ ...unsigned, version: 2, peers: [entry] }, network.networkSigner)),
+  )
+  await until('the new file', () => seeder.networkVersion() === 2)
+  const told = posts().length
+  await until('the admission endpoint is asked for news', () =>
+    admission.requests.some(({ method, path }) => method === 'GET' && path === '/network'),
+  )
+  assert.equal(posts().length, told)
+})
+
+test('a network file from the admission endpoint is taken when it is higher', async () => {
+  using place = folder()
+  let text = ''
+  await using admission = await startRecorder(() => ({ status: 200, body: text }))
+  const { network, file } = emptyNetwork(admission.url)
+  const { signature: _, ...unsigned } = file
+  text = JSON.stringify(signNetworkFile({ ...unsigned, version: 5 }, network.networkSigner))
+  const given = join(place.path, 'network.json')
+  writeFileSync(given, JSON.stringify(file))
+  await using seeder = await start(join(place.path, 'seeder'), given)
+  await until('version 5', () => seeder.networkVersion() === 5, 15_000)
+})
