@@ -45,7 +45,7 @@ export const SERVE_LIMITS: ServeLimits = {
   writesMax: 1024,
   writesPerSourceMax: 512,
   bodiesBytesMax: 64 * 1024 * 1024,
-  streamsMax: 256,
+  streamsMax: 128,
   readCacheBytes: 24 * 1024 * 1024,
   assetCacheBytes: 16 * 1024 * 1024,
   resubmitsPerSecond: 20,
@@ -55,12 +55,13 @@ export const SERVE_LIMITS: ServeLimits = {
 /** Dynamic answers are buffered up to here; files stream. */
 export const ANSWER_BYTES_MAX = 8 * 1024 * 1024
 /** A file of the bundle up to here is kept in memory whole. */
-export const MEMORY_FILE_BYTES_MAX = 256 * 1024
+export const MEMORY_FILE_BYTES_MAX = 1024 * 1024
 /** A file up to here is compressed; a part of a file up to here gets a digest of its own. */
 export const CODED_FILE_BYTES_MAX = 8 * 1024 * 1024
 /** Smaller bodies are sent as they are. */
 export const CODED_BYTES_MIN = 1024
-export const STREAM_CHUNK_BYTES = 64 * 1024
+/** How much of a file is read at once, and so what a visitor that takes its time costs. */
+export const STREAM_CHUNK_BYTES = 256 * 1024
 /** Heads of a site that are remembered, for a comparison at the same height. */
 export const HEADS_KEPT = 8
 export const RANGES_MAX = 8

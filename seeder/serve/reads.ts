@@ -22,12 +22,15 @@ import { byteCache } from '#seeder/serve/byte-cache.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
-import { type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
+import { OVERHEAD_BYTES, type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
 
 /** A finished read and what proves it. */
 export type ReadEntry = {
   readonly requestHash: Digest
-  readonly representation: Representation
+  /** Undefined when it was kept by the cache of files alone, and went from there. */
+  readonly representation: () => Representation | undefined
+  /** Its bytes are counted elsewhere. */
+  readonly shared: boolean
   readonly asked: { readonly time: boolean; readonly chance: boolean }
   readonly stateRoot: Cid
   readonly height: number
@@ -47,12 +50,15 @@ export type ReadRequest = {
   readonly key: string
 }
 
+/** An answer at hand. */
+export type FoundRead = { readonly entry: ReadEntry; readonly representation: Representation }
+
 /** A read, the order to run it as a write, or why not. */
-export type ReadOutcome = Result<ReadEntry | 'writes', Refusal>
+export type ReadOutcome = Result<FoundRead | 'writes', Refusal>
 
 export type Reads = {
   /** The answer from memory, if there is one that is true at this head. */
-  find(request: ReadRequest, head: Head): ReadEntry | undefined
+  find(request: ReadRequest, head: Head): FoundRead | undefined
   /** Runs it, together with everybody who asks the same at the same time. */
   run(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome>
   /** Runs it alone with a nonce of the asker's choice, or at a height that is not the newest; nobody else sees the answer. */
@@ -91,6 +97,17 @@ export function readRequest(
  */
 const OVERRUN = 'time'
 
+/** A file in memory belongs to the cache of files: an answer that refers to it does not keep it there. */
+function isShared({ file, plain }: Representation): boolean {
+  return file === undefined && plain.length > OVERHEAD_BYTES
+}
+
+function heldBy(asset: Representation): ReadEntry['representation'] {
+  if (!isShared(asset)) return () => asset
+  const reference = new WeakRef(asset)
+  return () => reference.deref()
+}
+
 export function createReads(options: ReadsOptions): Reads {
   const { limits, assets, random, log, onCache } = options
   const cache = byteCache<ReadEntry>(limits.readCacheBytes)
@@ -116,12 +133,14 @@ export function createReads(options: ReadsOptions): Reads {
       bodyHash: NO_BODY,
     })
     const entryOf = (
-      representation: Representation,
+      representation: ReadEntry['representation'],
+      shared: boolean,
       asked: ReadEntry['asked'],
       nonce: Uint8Array | undefined,
     ): ReadEntry => ({
       requestHash: hashed,
       representation,
+      shared,
       asked,
       stateRoot: head.stateRoot,
       height: head.height,
@@ -131,7 +150,11 @@ export function createReads(options: ReadsOptions): Reads {
     })
     if (request.method === 'GET') {
       const asset = await assets.find(site, head, request.target)
-      if (asset !== undefined) return ok(entryOf(asset, { time: false, chance: false }, undefined))
+      if (asset !== undefined)
+        return ok({
+          entry: entryOf(heldBy(asset), isShared(asset), { time: false, chance: false }, undefined),
+          representation: asset,
+        })
     }
     if (running >= limits.readsMax) return err({ code: 'overloaded' })
     running++
@@ -154,7 +177,11 @@ export function createReads(options: ReadsOptions): Reads {
         log.warn('script_answer', { site: site.name, target: request.target, status: result.response.status })
         return err({ code: representation.error })
       }
-      return ok(entryOf(representation.value, result.asked, result.asked.chance ? nonce : undefined))
+      const { value } = representation
+      return ok({
+        entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined),
+        representation: value,
+      })
     } catch (cause) {
       // The state of a height that has passed may be gone: that is the asker's risk and nobody's fault.
       const say = head.height === site.head()?.height ? log.error : log.debug
@@ -167,8 +194,11 @@ export function createReads(options: ReadsOptions): Reads {
 
   async function fly(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome> {
     const outcome = await compute(site, request, head, undefined)
-    if (outcome.ok && outcome.value !== 'writes' && !outcome.value.asked.chance)
-      cache.set(request.key, outcome.value, weightOf(outcome.value.representation) + request.key.length)
+    if (outcome.ok && outcome.value !== 'writes' && !outcome.value.entry.asked.chance) {
+      const { entry, representation } = outcome.value
+      const weight = entry.shared ? OVERHEAD_BYTES : weightOf(representation)
+      cache.set(request.key, entry, weight + request.key.length)
+    }
     return outcome
   }
 
@@ -176,11 +206,12 @@ export function createReads(options: ReadsOptions): Reads {
     find(request, head) {
       const entry = cache.get(request.key)
       if (entry === undefined) return undefined
-      if (holds(entry, head)) {
+      const representation = holds(entry, head) ? entry.representation() : undefined
+      if (representation !== undefined) {
         onCache('hit')
-        return entry
+        return { entry, representation }
       }
-      if (entry.height < head.height) cache.delete(request.key)
+      if (entry.height <= head.height) cache.delete(request.key)
       return undefined
     },
     async run(site, request, head) {
@@ -188,7 +219,7 @@ export function createReads(options: ReadsOptions): Reads {
       if (flight !== undefined && flight.height === head.height) {
         const outcome = await flight.outcome
         // An answer with chance in it, or one that has to be ordered, is its asker's alone.
-        if (!outcome.ok || (outcome.value !== 'writes' && !outcome.value.asked.chance)) {
+        if (!outcome.ok || (outcome.value !== 'writes' && !outcome.value.entry.asked.chance)) {
           onCache('shared')
           return outcome
         }

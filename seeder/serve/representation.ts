@@ -59,7 +59,8 @@ export type Representation = {
 /** What is kept about a large file, by its CID: one pass over its bytes. */
 export type FileDigests = { readonly leaves: readonly Digest[]; readonly root: Digest; readonly sha256: Uint8Array }
 
-const OVERHEAD_BYTES = 2048
+/** Headers and evidence of an answer, in a few codings. */
+export const OVERHEAD_BYTES = 4096
 
 /** What a representation weighs in a cache, its codings to come included. */
 export function weightOf(representation: Representation): number {

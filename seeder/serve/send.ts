@@ -8,23 +8,24 @@ import { wantedCoding } from '#seeder/serve/coding.ts'
 import { type ByteRange, evaluate, rangesOf } from '#seeder/serve/condition.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
-import type { ReadEntry } from '#seeder/serve/reads.ts'
+import type { FoundRead } from '#seeder/serve/reads.ts'
 import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
 import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
 
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
-  read(response: ServerResponse, request: RequestHead, place: ReadPlace, entry: ReadEntry): undefined | Promise<void>
+  read(response: ServerResponse, request: RequestHead, place: ReadPlace, found: FoundRead): undefined | Promise<void>
 }
 
 export function createSender(options: { readonly fields: FieldMaker; readonly limits: ServeLimits }): Sender {
   const { fields: maker, limits } = options
   let streams = 0
 
-  function receiptOf(place: ReadPlace, entry: ReadEntry): string {
+  function receiptOf(place: ReadPlace, found: FoundRead): string {
+    const { entry, representation } = found
     if (entry.receipt?.height === place.head.height) return entry.receipt.text
-    const { representation, requestHash, nonce } = entry
+    const { requestHash, nonce } = entry
     const text = maker.receipt(place.site, place.head, requestHash, representation.responseHash, nonce)
     entry.receipt = { height: place.head.height, text }
     return text
@@ -33,14 +34,15 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
   /** The head of an answer, from memory when this very one was sent at this height before. */
   function remembered(
     place: ReadPlace,
-    entry: ReadEntry,
+    found: FoundRead,
     kind: 'plain' | 'br' | 'gzip' | '304',
     sent: SentContent,
   ): string[] {
-    const before = entry.sent.get(kind)
+    const { sent: heads } = found.entry
+    const before = heads.get(kind)
     if (before?.height === place.head.height) return before.fields
-    const fields = maker.read(place, entry.representation, receiptOf(place, entry), sent)
-    entry.sent.set(kind, { height: place.head.height, fields })
+    const fields = maker.read(place, found.representation, receiptOf(place, found), sent)
+    heads.set(kind, { height: place.head.height, fields })
     return fields
   }
 
@@ -82,13 +84,13 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     response: ServerResponse,
     request: RequestHead,
     place: ReadPlace,
-    entry: ReadEntry,
+    found: FoundRead,
     selected: Selected,
   ): undefined | Promise<void> {
-    const { representation } = entry
+    const { representation } = found
     response.writeHead(
       representation.status,
-      remembered(place, entry, selected.coding ?? 'plain', { kind: 'whole', selected }),
+      remembered(place, found, selected.coding ?? 'plain', { kind: 'whole', selected }),
     )
     if (request.method === 'HEAD' || selected.length === 0) response.end()
     else if (selected.bytes !== undefined) response.end(selected.bytes)
@@ -98,12 +100,12 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
   function sendParts(
     response: ServerResponse,
     place: ReadPlace,
-    entry: ReadEntry,
+    found: FoundRead,
     ranges: readonly ByteRange[],
   ): undefined | Promise<void> {
-    const { representation } = entry
+    const { representation } = found
     const size = representation.plain.length
-    const receipt = receiptOf(place, entry)
+    const receipt = receiptOf(place, found)
     const [only] = ranges
     if (only !== undefined && ranges.length === 1) {
       const length = only.end + 1 - only.start
@@ -146,10 +148,10 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
     response: ServerResponse,
     request: RequestHead,
     place: ReadPlace,
-    entry: ReadEntry,
+    found: FoundRead,
     selected: Selected,
   ): undefined | Promise<void> {
-    const { representation } = entry
+    const { representation } = found
     const { conditions } = request
     if (representation.file !== undefined && request.method !== 'HEAD' && streams >= limits.streamsMax)
       return refused(response, request, { code: 'overloaded' })
@@ -158,7 +160,7 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
       const verdict = evaluate(conditions, validators)
       if (verdict === 'failed') return refused(response, request, { code: 'precondition_failed' })
       if (verdict === 'not_modified') {
-        response.writeHead(304, remembered304(place, entry, selected))
+        response.writeHead(304, remembered304(place, found, selected))
         response.end()
         return
       }
@@ -170,27 +172,27 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
         }
         const total = ranges === 'whole' ? 0 : ranges.reduce((sum, { start, end }) => sum + end + 1 - start, 0)
         if (ranges !== 'whole' && (ranges.length === 1 || total <= CODED_FILE_BYTES_MAX))
-          return sendParts(response, place, entry, ranges)
+          return sendParts(response, place, found, ranges)
       }
     }
-    return sendWhole(response, request, place, entry, selected)
+    return sendWhole(response, request, place, found, selected)
   }
 
-  function remembered304(place: ReadPlace, entry: ReadEntry, selected: Selected): string[] {
+  function remembered304(place: ReadPlace, found: FoundRead, selected: Selected): string[] {
     const sent: SentContent = { kind: 'not_modified', etag: selected.etag }
-    if (selected.coding === undefined) return remembered(place, entry, '304', sent)
-    return maker.read(place, entry.representation, receiptOf(place, entry), sent)
+    if (selected.coding === undefined) return remembered(place, found, '304', sent)
+    return maker.read(place, found.representation, receiptOf(place, found), sent)
   }
 
   return {
-    read(response, request, place, entry) {
-      const { representation } = entry
+    read(response, request, place, found) {
+      const { representation } = found
       // A range is of the identity body, so that If-Range and the tag mean the same bytes.
       const coding = request.conditions?.range === undefined ? wantedCoding(request.acceptEncoding) : undefined
       const selected = select(representation, coding)
       if (selected instanceof Promise)
-        return selected.then((made) => sendSelected(response, request, place, entry, made))
-      return sendSelected(response, request, place, entry, selected)
+        return selected.then((made) => sendSelected(response, request, place, found, made))
+      return sendSelected(response, request, place, found, selected)
     },
   }
 }

@@ -234,8 +234,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   ): undefined | Promise<void> {
     const { site, head } = place
     if (request.nonce === undefined && request.height === undefined) {
-      const entry = reads.find(asked, head)
-      if (entry !== undefined) return sender.read(response, request, place, entry)
+      const found = reads.find(asked, head)
+      if (found !== undefined) return sender.read(response, request, place, found)
     }
     return answerFresh(response, request, asked, site, head, source)
   }
