@@ -11,7 +11,7 @@ import { until } from './until.ts'
 export const ROOT = join(import.meta.dirname, '..', '..')
 const DOOR = join(ROOT, 'cli', 'interpeer.js')
 const COMMAND_MS = 60_000
-const READY_MS = 90_000
+const READY_MS = 60_000
 const END_MS = 20_000
 
 export type CommandOptions = {
