@@ -25,6 +25,7 @@ import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
+import { Inbox } from '#seeder/agree/inbox.ts'
 import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
 import { bundleLabel, letIncomingGo, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
 import { Transfer } from '#seeder/agree/transfer.ts'
@@ -36,13 +37,12 @@ import type { PeerNetwork } from '#seeder/network/port.ts'
 import type { EvidenceSummary, Head } from '#seeder/serve/port.ts'
 import type { Store } from '#seeder/store/port.ts'
 
-/** Frames that wait for the machine; beyond `INBOX_HIGH` their senders are held back, beyond the bound they are lost. */
-const INBOX_HIGH = 256
-const INBOX_MAX = 4096
 /** Inputs that are given before their effects are performed: one fsync for all of them. */
 const TURN_INPUTS_MAX = 64
 const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 5_000
+/** A member of whose messages so many did not pass the door loses its link; an honest one has none. */
+const REFUSED_MAX = 32
 
 export type Member = {
   /** `now` is in the inputs; effects in the order in which they are to be performed. */
@@ -64,6 +64,8 @@ export type DriverOptions = {
   readonly runtime: Runtime
   readonly network: PeerNetwork
   readonly createMember: (options: MemberOptions) => Member
+  /** The loop ended by a fault of this program. */
+  readonly onBroken: () => void
   readonly now: () => number
   readonly log: Log
 }
@@ -107,7 +109,8 @@ export class Driver {
   readonly #log: Log
   readonly #timer: WakeTimer
   readonly #abort = new AbortController()
-  readonly #inbox: { readonly from: number; readonly bytes: Uint8Array }[] = []
+  readonly #inbox: Inbox
+  readonly #refused: number[]
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
   readonly #released = new Set<number>()
@@ -121,7 +124,6 @@ export class Driver {
   #stopped = false
   #lastNow = 0
   #signal = Promise.withResolvers<void>()
-  #drained = Promise.withResolvers<void>()
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: DriverOptions, hooks: DriverHooks) {
@@ -134,6 +136,8 @@ export class Driver {
     this.self = self
     this.names = group.members.map(peerName)
     this.others = this.names.filter((_, index) => index !== self)
+    this.#inbox = new Inbox(group.members.length)
+    this.#refused = group.members.map(() => 0)
     this.#log = options.log
     this.bodies = new BodyKeeper(group.job, store.settings)
     this.#door = createDoor(domain, group, nativeSha256)
@@ -207,13 +211,10 @@ export class Driver {
   receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
     const from = this.names.indexOf(peer)
     if (from < 0 || from === this.self || this.#stopping) return undefined
-    if (this.#inbox.length >= INBOX_MAX) {
-      this.counts.lost_frames++
-      return undefined
-    }
-    this.#inbox.push({ from, bytes })
+    const held = this.#inbox.add(from, bytes)
+    this.counts.lost_frames = this.#inbox.lost
     this.#awake()
-    return this.#inbox.length > INBOX_HIGH && this.#failing.size === 0 ? this.#drained.promise : undefined
+    return held
   }
 
   /** Time went by, or a member became reachable: what is due is done. */
@@ -233,6 +234,7 @@ export class Driver {
   async stop(): Promise<void> {
     if (this.#stopping) return this.#ended
     this.#stopping = true
+    this.#inbox.hold(false)
     this.#timer.stop()
     this.#inputs.push({ type: 'stop' })
     this.#abort.abort()
@@ -261,8 +263,9 @@ export class Driver {
       if (await this.#repaired()) await this.#loop()
     } catch (cause) {
       if (cause instanceof Stopped) return
-      // Our own fault: this site stops here, the others go on, and the status says why.
+      // Our own fault: this site stops here, the others go on, the status says why, and it is started anew from its disk.
       this.#fail('driver', cause)
+      this.#options.onBroken()
     }
   }
 
@@ -284,7 +287,7 @@ export class Driver {
     for (;;) {
       await this.#signal.promise
       this.#signal = Promise.withResolvers()
-      while (this.#inputs.length > 0 || this.#inbox.length > 0) {
+      while (this.#inputs.length > 0 || this.#inbox.size > 0) {
         await this.#perform(this.#turn())
         if (this.#stopped) return
         // Sockets and timers come in between two turns.
@@ -301,38 +304,39 @@ export class Driver {
       if (input.type === 'stop') this.#stopped = true
       effects.push(...this.#member.step(input))
     }
-    if (this.#inbox.length <= INBOX_HIGH / 2) {
-      this.#drained.resolve()
-      this.#drained = Promise.withResolvers()
-    }
     return effects
   }
 
   /** The next frame that passes the door. */
   #message(): Input | undefined {
-    for (let frame = this.#inbox.shift(); frame !== undefined; frame = this.#inbox.shift()) {
-      const peer = this.names[frame.from]
-      assert(peer !== undefined, 'frames come from members')
+    for (let frame = this.#inbox.take(); frame !== undefined; frame = this.#inbox.take()) {
       const message = wireFromBytes(frame.bytes)
       if (!message.ok) {
-        this.counts.refused_frames++
-        this.#options.network.offend(peer)
+        this.#refuse(frame.from, { ...message.error })
+        this.#cut(frame.from)
         continue
       }
       const verified = verifyWire(this.#door, message.value, verify)
-      if (!verified.ok) {
-        this.counts.refused_frames++
-        this.#log.debug('message_refused', {
-          site: this.#options.name,
-          peer,
-          type: message.value.type,
-          ...verified.error,
-        })
-        continue
-      }
-      return { type: 'message', from: frame.from, message: verified.value, now: this.now() }
+      if (verified.ok) return { type: 'message', from: frame.from, message: verified.value, now: this.now() }
+      this.#refuse(frame.from, { type: message.value.type, ...verified.error })
     }
     return undefined
+  }
+
+  #refuse(from: number, facts: { readonly code: string; readonly type?: string }): void {
+    this.counts.refused_frames++
+    this.#log.debug('message_refused', { site: this.#options.name, peer: this.names[from], ...facts })
+    // Who holds another version of the network file may speak of another epoch.
+    if (facts.code === 'wrong_epoch') return
+    const refused = (this.#refused[from] ?? 0) + 1
+    this.#refused[from] = refused % REFUSED_MAX
+    if (refused >= REFUSED_MAX) this.#cut(from)
+  }
+
+  #cut(from: number): void {
+    const peer = this.names[from]
+    assert(peer !== undefined, 'frames come from members')
+    this.#options.network.offend(peer)
   }
 
   /** In order; what is for others waits for the vote state that stands before it. */
@@ -379,12 +383,15 @@ export class Driver {
     const known = this.#failing.has(what)
     this.#failing.set(what, cause instanceof Error ? cause.message : String(cause))
     if (known) return
+    this.#inbox.hold(false)
     this.#log.error('degraded', { site: this.#options.name, what, cause })
     this.#hooks.onFailing()
   }
 
   #works(what: string): void {
-    if (this.#failing.delete(what)) this.#log.info('recovered', { site: this.#options.name, what })
+    if (!this.#failing.delete(what)) return
+    this.#inbox.hold(this.#failing.size === 0 && !this.#stopping)
+    this.#log.info('recovered', { site: this.#options.name, what })
   }
 
   #save(record: Uint8Array, hashes: readonly Digest[]): void {

@@ -25,6 +25,8 @@ import type { StartDamage, Store } from '#seeder/store/port.ts'
 /** R8: what the requests of one block may burn together, in units of one request's limit. */
 const BLOCK_FUEL_REQUESTS = 4
 
+const START_ANEW_MS = 5_000
+
 export type SiteHostOptions = {
   readonly signer: Signer
   readonly holder: NetworkHolder
@@ -155,6 +157,16 @@ export class SiteHost implements HostedSites {
     if (changed) for (const listener of [...this.#listeners]) listener()
   }
 
+  /** A site whose loop broke is put up again from what is on disk, after a pause. */
+  #startAnew(key: string, broken: Site): void {
+    setTimeout(() => {
+      const hosted = this.#byJob.get(key)
+      if (this.#stopping || hosted?.site !== broken) return
+      this.#byJob.set(key, { ...hosted, fingerprint: '' })
+      void this.follow()
+    }, START_ANEW_MS).unref()
+  }
+
   #start(file: NetworkFile, job: NetworkJob): Hosted {
     const { holder, log, signer, store, runtime, network, createMember, now } = this.#options
     const group = groupOf(job)
@@ -163,7 +175,7 @@ export class SiteHost implements HostedSites {
     const damaged = this.#damage.filter((each) => bytesEqual(each.job, group.job))
     this.#damage = this.#damage.filter((each) => !bytesEqual(each.job, group.job))
     if (damaged.some((each) => each.part === 'head')) store.votes.save(group.job, new Uint8Array(0))
-    const site = new Site({
+    const site: Site = new Site({
       name: job.name,
       uploader: uploader.value,
       group,
@@ -176,6 +188,7 @@ export class SiteHost implements HostedSites {
       runtime,
       network,
       createMember,
+      onBroken: () => this.#startAnew(job.job, site),
       now,
       log,
     })

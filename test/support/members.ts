@@ -13,6 +13,7 @@ import type { PeerName } from '#protocol/identity/keys.ts'
 import type { Request } from '#protocol/message/request.ts'
 import { nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { answerContent } from '#seeder/agree/content-server.ts'
+import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
 import type { Site } from '#seeder/agree/site.ts'
 import { createLog, type Log, type LogLevel, stderrSink } from '#seeder/config/log.ts'
@@ -46,6 +47,7 @@ export type MemberWraps = {
   readonly store?: (honest: Store) => Store
   readonly runtime?: (honest: Runtime) => Runtime
   readonly network?: (honest: PeerNetwork) => PeerNetwork
+  readonly member?: (honest: Member) => Member
 }
 
 export type TestMembers = AsyncDisposable & {
@@ -140,7 +142,7 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
       store,
       runtime: wraps.runtime?.(runtime) ?? runtime,
       network: { ...bound(peers), setKnown: () => peers.setKnown(peersOf()) },
-      createMember: createMachine,
+      createMember: (options) => wraps.member?.(createMachine(options)) ?? createMachine(options),
       now: Date.now,
       log,
     })

@@ -58,7 +58,10 @@ function updateOf(group: TestMembers, content: string, sequence: number, by = `u
     time: Date.now(),
   }
   const update: Signed<Update> = signStatement(group.network.domain, 'update', signerNamed(by), body)
-  const car = Buffer.concat([carHeader(bundle.root), ...bundle.blocks.toReversed().map(({ cid, bytes }) => carBlock(cid, bytes))])
+  const car = Buffer.concat([
+    carHeader(bundle.root),
+    ...bundle.blocks.toReversed().map(({ cid, bytes }) => carBlock(cid, bytes)),
+  ])
   return { update, car, root: bundle.root }
 }
 
