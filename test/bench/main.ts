@@ -10,6 +10,10 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   redirect: async () => (await import('#test/bench/redirect.ts')).redirect,
   read: async () => (await import('#test/bench/read.ts')).read,
   write: async () => (await import('#test/bench/write.ts')).write,
+  idle: async () => (await import('#test/bench/idle.ts')).idle,
+  start: async () => (await import('#test/bench/start.ts')).start,
+  store: async () => (await import('#test/bench/store.ts')).store,
+  execute: async () => (await import('#test/bench/execute.ts')).execute,
 }
 
 const { values, positionals } = parseArgs({
