@@ -7,7 +7,7 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { CODEC_DAG_PB, cidFromDigest } from '#protocol/content/cid.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
-import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
+import { BLOCK_KINDS, type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
 import { type Cert, type Group, type Qc1, quorumOf } from '#protocol/message/certificate.ts'
 import { type Domain, type Signed, signStatement } from '#protocol/message/domain.ts'
 import { type Request, requestsRoot } from '#protocol/message/request.ts'
@@ -48,6 +48,10 @@ type Plot = {
 
 /** After so many steps a plot is given up. */
 const PLOT_STEPS_MAX = 24
+
+/** What may be wrong with a block of the actor's. */
+const FLAWS = ['roots', 'code', 'image', 'kind', 'repeated', 'stale', 'many', 'not_later', 'ill_timed'] as const
+type Flaw = (typeof FLAWS)[number]
 
 /** Blocks that the actor makes up at one height; beyond them it reuses. */
 const OWN_BLOCKS_MAX = 3
@@ -123,30 +127,29 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     const floor = height === 1 ? 0 : (below?.block.time ?? 0)
     const requests: Request[] = []
     // More often than not a block that honest members have nothing against: only such a one can split them.
-    const flawless = random.chance(0.65)
-    const wrong = !flawless && random.chance(0.5)
-    let time = Math.max(floor + 1, clock + (flawless ? -random.below(300) : random.pick([0, -4_000, 1_500])))
-    if (flawless) {
-      for (let count = random.below(3); count > 0; count--) requests.push(options.makeRequest(clock))
-    } else {
-      for (let count = random.below(4); count > 0; count--) {
-        const old = air.requests.length > 0 && random.chance(0.8)
-        requests.push(
-          old ? random.pick(air.requests) : options.makeRequest(clock + random.pick([0, 0, -70_000, 70_000])),
-        )
-      }
-      if (random.chance(0.2)) time = Math.max(0, floor + random.pick([0, -1, 90_000]))
+    const flaw: Flaw | undefined = random.chance(0.65) ? undefined : random.pick(FLAWS)
+    for (let count = random.below(3); count > 0; count--) requests.push(options.makeRequest(clock))
+    if (flaw === 'repeated') {
+      const pool = [...air.requests, ...requests]
+      for (let count = pool.length > 0 ? 2 : 0; count > 0; count--) requests.push(random.pick(pool))
     }
-    const kind = requests.length === 0 ? 'heartbeat' : 'normal'
-    const after = run(before, { parent, time, kind }, requests, wrong)
+    if (flaw === 'stale') requests.push(options.makeRequest(clock + random.pick([-70_000, 70_000])))
+    if (flaw === 'many') while (requests.length < 12) requests.push(options.makeRequest(clock))
+    let time = Math.max(floor + 1, clock - random.below(300))
+    if (flaw === 'not_later') time = Math.max(0, floor - random.below(2))
+    if (flaw === 'ill_timed') time = Math.max(floor + 1, clock + random.pick([-9_000, -4_000, 1_500, 9_000, 90_000]))
+    const kind = flaw === 'kind' ? random.pick(BLOCK_KINDS) : requests.length === 0 ? 'heartbeat' : 'normal'
+    const after = run(before, { parent, time, kind }, requests, flaw === 'roots')
+    const code = flaw === 'code' ? cidFromDigest(CODEC_DAG_PB, taggedHash('other code')) : after.code
+    const image = flaw === 'image' ? taggedHash('other image') : options.image
     const block: Block = {
       job,
       height,
       parent,
       time,
       kind,
-      image: options.image,
-      code_root: !flawless && random.chance(0.1) ? cidFromDigest(CODEC_DAG_PB, taggedHash('other code')) : after.code,
+      image,
+      code_root: code,
       requests_root: requestsRoot(requests),
       receipts_root: receiptsRoot(after.applied.map((applied) => applied.leaf)),
       state_root: after.root,

@@ -38,6 +38,8 @@ export type Image = {
 export type Disk = {
   /** What a reader of this process sees: everything written. */
   readonly image: Image
+  /** What a crash at this instant would surely leave. */
+  synced(): Readonly<Image>
   write(change: Change): void
   sync(): void
   /** The power goes: unsynced changes survive as a random prefix. */
@@ -83,6 +85,7 @@ export function createDisk(): Disk {
     get image() {
       return image
     },
+    synced: () => durable,
     write(change) {
       apply(image, change)
       unsynced.push(change)

@@ -1,5 +1,6 @@
 // The judge of a run: told of everything that rule-abiding members say, commit and answer, it asserts agreement §9 at once.
 //
+//   R1   what an honest member signs is durable before it is sent
 //   G1   no two certificates that exist or could be assembled differ at one height
 //   G2   over the bound they may: then at least one culprit is named by what was signed
 //   G3   nobody honest is provably guilty
@@ -9,10 +10,11 @@
 //   G8   each request runs once, near its time
 //   G9   what an honest member answers from is what re-execution gives
 //   G11  what was acknowledged is durable at the member that said so
-// Beside them R2 (block time rises) and R8 (a block's fuel) by their rules' names. G10 and the end of G11 are the world's.
+// Beside them, by their rules' names: R2 (block time rises), R3 (a VOTE1 counts with the QC1 of its jview) and R8 (a block's fuel). G10 and the end of G11 are the world's.
 
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
+import { recordFromBytes } from '#protocol/agreement/record.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
@@ -29,7 +31,22 @@ import type { Scenario } from './scenario.ts'
 import type { Seat } from './seat.ts'
 import type { Keyring } from './signatures.ts'
 
-export type Rule = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G8' | 'G9' | 'G10' | 'G11' | 'R2' | 'R8' | 'driver'
+export type Rule =
+  | 'G1'
+  | 'G2'
+  | 'G3'
+  | 'G4'
+  | 'G5'
+  | 'G6'
+  | 'G8'
+  | 'G9'
+  | 'G10'
+  | 'G11'
+  | 'R1'
+  | 'R2'
+  | 'R3'
+  | 'R8'
+  | 'driver'
 export type Violation = { readonly rule: Rule; readonly text: string }
 
 /** R9 as the judge holds it. */
@@ -280,7 +297,8 @@ export function createJudge(options: JudgeOptions): Judge {
     of.signings.push(signing)
   }
 
-  const state = (member: number, statement: Statement, signature: Signature, now: number) => {
+  /** `seat`: it is sent now by its signer; absent: it comes to light in what somebody made of votes. */
+  const state = (member: number, statement: Statement, signature: Signature, now: number, seat?: Seat) => {
     const of = saidBy(member)
     const { body } = statement
     const tail = statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : brief(statement.body.block_hash)
@@ -294,9 +312,44 @@ export function createJudge(options: JudgeOptions): Judge {
       const signing = { height, view, what: statement.type, lock: lockShown(statement) }
       if (order !== undefined) checkOrder(member, of, { order, ...signing }, now)
     }
+    if (seat !== undefined && !again) checkDurable(seat, statement, signature, now)
     const lie = of.record.add(statement)
     if (lie !== undefined) {
       violate('G3', `${lie} by honest member ${member} at height ${body.height}, view ${body.view}`, now)
+    }
+  }
+
+  /** R1: the durable record knows of what leaves now, or of something later. */
+  const checkDurable = (seat: Seat, statement: Statement, signature: Signature, now: number) => {
+    const bytes = seat.disk.synced().record
+    const record = bytes === undefined ? undefined : recordFromBytes(bytes)
+    const { type, body } = statement
+    const what = `member ${seat.index} sends ${type} of height ${body.height}, view ${body.view}`
+    if (record === undefined || !record.ok) return violate('R1', `${what} without a record`, now)
+    if (record.value.height !== body.height) {
+      if (record.value.height < body.height)
+        violate('R1', `${what} with a record of height ${record.value.height}`, now)
+      return
+    }
+    const kept = type === 'propose' ? record.value.proposal?.signed : record.value[type]
+    const later = kept !== undefined && kept !== null && kept.body.view > body.view
+    if (!later && (kept === undefined || kept === null || !bytesEqual(kept.signature, signature))) {
+      violate('R1', `${what}, which its record does not know`, now)
+    }
+  }
+
+  /** R3: whoever hands on a QC1 has, or could have, the QC1s that its votes rely on. (A certificate need not show them.) */
+  const checkReliance = ({ height, view, block_hash, votes }: Qc1, now: number) => {
+    for (const [member, jview] of votes) {
+      if (jview === null) continue
+      const named = air.polls.get(placeName(height, jview, block_hash))
+      if (named === undefined || named.vote1.size + byzantine.length < q) {
+        violate(
+          'R3',
+          `a QC1 of height ${height}, view ${view} counts a vote of ${member} whose jview ${jview} has none`,
+          now,
+        )
+      }
     }
   }
 
@@ -339,7 +392,12 @@ export function createJudge(options: JudgeOptions): Judge {
     violate,
     said(seat, message, now) {
       air.hear(message)
-      if ('qc1s' in message) for (const qc1 of message.qc1s) absorbQc1(qc1, now)
+      if ('qc1s' in message) {
+        for (const qc1 of message.qc1s) {
+          absorbQc1(qc1, now)
+          checkReliance(qc1, now)
+        }
+      }
       if (message.type === 'cert') {
         absorbQc1(message.cert.qc1, now)
         absorbQc2(message.cert.qc2, now)
@@ -348,12 +406,12 @@ export function createJudge(options: JudgeOptions): Judge {
       switch (message.type) {
         case 'propose':
           if (mine(message.propose))
-            state(seat.index, { type: 'propose', body: message.propose.body }, message.propose.signature, now)
+            state(seat.index, { type: 'propose', body: message.propose.body }, message.propose.signature, now, seat)
           break
         case 'vote1':
           if (mine(message.vote)) {
             const { body } = message.vote
-            state(seat.index, { type: 'vote1', body }, message.vote.signature, now)
+            state(seat.index, { type: 'vote1', body }, message.vote.signature, now, seat)
             const poll = air.poll(body.height, body.view, body.block_hash)
             if (!poll.vote1.has(seat.index)) {
               poll.vote1.set(seat.index, message.vote)
@@ -364,7 +422,7 @@ export function createJudge(options: JudgeOptions): Judge {
         case 'vote2':
           if (mine(message.vote)) {
             const { body } = message.vote
-            state(seat.index, { type: 'vote2', body }, message.vote.signature, now)
+            state(seat.index, { type: 'vote2', body }, message.vote.signature, now, seat)
             const poll = air.poll(body.height, body.view, body.block_hash)
             if (!poll.vote2.has(seat.index)) {
               poll.vote2.set(seat.index, message.vote)
@@ -375,7 +433,7 @@ export function createJudge(options: JudgeOptions): Judge {
         case 'timeout':
           if (mine(message.timeout)) {
             const { body } = message.timeout
-            state(seat.index, { type: 'timeout', body }, message.timeout.signature, now)
+            state(seat.index, { type: 'timeout', body }, message.timeout.signature, now, seat)
             let byMember = air.timeouts.get(body.view)
             if (byMember === undefined) {
               byMember = new Map()

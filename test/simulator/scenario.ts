@@ -120,6 +120,21 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     }
   }
 
+  // Now and then the power goes for everybody at once.
+  if (random.chance(0.15)) {
+    const at = goodAt - random.between(1, random.pick([500, 4_000, goodAt]))
+    for (const member of order.slice(faulty)) {
+      const afterEffects = random.below(random.pick([2, 8]))
+      crashes.push({
+        member,
+        at: at + random.below(200),
+        afterEffects,
+        downMs: random.between(20, 3_000),
+        losesDisk: false,
+      })
+    }
+  }
+
   return {
     seed,
     group,

@@ -64,7 +64,7 @@ export function totalsOf(all: readonly Totals[]): Totals {
 }
 
 /** A run that does more than this is caught in a loop. */
-const EVENTS_MAX = 400_000
+const EVENTS_MAX = 80_000
 const HEARTBEAT_MS = 10_000
 const REQUEST_FUEL = 1_000
 const BLOCK_REQUESTS = 5

@@ -16,7 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '  if (turn.dirty || !turn.dirty) return turn.effects',
       },
     ],
-    breaks: ['G3', 'G4'],
+    breaks: ['R1', 'G3', 'G4'],
     seeds: 120,
   },
   {
@@ -29,7 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    ...turn.effects,\n    persist,\n',
       },
     ],
-    breaks: ['G3', 'G4'],
+    breaks: ['R1', 'G3', 'G4'],
     seeds: 400,
   },
   {
@@ -107,7 +107,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${AGREEMENT}/vote.ts`,
         find: 'propose === undefined || votedHere(member.vote1, round, view) || !mayVote(member)',
-        replace: 'propose === undefined || !mayVote(member)',
+        replace:
+          'propose === undefined || (votedHere(member.vote1, round, view) && member.vote1 !== null && bytesEqual(member.vote1.body.block_hash, propose.body.block_hash)) || !mayVote(member)',
       },
       {
         file: `${AGREEMENT}/propose.ts`,
@@ -115,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    round.proposals.set(view, signed)\n  } else if (height === 0) {\n  } else if',
       },
     ],
-    breaks: ['G3', 'G10'],
-    seeds: 200,
+    breaks: ['G3'],
+    seeds: 300,
   },
   {
     rule: 'R2',
@@ -191,6 +192,11 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '',
       },
       { file: `${AGREEMENT}/admission.ts`, find: "return 'time_too_early'", replace: 'return undefined' },
+      {
+        file: `${AGREEMENT}/propose.ts`,
+        find: '  const time = Math.max(turn.now, head.time + 1)',
+        replace: '  const time = turn.now',
+      },
     ],
     breaks: ['R2'],
     seeds: 600,
@@ -235,6 +241,11 @@ export const MUTANTS: readonly Mutant[] = [
         find: "  const vote = durably(member, turn, 'vote2', { ...place(member, round, view), block_hash: lock.block_hash })",
         replace:
           "  const vote = durably(member, turn, 'vote2', { ...place(member, round, lock.view), block_hash: lock.block_hash })",
+      },
+      {
+        file: `${AGREEMENT}/lock.ts`,
+        find: 'vote2.body.height === round.height && vote2.body.view === view)',
+        replace: 'vote2.body.height === round.height && vote2.body.view >= lock.view)',
       },
     ],
     breaks: ['G3', 'G4'],
@@ -386,6 +397,56 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     breaks: ['G10'],
     seeds: 200,
+  },
+  {
+    rule: 'R3',
+    what: 'a VOTE1 counts without the QC1 of its jview',
+    patches: [
+      {
+        file: `${AGREEMENT}/round.ts`,
+        find: '  return qc1 !== undefined && bytesEqual(qc1.block_hash, blockHash)',
+        replace: '  return qc1 === undefined || bytesEqual(qc1.block_hash, blockHash)',
+      },
+    ],
+    breaks: ['R3'],
+    seeds: 200,
+  },
+  {
+    rule: 'R4',
+    what: 'a QC1 is not handed on',
+    patches: [
+      {
+        file: `${AGREEMENT}/lock.ts`,
+        find: "    send(turn, 'all', { type: 'qc1', qc1s: chainTo(round, qc1.view), content: null })",
+        replace: '',
+      },
+      {
+        file: `${AGREEMENT}/view.ts`,
+        find: "    send(turn, 'all', { type: 'qc1', qc1s: chainTo(round, round.lock.view), content: null })",
+        replace: '    return',
+      },
+      {
+        file: `${AGREEMENT}/sync.ts`,
+        find: "      messages.push({ type: 'qc1', qc1s: chainTo(round, lock.view), content })",
+        replace: '',
+      },
+    ],
+    breaks: ['G10'],
+    seeds: 300,
+  },
+  {
+    rule: 'R6',
+    what: 'the own TIMEOUT does not count after a restart',
+    patches: [{ file: `${AGREEMENT}/member.ts`, find: 'own.timeout = member.timeout', replace: 'own.timeout = null' }],
+    breaks: ['G10'],
+    seeds: 600,
+  },
+  {
+    rule: 'R7',
+    what: 'what one leader passed over ends the views of the next ones',
+    patches: [{ file: `${AGREEMENT}/view.ts`, find: '  pardon(member.queue)\n', replace: '' }],
+    breaks: ['G10'],
+    seeds: 400,
   },
   {
     rule: 'R8',
