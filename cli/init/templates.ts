@@ -103,7 +103,7 @@ export default app
 const files: Template = {
   summary: 'plain files, no script',
   files: (name) => ({
-    'interpeer.jsonc': configuration(name, '  "assets": { "directory": "public" }'),
+    'interpeer.jsonc': configuration(name, '  "assets": { "directory": "public", "not_found_handling": "404-page" }'),
     'public/index.html': `<!doctype html>
 <html lang="en">
   <meta charset="utf-8">

@@ -26,8 +26,10 @@ const page = (entries: readonly Entry[], problem = '') => html`<!doctype html>
     <style>
       :root { color-scheme: light dark; font: 1.05rem/1.6 system-ui, sans-serif; }
       body { max-width: 40rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-      form { display: grid; gap: .6rem; margin: 1.5rem 0; }
-      input, textarea, button { font: inherit; padding: .55rem .7rem; border: 1px solid #8886; border-radius: .5rem; background: transparent; color: inherit; }
+      h1 { line-height: 1.2; margin: .5rem 0; }
+      form { display: grid; gap: .9rem; margin: 1.5rem 0 2rem; }
+      label { display: grid; gap: .2rem; font-weight: 600; }
+      input, textarea, button { font: inherit; font-weight: 400; min-width: 0; padding: .55rem .7rem; border: 1px solid #8886; border-radius: .5rem; background: transparent; color: inherit; }
       button { background: #2456c8; color: #fff; border: 0; justify-self: start; padding-inline: 1.4rem; cursor: pointer; }
       .entry { border-top: 1px solid #8884; padding: .8rem 0; overflow-wrap: anywhere; }
       .entry p { margin: .2rem 0 0; white-space: pre-wrap; }

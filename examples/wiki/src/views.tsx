@@ -278,11 +278,11 @@ export function HistoryView(props: { page: Page; history: Omit<Revision, 'body'>
             </a>{' '}
             <b>{revision.author}</b> <span class="summary">{revision.summary}</span>{' '}
             {revision.parent === null ? (
-              <i>first text</i>
+              <i>new page</i>
             ) : (
               <a href={`/diff/${slug}/${revision.parent}/${revision.id}`}>changes</a>
             )}
-            {revision.id === page.revision ? <i> (present)</i> : ''}
+            {revision.id === page.revision ? <i> (the present text)</i> : ''}
           </li>
         ))}
       </ol>
