@@ -4,13 +4,13 @@
 import { TIME_FUTURE_MS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
-import { batchMax, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
+import { UPDATE_METHOD } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { inWindow, timely, windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { unreachable } from '#protocol/codec/result.ts'
 import { type Request, requestToBytes } from '#protocol/message/request.ts'
-import { BATCH_BYTES_MAX } from '#protocol/message/wire.ts'
+import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 
 export type Objection =
   | 'height'
@@ -61,7 +61,7 @@ export function objection(member: Member, content: Content, relied: boolean): Ob
   if (!bytesEqual(block.image, settings.image)) return 'image'
   if (!kindFits(block.kind, requests)) return 'kind'
   if (requests.length === 0) return undefined
-  if (requests.length > batchMax(settings)) return 'batch_size'
+  if (requests.length > BATCH_REQUESTS_MAX) return 'batch_size'
   let bytes = 0
   const seen = new Set<string>()
   for (const [index, request] of requests.entries()) {

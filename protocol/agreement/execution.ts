@@ -119,12 +119,22 @@ export function dropExecution(member: Member, turn: Turn, key: string): void {
   turn.effects.push({ type: 'release', ticket: execution.ticket })
 }
 
+/** R8: no request more may have been begun in the block. False while its execution is not known here. */
+export function fuelIsSpent(member: Member, content: Content): boolean {
+  const leaves = member.executions.get(content.executionKey)?.result?.leaves
+  if (leaves === undefined) return false
+  const { blockFuel, requestFuel } = member.settings
+  return leaves.reduce((sum, leaf) => sum + leaf.fuel, 0) > blockFuel - requestFuel
+}
+
 /** Own roots against the block's. */
 export function outcome(member: Member, content: Content): Outcome {
   const execution = member.executions.get(content.executionKey)
   if (execution === undefined || execution.result === null || execution.receiptsRoot === null) return 'unknown'
   const { block } = content
+  // R8: an execution that ended before the last request says that the block holds too much.
   const same =
+    execution.result.leaves.length === content.requests.length &&
     bytesEqual(execution.result.stateRoot, block.state_root) &&
     bytesEqual(execution.result.codeRoot, block.code_root) &&
     bytesEqual(execution.receiptsRoot, block.receipts_root)

@@ -2,12 +2,12 @@
 // block has it or its time is over. The same request, salt included, is taken once.
 
 import { bodyCame, bodyHere, fetchMissing, freeBodies, useBodies } from '#protocol/agreement/bodies.ts'
+import { fuelIsSpent } from '#protocol/agreement/execution.ts'
 import { CENSORED_DELTAS, RELAY_DELTAS, REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
 import { leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { RefuseCode } from '#protocol/agreement/port.ts'
 import {
-  batchMax,
   censored,
   dequeue,
   type Entry,
@@ -27,11 +27,18 @@ import { inWindow, timely } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { orderedRequestHash, REQUEST_BYTES_MAX, type Request } from '#protocol/message/request.ts'
-import { BATCH_BYTES_MAX, INLINE_BODY_BYTES_MAX } from '#protocol/message/wire.ts'
+import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, INLINE_BODY_BYTES_MAX } from '#protocol/message/wire.ts'
 
 function refuse(member: Member, turn: Turn, requestHash: Digest, code: RefuseCode): void {
   member.counts.refused++
   turn.effects.push({ type: 'refuse', requestHash, code })
+}
+
+/** Refuses a request that was just given; its body goes with it, unless something here uses the same one. */
+function turnAway(member: Member, turn: Turn, request: Request, requestHash: Digest, code: RefuseCode): void {
+  if (request.body_bytes > 0 && !bodyCame(member.bodies, request.body_hash))
+    turn.effects.push({ type: 'dropBodies', hashes: [request.body_hash] })
+  refuse(member, turn, requestHash, code)
 }
 
 /** An own visitor's request. Answered by `reply` or `refuse`, once. */
@@ -39,9 +46,9 @@ export function submit(member: Member, turn: Turn, request: Request, body: Uint8
   const hash = orderedRequestHash(request)
   const entry = entryOf({ request, hash, source: member.self, arrivedAt: turn.now })
   const code = refusal(member, turn, entry)
-  if (code !== undefined) return refuse(member, turn, hash, code)
+  if (code !== undefined) return turnAway(member, turn, request, hash, code)
   const taken = enqueue(member.queue, entry)
-  if (taken === 'full') return refuse(member, turn, hash, 'queue_full')
+  if (taken === 'full') return turnAway(member, turn, request, hash, 'queue_full')
   if (taken === 'queued') useBodies(member.bodies, [request])
   if (request.body_bytes > 0) bodyCame(member.bodies, request.body_hash)
   member.own.add(entry.key)
@@ -100,7 +107,8 @@ export function markPassedOver(member: Member, turn: Turn, content: Content): vo
   const { block, requests, requestHashes, receivedAt } = content
   if (block.kind === 'update' || queueLength(member.queue) === 0) return
   const bytes = requestHashes.reduce((sum, hash) => sum + (findEntry(member.queue, keyOf(hash))?.bytes ?? 0), 0)
-  const full = requests.length >= batchMax(member.settings) || bytes > BATCH_BYTES_MAX - REQUEST_BYTES_MAX
+  const full =
+    requests.length >= BATCH_REQUESTS_MAX || bytes > BATCH_BYTES_MAX - REQUEST_BYTES_MAX || fuelIsSpent(member, content)
   const taken = new Set(requestHashes.map(keyOf))
   const newest = new Map<number, number>()
   for (const key of taken) {

@@ -43,7 +43,7 @@ export type MemberSettings = {
   readonly deltaMs: number
   /** R8: an idle group makes a HEARTBEAT this often, ms. */
   readonly heartbeatMs: number
-  /** R8: the fuel limit of one request, and the most that the limits of one block's requests add up to. */
+  /** R8: the fuel limit of one request, and what the requests of a block may burn together: none is begun that could take it above. */
   readonly requestFuel: number
   readonly blockFuel: number
   /** Heights between the states that are kept for members far behind. */

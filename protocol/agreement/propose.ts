@@ -9,6 +9,7 @@ import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/ex
 import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
+import type { ExecutionContext } from '#protocol/agreement/port.ts'
 import { type Entry, takeBatch, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
 import { type Content, executionKeyOf, type Round } from '#protocol/agreement/round.ts'
 import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
@@ -19,6 +20,7 @@ import { place, showProposal } from '#protocol/agreement/vote.ts'
 import { windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
 import { type Block, type BlockKind, blockHash } from '#protocol/message/block.ts'
 import { requestsRoot } from '#protocol/message/request.ts'
 import type { WireOf } from '#protocol/message/wire.ts'
@@ -61,7 +63,7 @@ function begin(member: Member, turn: Turn, round: Round): boolean {
   const time = Math.max(turn.now, head.time + 1)
   // Who does not know all that ran within the window cannot say what has not.
   const whole = windowWhole(member.window, time)
-  const batch = takeBatch(member.queue, settings, (entry) => {
+  const batch = takeBatch(member.queue, (entry) => {
     if (!whole || !mayRun(member, entry.request, entry.key, time)) return false
     if (bodyHere(member.bodies, entry.request)) return true
     fetchMissing(member.bodies, turn, [entry.request], entry.source, settings.deltaMs)
@@ -110,14 +112,16 @@ function finish(member: Member, turn: Turn, round: Round): boolean {
     return begin(member, turn, round)
   }
   member.lead = null
+  // R8: what the block's fuel did not reach waits for the next one.
+  const { requests, requestHashes } = cutExecution(member, begun)
   const { stateRoot, codeRoot } = execution.result
   const block: Block = {
     ...begun.draft,
+    requests_root: requestsRoot(requests),
     code_root: codeRoot,
     receipts_root: execution.receiptsRoot,
     state_root: stateRoot,
   }
-  const { requests, requestHashes } = execution.context
   const hash = blockHash(member.domain, block)
   return propose(
     member,
@@ -125,6 +129,23 @@ function finish(member: Member, turn: Turn, round: Round): boolean {
     round,
     meetBlock(member, turn, round, { block, hash, requests, requestHashes, from: member.self }),
   )
+}
+
+/** The context of what ran: as it was begun, or its first requests when the execution ended there. */
+function cutExecution(member: Member, begun: NonNullable<Member['lead']>): ExecutionContext {
+  const execution = member.executions.get(begun.executionKey)
+  assert(execution?.result != null, 'a block is proposed when it was executed')
+  const { context, result } = execution
+  const ran = result.leaves.length
+  if (ran >= context.requests.length) return context
+  const requests = context.requests.slice(0, ran)
+  const cut = { ...context, requests, requestHashes: context.requestHashes.slice(0, ran) }
+  member.executions.delete(begun.executionKey)
+  member.executions.set(executionKeyOf({ ...begun.draft, requests_root: requestsRoot(requests) }), {
+    ...execution,
+    context: cut,
+  })
+  return cut
 }
 
 function propose(member: Member, turn: Turn, round: Round, content: Content): boolean {

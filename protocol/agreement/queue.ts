@@ -102,19 +102,11 @@ export function* entriesOf(queue: Queue, source: number): Generator<Entry> {
   if (line !== undefined) yield* line.entries.values()
 }
 
-export type BatchLimits = { readonly requestFuel: number; readonly blockFuel: number }
-
-/** R8: the most requests whose fuel limits fit into one block. */
-export function batchMax({ requestFuel, blockFuel }: BatchLimits): number {
-  return Math.max(1, Math.min(BATCH_REQUESTS_MAX, Math.floor(blockFuel / Math.max(1, requestFuel))))
-}
-
 /**
  * R7, R8: one from each line in turn, each line in its order, until the block is full; an UPDATE only alone. `ready` says whether one may
  * stand in the block at all (R9, its body); those that may not are passed by.
  */
-export function takeBatch(queue: Queue, limits: BatchLimits, ready: (entry: Entry) => boolean): readonly Entry[] {
-  const most = batchMax(limits)
+export function takeBatch(queue: Queue, ready: (entry: Entry) => boolean): readonly Entry[] {
   const batch: Entry[] = []
   const count = queue.lines.length
   const lines: Iterator<Entry>[] = []
@@ -134,7 +126,7 @@ export function takeBatch(queue: Queue, limits: BatchLimits, ready: (entry: Entr
         if (batch.length === 0) return [entry]
         continue
       }
-      if (batch.length >= most || bytes + entry.bytes > BATCH_BYTES_MAX) return batch
+      if (batch.length >= BATCH_REQUESTS_MAX || bytes + entry.bytes > BATCH_BYTES_MAX) return batch
       batch.push(entry)
       bytes += entry.bytes
       still.push(line)

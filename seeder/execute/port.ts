@@ -49,6 +49,8 @@ export type BlockJob = {
 export type ExecutionLimits = {
   /** Fuel of one request; an overrun fails that request alone. */
   readonly requestFuelMax: number
+  /** R8: no request of a block is begun that could take its sum above this; the first always is. */
+  readonly blockFuelMax: number
   readonly idempotencyMs: number
   readonly responseBytesMax: number
 }
@@ -66,7 +68,7 @@ export type BlockResult = {
   readonly stateRoot: Cid
   /** CID of `app` after the block: the code that is live. */
   readonly codeRoot: Cid
-  /** One per step, in order. */
+  /** One per step, in order; fewer when the block's fuel ended before the last: the rest did not run. */
   readonly outcomes: readonly Outcome[]
   /** Blocks that are new under `stateRoot`. */
   readonly blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]

@@ -12,6 +12,7 @@ import { groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
 import type { ContentServer, SharedSite } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
+import { BLOCK_FUEL_REQUESTS } from '#seeder/agree/execution.ts'
 import { startChecks } from '#seeder/agree/restore.ts'
 import { Site } from '#seeder/agree/site.ts'
 import type { UpdateRule } from '#seeder/agree/update.ts'
@@ -21,9 +22,6 @@ import type { NetworkHolder } from '#seeder/host/network-holder.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
 import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import type { StartDamage, Store } from '#seeder/store/port.ts'
-
-/** R8: what the requests of one block may burn together, in units of one request's limit. */
-const BLOCK_FUEL_REQUESTS = 4
 
 const START_ANEW_MS = 5_000
 
@@ -61,8 +59,14 @@ export class SiteHost implements HostedSites {
     this.#damage = store.verify(startChecks(holder.domain, (job) => holder.directory().group(job)))
     for (const { job, part } of this.#damage) {
       log.error('store_damaged', { job, part })
-      // What the head's certificate does not vouch for is worth nothing: the others have it.
-      if (part === 'head') store.removeJob(job)
+      // What the head's certificate does not vouch for is worth nothing: the others have it. In the same moment it is written down
+      // that votes were lost, so that no later start takes this for a first one (R1).
+      if (part === 'head') {
+        store.transact(() => {
+          store.removeJob(job)
+          store.votes.save(job, new Uint8Array(0))
+        })
+      }
     }
     holder.onChange(() => void this.follow())
     await this.follow()
@@ -174,7 +178,6 @@ export class SiteHost implements HostedSites {
     assert(uploader.ok, 'a network file names uploaders by their keys')
     const damaged = this.#damage.filter((each) => bytesEqual(each.job, group.job))
     this.#damage = this.#damage.filter((each) => !bytesEqual(each.job, group.job))
-    if (damaged.some((each) => each.part === 'head')) store.votes.save(group.job, new Uint8Array(0))
     const site: Site = new Site({
       name: job.name,
       uploader: uploader.value,

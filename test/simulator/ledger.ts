@@ -77,8 +77,15 @@ export function ledgerSteps(requests: readonly Request[], hashes: readonly Diges
   })
 }
 
-/** `idempotencyMs`: how long a key is remembered, block time. */
-export function createLedger(idempotencyMs: number): Ledger {
+export type LedgerLimits = {
+  /** How long a key is remembered, block time. */
+  readonly idempotencyMs: number
+  /** R8: no step is begun when the block's fuel might not suffice for it; the rest does not run. */
+  readonly requestFuel: number
+  readonly blockFuel: number
+}
+
+export function createLedger({ idempotencyMs, requestFuel, blockFuel }: LedgerLimits): Ledger {
   const byRoot = new Map<string, LedgerState>([[cidKey(EMPTY_DIRECTORY), GENESIS_STATE]])
   const byWork = new Map<string, LedgerState>()
 
@@ -105,7 +112,11 @@ export function createLedger(idempotencyMs: number): Ledger {
         timeBytes(block.time),
         bytesFromText(wrong ? 'wrong' : ''),
       )
+      let spent = 0
       for (const step of block.steps) {
+        if (applied.length > 0 && spent + requestFuel > blockFuel) break
+        const fuel = Math.floor(requestFuel * (0.2 + 0.8 * ((brief(step.requestHash) % 97) / 97)))
+        spent += fuel
         const key = step.idempotency === undefined ? undefined : brief(step.idempotency)
         const earlier = key === undefined ? undefined : (keys.get(key) ?? seen(state, key, block.time))
         let outcome: Applied['outcome'] = 'ran'
@@ -114,7 +125,7 @@ export function createLedger(idempotencyMs: number): Ledger {
           outcome = brief(earlier.bodyHash) === brief(step.bodyHash) ? 'repeated' : 'conflict'
           responseHash = outcome === 'repeated' ? earlier.responseHash : taggedHash('conflict', step.requestHash)
         } else if (key !== undefined) keys.set(key, { bodyHash: step.bodyHash, responseHash, time: block.time })
-        applied.push({ leaf: { requestHash: step.requestHash, responseHash, fuel: 1000 }, outcome })
+        applied.push({ leaf: { requestHash: step.requestHash, responseHash, fuel }, outcome })
         trail = sha256(bytesConcat(trail, responseHash))
       }
       const root = cidFromDigest(CODEC_DAG_PB, taggedHash('state', trail))

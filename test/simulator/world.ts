@@ -67,7 +67,7 @@ export function totalsOf(all: readonly Totals[]): Totals {
 const EVENTS_MAX = 80_000
 const HEARTBEAT_MS = 10_000
 const REQUEST_FUEL = 1_000
-const BLOCK_REQUESTS = 5
+const BLOCK_FUEL = 4_000
 const IDEMPOTENCY_MS = 24 * 3_600_000
 /** Without progress owed, how long the good phase is watched. */
 const WATCH_MS = 15_000
@@ -85,9 +85,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const image = sha256(new Uint8Array(1))
   const group: Group = { job, epoch: 1, members: signers.map((signer) => signer.publicKey), quorum: scenario.quorum }
   const door = createDoor(domain, group)
-  const ledger = createLedger(IDEMPOTENCY_MS)
+  const ledger = createLedger({ idempotencyMs: IDEMPOTENCY_MS, requestFuel: REQUEST_FUEL, blockFuel: BLOCK_FUEL })
   const air = createAir(domain)
-  const judge = createJudge({ scenario, domain, group, air, ledger, keys, blockRequestsMax: BLOCK_REQUESTS, chronicle })
+  const judge = createJudge({ scenario, domain, group, air, ledger, keys, chronicle })
   const queue = eventQueue<(now: number) => void>()
   const net = virtualNet(scenario.net, scenario.members, random.fork('net'))
   const chance = random.fork('world')
@@ -102,7 +102,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     deltaMs: DELTA_MS,
     heartbeatMs: HEARTBEAT_MS,
     requestFuel: REQUEST_FUEL,
-    blockFuel: REQUEST_FUEL * BLOCK_REQUESTS,
+    blockFuel: BLOCK_FUEL,
     snapshotHeights: chance.pick([2, 4, 1024]),
     image,
   }

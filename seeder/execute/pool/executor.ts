@@ -88,9 +88,16 @@ export class Executor {
     const tree = this.#take(job.stateRoot)
     const logs = new Logs(this.#positions)
     this.#runCrons(job, tree, logs)
-    const outcomes = job.steps.map((step) =>
-      step.kind === 'request' ? this.#request(job, step, tree, logs) : this.#update(job, step, tree, logs),
-    )
+    const { requestFuelMax, blockFuelMax } = job.limits
+    const outcomes: Outcome[] = []
+    let fuel = 0
+    for (const step of job.steps) {
+      if (outcomes.length > 0 && fuel + requestFuelMax > blockFuelMax) break
+      const outcome =
+        step.kind === 'request' ? this.#request(job, step, tree, logs) : this.#update(job, step, tree, logs)
+      outcomes.push(outcome)
+      fuel += outcome.fuel
+    }
     const { root, blocks } = tree.commit()
     this.#keep(root, tree)
     const codeRoot = tree.cid(APP) ?? EMPTY_DIRECTORY

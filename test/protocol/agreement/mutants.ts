@@ -450,15 +450,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'R8',
-    what: 'a block of any size is voted for',
+    what: 'a leader proposes what its fuel did not reach',
     patches: [
       {
-        file: `${AGREEMENT}/queue.ts`,
-        find: '  return Math.max(1, Math.min(BATCH_REQUESTS_MAX, Math.floor(blockFuel / Math.max(1, requestFuel))))',
-        replace: '  return BATCH_REQUESTS_MAX + Math.floor(0 * blockFuel * requestFuel)',
+        file: `${AGREEMENT}/propose.ts`,
+        find: '  if (ran >= context.requests.length) return context\n',
+        replace: '  if (ran >= 0) return context\n',
       },
     ],
-    breaks: ['R8'],
+    breaks: ['G10'],
     seeds: 400,
   },
   {

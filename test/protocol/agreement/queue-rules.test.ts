@@ -12,7 +12,6 @@ import { groupOfSize, requestAt } from './cluster.ts'
 import { Lone, START, sent } from './lone.ts'
 
 const everything = () => true
-const limits = { requestFuel: 1, blockFuel: 256 }
 
 function filled(lines: readonly (readonly string[])[]): ReturnType<typeof createQueue> {
   const queue = createQueue(lines.length)
@@ -26,8 +25,8 @@ function filled(lines: readonly (readonly string[])[]): ReturnType<typeof create
   return queue
 }
 
-const names = (queue: ReturnType<typeof createQueue>, options = limits): string[] =>
-  takeBatch(queue, options, everything).map(({ request }) => request.target)
+const names = (queue: ReturnType<typeof createQueue>): string[] =>
+  takeBatch(queue, everything).map(({ request }) => request.target)
 
 test('R7 a batch takes from the members in turn, from each in its order', () => {
   assert.deepEqual(names(filled([['/a1', '/a2', '/a3'], ['/b1'], [], ['/d1', '/d2']])), [
@@ -46,22 +45,12 @@ test('R7 no member is always first', () => {
   assert.deepEqual(names(queue), ['/b1', '/a1'])
 })
 
-for (const [requestFuel, blockFuel, most] of [
-  [1, 4, 4],
-  [3, 10, 3],
-  [10, 5, 1],
-] as const)
-  test(`R8 limits of ${requestFuel} fuel each fit ${most} times into ${blockFuel}`, () => {
-    const queue = filled([['/1', '/2', '/3', '/4', '/5', '/6']])
-    assert.equal(names(queue, { requestFuel, blockFuel }).length, most)
-  })
-
 test('R8 a block holds at most 256 requests, and at most 256 KiB of them', () => {
   const many = filled([0, 1].map((line) => Array.from({ length: 200 }, (_, index) => `/${line}-${index}`)))
-  assert.equal(names(many, { requestFuel: 1, blockFuel: 10_000 }).length, 256)
+  assert.equal(names(many).length, 256)
   const long = `/${'x'.repeat(8_000)}`
   const large = filled([Array.from({ length: 64 }, () => long)])
-  const batch = takeBatch(large, limits, everything)
+  const batch = takeBatch(large, everything)
   const bytes = batch.reduce((sum, entry) => sum + entry.bytes, 0)
   const [one] = batch
   assert.ok(one !== undefined && bytes <= 256 * 1024 && bytes + one.bytes > 256 * 1024)
@@ -70,7 +59,7 @@ test('R8 a block holds at most 256 requests, and at most 256 KiB of them', () =>
 test('R8 an UPDATE stands alone, and keeps its place in its line', () => {
   const queue = filled([['/a1', '/update', '/a2'], ['/b1']])
   assert.deepEqual(names(queue), ['/a1', '/b1'])
-  for (const { key } of takeBatch(queue, limits, everything)) dequeue(queue, key)
+  for (const { key } of takeBatch(queue, everything)) dequeue(queue, key)
   assert.deepEqual(names(queue), ['/update'])
 })
 

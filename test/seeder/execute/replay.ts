@@ -112,7 +112,12 @@ function replay(): void {
   const executor = new Executor(engine, sqlite, openStateTree, sourceOf(blocks))
   let root: Cid = EMPTY_DIRECTORY
   let height = 0
-  const limits = { requestFuelMax: 100_000_000, idempotencyMs: 600_000, responseBytesMax: 8 * 2 ** 20 }
+  const limits = {
+    requestFuelMax: 100_000_000,
+    blockFuelMax: 2 ** 53,
+    idempotencyMs: 600_000,
+    responseBytesMax: 8 * 2 ** 20,
+  }
   const run = (...steps: Step[]): void => {
     const job = blockJob(root, ++height, steps, { time: 1_700_000_000_000 + height * 40_000, limits })
     const { result } = executor.executeBlock(job)

@@ -360,3 +360,22 @@ test('a member that opens the state from its blocks alone gets the same results'
   assert.deepEqual(ours.outcomes, theirs.outcomes)
   assert.equal(chain.rootText, joined.rootText)
 })
+
+test('R8 a block ends before the request that its fuel might not reach, and is the block of those that ran', () => {
+  const script = 'export default { fetch: () => { let n = 0; while (n < 2e5) n++; return new Response("ran") } }'
+  const chain = published({ ...BUNDLE, script })
+  const root = chain.root
+  const steps = ['/1', '/2', '/3', '/4'].map((target) => requestStep(request('POST', target)))
+  const one = only(chain.run(...steps.slice(0, 1)).outcomes).fuel
+  const run = (blockFuelMax: number, given = steps) => {
+    const job = blockJob(root, 9, given, { limits: { ...LIMITS, requestFuelMax: 2 * one, blockFuelMax } })
+    return chain.executor.executeBlock(job).result
+  }
+  assert.equal(run(2 * one).outcomes.length, 1, 'the first always runs')
+  assert.equal(run(3 * one - 1).outcomes.length, 1)
+  assert.equal(run(4 * one).outcomes.length, 3)
+  assert.equal(run(8 * one).outcomes.length, 4)
+  const cut = run(4 * one)
+  assert.deepEqual(cut.outcomes, run(4 * one, steps.slice(0, 3)).outcomes)
+  assert.equal(textFromCid(cut.stateRoot), textFromCid(run(4 * one, steps.slice(0, 3)).stateRoot))
+})

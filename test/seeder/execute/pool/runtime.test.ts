@@ -86,7 +86,7 @@ describe('the pool', () => {
 
   test('a read over the time limit ends with its thread, and the next one gets a fresh thread', async () => {
     await using runtime = runtimeOf({ readWallMs: 1500 })
-    const limits = { requestFuelMax: 2 ** 52, idempotencyMs: 1, responseBytesMax: 1000 }
+    const limits = { requestFuelMax: 2 ** 52, blockFuelMax: 2 ** 53, idempotencyMs: 1, responseBytesMax: 1000 }
     const stopped = runtime.executeRead(readJob(root, request('GET', '/loop'), { limits }))
     const next = runtime.executeRead(readJob(root, request('GET', '/c')))
     assert.equal((await stopped).failure, 'time')

@@ -15,6 +15,7 @@ export const TIME = 1_700_000_000_000
 
 export const LIMITS: ExecutionLimits = {
   requestFuelMax: 2_000_000_000,
+  blockFuelMax: 8_000_000_000,
   idempotencyMs: 600_000,
   responseBytesMax: 8 * 2 ** 20,
 }
