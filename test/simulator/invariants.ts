@@ -82,7 +82,6 @@ export type JudgeOptions = {
   readonly air: Air
   readonly ledger: Ledger
   readonly keys: Keyring
-  readonly blockRequestsMax: number
   readonly chronicle: Chronicle
 }
 
@@ -491,10 +490,11 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       if (before !== undefined && block.time <= before.block.time)
         violate('R2', `${name}: block time does not rise`, now)
-      if (requests.length > options.blockRequestsMax)
-        violate('R8', `${name}: ${requests.length} requests in a block`, now)
       const truth = truthOf(hash)
       if (truth === undefined) return
+      if (!snapshot && truth.applied.length !== requests.length) {
+        violate('R8', `${name}: ${requests.length} requests, fuel for ${truth.applied.length}`, now)
+      }
       if (!scenario.overBound && !honestRoots(block, truth)) {
         violate('G5', `${name}: certified roots are not those of a re-execution`, now)
       }

@@ -149,7 +149,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     crashes,
     skewMs: everyone.map(() => random.between(-900, 900)),
     malice: {
-      everyMs: random.pick([120, 300, 900]),
+      everyMs: overBound ? 60 : random.pick([120, 300, 900]),
       reach: random.pick([0.3, 0.5, 0.8]),
       actsAfterGood: random.chance(0.5),
     },
