@@ -5,7 +5,10 @@ import { EXIT } from '#cli/failure.ts'
 import { membersOf, type SeederReport, type SiteReport, seederReport } from '#cli/network/peers.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
 import { type Style, tableLines } from '#cli/terminal/output.ts'
-import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
+import { proofJudge } from '#cli/verify/judge.ts'
+import { provenLiars } from '#cli/verify/members.ts'
+import { groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
 
 export const command: Command = {
   name: 'status',
@@ -35,23 +38,42 @@ export type JobLine = {
   readonly leader: string
   readonly stateRoot: string
   readonly members: readonly MemberLine[]
-  readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
+  /** What is proven, or said by more members than may lie together. */
+  readonly evidence: SiteReport['evidence']
   /** Per member, the highest count that another one reports: silence, staleness, time-outs. */
   readonly counts: Readonly<Record<string, number>>
 }
 
+/** Each accusation once. A liar accuses the honest as easily as they accuse it: what it cannot prove is left out. */
+async function believedEvidence(
+  file: NetworkFile,
+  job: NetworkJob,
+  own: ReadonlyMap<string, SiteReport>,
+): Promise<SiteReport['evidence']> {
+  const evidence = new Map([...own.values()].flatMap((report) => report.evidence.map((each) => [each.hash, each])))
+  if (evidence.size === 0) return []
+  const group = groupOf(job)
+  const origins = [...own].flatMap(([peer, { origin }]) => (origin === undefined ? [] : [{ peer, origin }]))
+  const liars = await provenLiars(origins, proofJudge(file, job), group.members.length - quorumOf(group) + 1)
+  return [...evidence.values()]
+    .filter(({ accused }) => liars.has(accused))
+    .map(({ kind, accused, hash }) => ({ kind, accused, hash }))
+}
+
 /** What the members' own reports come to: the newest height speaks for the job, each member for itself. */
-function jobLine(job: NetworkJob, reports: ReadonlyMap<string, SeederReport>): JobLine {
+async function jobLine(
+  file: NetworkFile,
+  job: NetworkJob,
+  reports: ReadonlyMap<string, SeederReport>,
+): Promise<JobLine> {
   const own = new Map<string, SiteReport>()
   for (const peer of job.members) {
     const report = reports.get(peer)?.sites.find((site) => site.job === job.job)
     if (report !== undefined) own.set(peer, report)
   }
   const newest = [...own.values()].sort((a, b) => b.height - a.height || b.view - a.view)[0]
-  const evidence = new Map<string, JobLine['evidence'][number]>()
   const counts: Record<string, number> = {}
   for (const report of own.values()) {
-    for (const { kind, accused, hash } of report.evidence) evidence.set(hash, { kind, accused, hash })
     for (const [name, count] of Object.entries(report.counts)) counts[name] = Math.max(counts[name] ?? 0, count)
   }
   const members = job.members.map((peer): MemberLine => {
@@ -81,7 +103,7 @@ function jobLine(job: NetworkJob, reports: ReadonlyMap<string, SeederReport>): J
     leader: newest?.leader ?? '',
     stateRoot: newest?.stateRoot ?? '',
     members,
-    evidence: [...evidence.values()],
+    evidence: await believedEvidence(file, job, own),
     counts,
   }
 }
@@ -110,7 +132,7 @@ async function run(context: CommandContext): Promise<number> {
   const [wanted] = context.positionals
   const jobs = file.jobs.filter((job) => wanted === undefined || job.name === wanted || job.job === wanted)
   const reports = await reportsOf(file, jobs)
-  const lines = jobs.map((job) => jobLine(job, reports))
+  const lines = await Promise.all(jobs.map((job) => jobLine(file, job, reports)))
   output.event({ jobs: lines, network: { version: file.version, profile: file.profile, peers: file.peers.length } })
   if (jobs.length === 0)
     output.line(wanted === undefined ? 'The network has no sites yet.' : `The network has no site '${wanted}'.`)

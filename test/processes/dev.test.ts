@@ -12,7 +12,11 @@ import { until } from '#test/support/until.ts'
 const ENDS_MS = 6_000
 const SAVED_MS = 20_000
 
-type Ready = { readonly url: string; readonly replicas: readonly { readonly url: string; readonly peer: string }[] }
+type Ready = {
+  readonly url: string
+  readonly network: string
+  readonly replicas: readonly { readonly url: string; readonly peer: string }[]
+}
 
 let folder: string
 let script: string
@@ -112,6 +116,10 @@ test('F31 dev --byzantine wrong-result: the liar is caught, the site goes on, an
   assert.equal(verdict.replica, 4)
   assert.match(await text(ready.replicas[1]?.url ?? ''), /Pressed 3 times/)
   assert.ok(dev.events.every(({ event, replica }) => event !== 'evidence' || replica === 4))
+  const status = await interpeer(['status', '--network', ready.network, '--json'])
+  const { jobs } = status.lines[0] as { jobs: { evidence: { kind: string; accused: string; hash: string }[] }[] }
+  const accused = new Set(jobs[0]?.evidence.map((each) => each.accused))
+  assert.deepEqual([...accused], [evidence.accused], 'what the liar says of the honest is not believed')
   await interrupted(dev)
 })
 
