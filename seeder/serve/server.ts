@@ -232,12 +232,25 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     place: ReadPlace,
     source: string,
   ): undefined | Promise<void> {
-    const { site, head } = place
-    if (request.nonce === undefined && request.height === undefined) {
-      const found = reads.find(asked, head)
-      if (found !== undefined) return sender.read(response, request, place, found)
+    const { site, head: newest } = place
+    const head = headAt(site, newest, request.height)
+    if (head === undefined) {
+      say(response, request, { code: 'height_gone' })
+      return undefined
     }
-    return answerFresh(response, request, asked, site, head, source)
+    // Members that look at each other ask for a height: while nothing changes that costs no run either.
+    if (request.nonce === undefined) {
+      const found = reads.find(asked, head)
+      if (found !== undefined)
+        return sender.read(response, request, head === newest ? place : { ...place, head }, found)
+    }
+    return answerFresh(response, request, asked, site, head, newest, source)
+  }
+
+  /** The head that a read is to be answered from; undefined when that height is no longer at hand. */
+  function headAt(site: HostedSite, newest: Head, height: number | undefined): Head | undefined {
+    if (height === undefined || height === newest.height) return newest
+    return heads.get(site)?.recent.find((head) => head.height === height)
   }
 
   async function answerFresh(
@@ -245,15 +258,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     request: RequestHead,
     asked: ReadRequest,
     site: HostedSite,
+    head: Head,
     newest: Head,
     source: string,
   ): Promise<void> {
-    let head = newest
-    if (request.height !== undefined && request.height !== newest.height) {
-      const earlier = heads.get(site)?.recent.find(({ height }) => height === request.height)
-      if (earlier === undefined) return say(response, request, { code: 'height_gone' })
-      head = earlier
-    }
     const alone = request.nonce !== undefined || head !== newest
     const outcome = alone ? await reads.runAlone(site, asked, head, request.nonce) : await reads.run(site, asked, head)
     if (!outcome.ok) {

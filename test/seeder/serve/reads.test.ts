@@ -133,6 +133,20 @@ test('§5 a read at a height that has passed is answered from that state while i
   assert.equal((await edge.ask('/', { headers: { 'interpeer-height': 'x' } })).status, 400)
 })
 
+test('§5 a height whose state has not changed since is answered without another run', async () => {
+  const group = counter()
+  await using edge = await startEdge(group)
+  const before = await edge.askVerified('/')
+  group.heartbeat()
+  const { reads } = group
+  for (const height of [before.verified.height, group.head().height]) {
+    const again = await edge.askVerified('/', { headers: { 'interpeer-height': String(height) } })
+    assert.equal(again.verified.height, height)
+    assert.deepEqual(again.answer.body, before.answer.body)
+  }
+  assert.equal(group.reads, reads)
+})
+
 test('§5 a read that writes is ordered once, and its answer carries a write’s evidence', async () => {
   const group = counter()
   await using edge = await startEdge(group)
