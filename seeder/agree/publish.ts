@@ -11,12 +11,14 @@ import type { Cid } from '#protocol/content/cid.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
 import type { Update } from '#protocol/message/statement.ts'
+import { LIMITS } from '#protocol/site/limits.ts'
 import { bundleLabel } from '#seeder/agree/restore.ts'
 import { UPDATE_METHOD, UPDATE_TARGET, updateToBytes } from '#seeder/agree/update.ts'
 import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
 import type { CarError, Store } from '#seeder/store/port.ts'
 
-export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024
+/** What a site may have, and a sixteenth more for the tree above its files and the CAR. */
+export const BUNDLE_BYTES_MAX = LIMITS.bundleBytes + LIMITS.bundleBytes / 16
 /** Bundles of one job that wait for their UPDATE; a further one replaces the oldest. */
 export const BUNDLES_WAITING_MAX = 4
 export const BUNDLE_WAIT_MS = 15 * 60_000
