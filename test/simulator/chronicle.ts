@@ -2,11 +2,16 @@
 
 import type { Digest } from '#protocol/codec/digest.ts'
 
-/** The first 48 bits of a hash as a number: the name of a block or request inside one run. */
+/** 52 bits of a hash over all bytes as a number: the name of a block, request or body inside one run. */
 export function brief(bytes: Uint8Array): number {
-  let value = 0
-  for (let index = 0; index < 6; index++) value = value * 256 + (bytes[index] ?? 0)
-  return value
+  let high = 0x811c9dc5
+  let low = bytes.length
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0
+    high = Math.imul(high ^ byte, 0x01000193)
+    low = Math.imul(low + byte, 0x9e3779b1) ^ (low >>> 15)
+  }
+  return (high >>> 0) * 2 ** 20 + (low >>> 12)
 }
 
 /** Four hexadecimal digits of a hash, for people. */
