@@ -19,7 +19,7 @@ import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder
 import { SEEN_MS } from '#seeder/agree/site-status.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import type { Log } from '#seeder/config/log.ts'
-import { type Memo, type Place, placeAt, readMemo, writeMemo } from '#seeder/config/place.ts'
+import { type Memo, type Place, placeAt, readMemo, storeIsLost, writeMemo } from '#seeder/config/place.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startControl } from '#seeder/control/server.ts'
 import { createRuntime } from '#seeder/execute/pool/runtime.ts'
@@ -82,7 +82,9 @@ export type Seeder = AsyncDisposable & {
 export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   const { log, now = Date.now } = options
   const place = placeAt(options.directory)
-  const before = readMemo(place)
+  const found = readMemo(place)
+  const before = storeIsLost(place) ? { ...found, storeLost: true } : found
+  if (before !== found) writeMemo(place, before)
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(openStore(place.storeDirectory), (opened) => opened.close())
   const signer = loadOrCreateSigner(place.keyFile)
@@ -134,6 +136,10 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     log,
   })
   late.host = host
+  if (memo.memo().storeLost === true) {
+    host.votesAreLost()
+    memo.change({ storeLost: false })
+  }
   late.content = host.contentServer({
     networkText: (above) => (holder.file().version > above ? holder.text() : undefined),
     onNetworkVersion: networkFiles.heard,

@@ -4,10 +4,11 @@
 //   seeder.json    ports and record sequence           store/…        everything durable about its sites
 //   runtime/…      metered binaries, made again when missing     log    structured log, when not on stderr
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { mapOf, object, oneOf, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
+import { boolean, mapOf, object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX, SITE_NAME } from '#protocol/directory/network-file.ts'
+import { STORE_FILE } from '#seeder/store/store.ts'
 
 export type Place = {
   readonly directory: string
@@ -45,6 +46,8 @@ const memoShape = object({
   plainPorts: mapOf(text(63, SITE_NAME), uint(PORT_MAX), JOBS_MAX),
   /** Of the last PEER_RECORD that was signed. */
   recordSequence: uint(),
+  /** The store went and the key stayed: what was signed is not known any more, and the sites do not know that yet (R1). */
+  storeLost: optional(boolean()),
 })
 /** Ports are 0 until they are known. */
 export type Memo = Shaped<typeof memoShape>
@@ -67,6 +70,11 @@ export function readMemo(place: Place): Memo {
   } catch {
     return NOTHING_KNOWN
   }
+}
+
+/** A store is made before the key: a key without one has signed what nobody here remembers. Ask before the store is opened. */
+export function storeIsLost(place: Place): boolean {
+  return existsSync(place.keyFile) && !existsSync(join(place.storeDirectory, STORE_FILE))
 }
 
 export function writeMemo(place: Place, memo: Memo): void {

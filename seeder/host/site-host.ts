@@ -24,6 +24,8 @@ import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import type { StartDamage, Store } from '#seeder/store/port.ts'
 
 const START_ANEW_MS = 5_000
+/** A vote record that does not decode: who finds it abstains (R1). */
+const NO_VOTES = new Uint8Array(0)
 
 export type SiteHostOptions = {
   readonly signer: Signer
@@ -53,6 +55,16 @@ export class SiteHost implements HostedSites {
     this.#self = peerName(options.signer.publicKey)
   }
 
+  /** The store was lost: this member signs nothing in the present epoch of any of its jobs (R1). Before `start`. */
+  votesAreLost(): void {
+    const { store, holder, log } = this.#options
+    const jobs = holder.file().jobs.filter((job) => job.members.includes(this.#self))
+    store.transact(() => {
+      for (const job of jobs) store.votes.save(groupOf(job).job, NO_VOTES)
+    })
+    log.error('store_lost', { jobs: jobs.length })
+  }
+
   /** Checks the store, then starts the sites of the present network file. */
   async start(): Promise<void> {
     const { store, holder, log } = this.#options
@@ -64,7 +76,7 @@ export class SiteHost implements HostedSites {
       if (part === 'head') {
         store.transact(() => {
           store.removeJob(job)
-          store.votes.save(job, new Uint8Array(0))
+          store.votes.save(job, NO_VOTES)
         })
       }
     }

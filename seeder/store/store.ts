@@ -41,6 +41,9 @@ import {
 import { PINS, RootTable } from '#seeder/store/roots.ts'
 import { keyOf, NUMBER_MAX, prepareSchema } from '#seeder/store/schema.ts'
 
+/** In the store's directory. */
+export const STORE_FILE = 'store.sqlite'
+
 const STATE_LABEL = 'state/'
 
 /** Heights that one call of `prune` deletes, so that a commit that prunes is never long. */
@@ -50,7 +53,7 @@ export const PRUNED_PER_CALL_MAX = 64
 export function openStore(directory: string): Store {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
-  const path = join(directory, 'store.sqlite')
+  const path = join(directory, STORE_FILE)
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: 5_000 })

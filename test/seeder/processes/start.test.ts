@@ -12,7 +12,7 @@ import { peerName } from '#protocol/identity/keys.ts'
 import { statementHash } from '#protocol/message/domain.ts'
 import { signedShape } from '#protocol/message/statement.ts'
 import { silentLog } from '#seeder/config/log.ts'
-import { verify } from '#seeder/identity/keys.ts'
+import { ephemeralSigner, verify } from '#seeder/identity/keys.ts'
 import { type Seeder, type SeederOptions, startSeeder } from '#seeder/start.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 import { startRecorder } from '#test/support/http-recorder.ts'
@@ -57,6 +57,37 @@ test('a restart keeps key, label and ports, and a directory is held by one seede
   await first.stop()
   await using again = await start(directory, given)
   assert.deepEqual({ peer: again.peer, http: again.http, control: again.control }, { peer, http, control })
+})
+
+test('R1 a seeder that finds its key without its store signs nothing, however often it is started', async () => {
+  using place = folder()
+  await using admission = await startRecorder()
+  const given = join(place.path, 'network.json')
+  const { network, file } = emptyNetwork(admission.url)
+  writeFileSync(given, JSON.stringify(file))
+  const directory = join(place.path, 'seeder')
+  const first = await start(directory, given)
+  await first.stop()
+  const others = Array.from({ length: 3 }, () => peerName(ephemeralSigner().publicKey))
+  const job = {
+    job: '01'.repeat(32),
+    name: 'notes',
+    uploader: first.peer,
+    account: 'peer:x',
+    epoch: 0,
+    quorum: 'bft' as const,
+    members: [first.peer, ...others],
+  }
+  const { signature: _, ...unsigned } = file
+  writeFileSync(given, JSON.stringify(signNetworkFile({ ...unsigned, version: 2, jobs: [job] }, network.networkSigner)))
+  const degraded = async (): Promise<string | undefined> => {
+    await using seeder = await start(directory, given)
+    return seeder.sites.byName('notes')?.status().degraded
+  }
+  assert.equal(await degraded(), undefined)
+  rmSync(join(directory, 'store'), { recursive: true })
+  assert.equal(await degraded(), 'votes_lost')
+  assert.equal(await degraded(), 'votes_lost')
 })
 
 test('§5.2 a seeder tells the admission endpoint where it is, signed, until the network file says so', async () => {
