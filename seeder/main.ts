@@ -134,6 +134,8 @@ try {
   const usage = cause instanceof UsageError
   const code = usage ? 'usage' : typeof reason?.code === 'string' ? reason.code : 'start_failed'
   say({ event: 'error', code, message })
-  process.stderr.write(`${usage ? message : ((cause as Error).stack ?? message)}\n`)
+  // What was refused for a known reason needs no stack; a fault of ours does.
+  const isKnown = usage || code !== 'start_failed'
+  process.stderr.write(`${isKnown ? message : ((cause as Error).stack ?? message)}\n`)
   process.exit(usage ? EXIT_USAGE : EXIT_FAILED)
 }

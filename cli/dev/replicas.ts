@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Admission } from '#cli/admission/server.ts'
-import { failed, usageFailure } from '#cli/failure.ts'
+import { failed } from '#cli/failure.ts'
+import { assertFree, holdDirectory } from '#cli/up/hold.ts'
 import { startAdmissionAt } from '#cli/up/local-network.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
@@ -17,7 +18,6 @@ import { createLog, fileSink } from '#seeder/config/log.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { type Seeder, startSeeder } from '#seeder/start.ts'
-import { lockDirectory } from '#seeder/store/lock.ts'
 
 export const REPLICAS = 4
 const KNOWN_MS = 15_000
@@ -45,15 +45,22 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
   mkdirSync(directory, { recursive: true })
   keepOutOfGit(directory)
   await using stack = new AsyncDisposableStack()
-  stack.use(lockOf(directory))
+  stack.use(
+    holdDirectory(directory, "Another 'interpeer dev' runs here: end it, or name another directory with --dir."),
+  )
+  await assertFree(options.port)
   const networkPath = join(directory, 'network.json')
   const signer = loadOrCreateSigner(join(directory, 'network.pem'))
   const admission = stack.use(await startAdmissionAt(networkPath, signer, 0, hexFromBytes(runtimeImage())))
   const sink = fileSink(join(directory, 'log'))
   const all: Seeder[] = []
+  // All at once: each lets its visitors' requests end first.
+  stack.defer(async () => {
+    await Promise.all(all.map((seeder) => seeder.stop()))
+  })
   for (let number = 1; number <= REPLICAS; number++) {
     if (signal.aborted) throw failed('interrupted', 'interrupted')
-    const seeder = startSeeder({
+    const seeder = await startSeeder({
       directory: join(directory, `replica-${number}`),
       networkFile: networkPath,
       label: `s${number}`,
@@ -62,12 +69,8 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
       ...(number === REPLICAS && byzantine !== undefined ? { byzantine } : {}),
       log: createLog({ level: 'info', form: 'json', sink, always: { replica: number } }),
     })
-    all.push(await seeder.catch((cause: NodeJS.ErrnoException) => Promise.reject(startFailure(cause, options.port))))
+    all.push(seeder)
   }
-  // All at once: each lets its visitors' requests end first.
-  stack.defer(async () => {
-    await Promise.all(all.map((seeder) => seeder.stop()))
-  })
   const end = performance.now() + KNOWN_MS
   const isKnown = (seeder: Seeder): boolean =>
     admission.file().peers.some((peer) => peer.peer === seeder.peer && peer.http === seeder.http)
@@ -80,21 +83,6 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
   const uploader = loadOrCreateSigner(join(directory, 'uploader.pem'))
   const held = stack.move()
   return { all, admission, networkPath, uploader, [Symbol.asyncDispose]: () => held.disposeAsync() }
-}
-
-function lockOf(directory: string): Disposable {
-  try {
-    return lockDirectory(directory)
-  } catch (cause) {
-    if ((cause as { reason?: { code?: string } }).reason?.code !== 'store_locked') throw cause
-    throw failed('in_use', (cause as Error).message, "Another 'interpeer dev' runs here: end it, or name a --dir.")
-  }
-}
-
-function startFailure(cause: NodeJS.ErrnoException, port: number): Error {
-  return cause.code === 'EADDRINUSE'
-    ? usageFailure(`port ${port} is taken`, 'Choose another one with --port, or leave it out.')
-    : cause
 }
 
 /** Keys lie here: they must not be committed with the site. */

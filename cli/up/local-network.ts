@@ -14,12 +14,12 @@ import { type Admission, loadNetworkFile, startAdmission, writeNetworkFile } fro
 import { failed } from '#cli/failure.ts'
 import { exchange } from '#cli/network/http.ts'
 import { type ReadyChild, startChild } from '#cli/up/child.ts'
+import { assertFree, holdDirectory } from '#cli/up/hold.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type NetworkFile, type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
-import { lockDirectory } from '#seeder/store/lock.ts'
 
 /** What a network of one machine runs with: short time-outs, the ordinary limits. */
 export const LOCAL_SETTINGS: NetworkSettings = {
@@ -140,7 +140,8 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
   const { directory, signal, onStep } = options
   mkdirSync(directory, { recursive: true })
   await using stack = new AsyncDisposableStack()
-  stack.use(lockDirectory(directory))
+  stack.use(holdDirectory(directory, "Another 'interpeer up' runs here: end it, or name another directory with --dir."))
+  await assertFree(options.port)
   const networkPath = join(directory, 'network.json')
   const memoPath = join(directory, 'up.json')
   const memo = readMemo(memoPath)

@@ -100,6 +100,30 @@ test('verify of a page through the gateway is valid, and of nothing says why not
   assert.equal(typeof unknown.lines[0]?.code, 'string')
 })
 
+test('§6 what is in use already is said in one line, with exit code 1', async () => {
+  const { directory, ready } = up
+  const again = await up.run('up', '--dir', directory, '--port', '0', '--json')
+  assert.equal(again.code, 1)
+  assert.deepEqual(
+    again.lines.map(({ code }) => code),
+    ['in_use'],
+  )
+  const port = await up.run('up', '--dir', `${directory}-2`, '--port', new URL(ready.gateway).port, '--json')
+  assert.equal(port.code, 1)
+  assert.deepEqual(
+    port.lines.map(({ code }) => code),
+    ['port_taken'],
+  )
+  const [first] = ready.seeders as [UpSeeder]
+  const seeder = await up.run('seed', '--dir', first.dir, '--network', ready.network, '--json')
+  assert.equal(seeder.code, 1)
+  assert.deepEqual(
+    seeder.lines.map(({ code }) => code),
+    ['store_locked'],
+  )
+  assert.match(seeder.stderr, /^.+ is in use by process \d+\n$/)
+})
+
 test('§6 a seeder that is killed is reported and not restarted; `seed` starts it again with one ready line', async () => {
   const [victim] = up.ready.seeders as [UpSeeder]
   process.kill(victim.pid, 'SIGKILL')
