@@ -12,7 +12,14 @@
 import { createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { memberIndex } from '#protocol/agreement/members.ts'
-import type { Effect, Input, MemberOptions, MemberStatus, RefuseCode } from '#protocol/agreement/port.ts'
+import type {
+  Effect,
+  ExecutionContext,
+  Input,
+  MemberOptions,
+  MemberStatus,
+  RefuseCode,
+} from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
@@ -83,8 +90,10 @@ export type DriverHooks = {
   onFailing(): void
 }
 
+/** Bodies come and go as soon as the machine says so. */
+type Outer = Exclude<Effect, { type: 'keepBody' | 'dropBodies' }>
 /** What is done at once: everything but the two that make something durable. */
-type Immediate = Exclude<Effect, { type: 'persist' | 'commit' }>
+type Immediate = Exclude<Outer, { type: 'persist' | 'commit' }>
 
 /** A stop came while something broken was tried again. */
 class Stopped extends Error {}
@@ -113,7 +122,8 @@ export class Driver {
   readonly #refused: number[]
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
-  readonly #released = new Set<number>()
+  /** Tickets of executions whose result the machine waits for. */
+  readonly #wanted = new Set<number>()
   readonly #states: Set<number>
   /** What fails at present, and how it said so. */
   readonly #failing = new Map<string, string>()
@@ -296,15 +306,31 @@ export class Driver {
     }
   }
 
-  #turn(): Effect[] {
-    const effects: Effect[] = []
+  #turn(): Outer[] {
+    const effects: Outer[] = []
     for (let count = 0; count < TURN_INPUTS_MAX; count++) {
       const input = this.#inputs.shift() ?? this.#message()
       if (input === undefined) break
       if (input.type === 'stop') this.#stopped = true
-      effects.push(...this.#member.step(input))
+      // From here on the machine says itself what goes, in this very step if it has no use for it.
+      this.#unpin(input)
+      for (const effect of this.#member.step(input)) {
+        // Bodies come and go in the order of the inputs: the next input may count on one that an effect of this one lets go.
+        if (effect.type === 'keepBody') this.bodies.keepKnown(effect.hash, effect.body)
+        else if (effect.type === 'dropBodies') for (const hash of effect.hashes) this.bodies.drop(hash)
+        else effects.push(effect)
+      }
     }
     return effects
+  }
+
+  /** The machine hears of these bodies now. */
+  #unpin(input: Input): void {
+    if (input.type === 'submit') this.bodies.unpin(input.request.body_hash)
+    else if (input.type === 'bodies') for (const hash of input.hashes) this.bodies.unpin(hash)
+    else if (input.type === 'blocks') {
+      for (const { requests } of input.blocks) for (const { body_hash } of requests) this.bodies.unpin(body_hash)
+    }
   }
 
   /** The next frame that passes the door. */
@@ -340,7 +366,7 @@ export class Driver {
   }
 
   /** In order; what is for others waits for the vote state that stands before it. */
-  async #perform(effects: readonly Effect[]): Promise<void> {
+  async #perform(effects: readonly Outer[]): Promise<void> {
     let unsaved: Extract<Effect, { type: 'persist' }> | undefined
     let held: Immediate[] = []
     for (const effect of effects) {
@@ -440,7 +466,7 @@ export class Driver {
     for (const each of release) this.#states.delete(each)
     this.#states.add(height)
     this.#executed.clear()
-    this.#released.clear()
+    this.#wanted.clear()
     const head: Head = { height, cert, stateRoot, codeRoot, time }
     this.#head = head
     this.#log.debug('commit', {
@@ -457,10 +483,11 @@ export class Driver {
       case 'send':
         return this.#send(effect)
       case 'execute':
+        this.#wanted.add(effect.ticket)
         void this.#execute(effect)
         return
       case 'release':
-        this.#released.add(effect.ticket)
+        this.#wanted.delete(effect.ticket)
         this.#executed.delete(effect.ticket)
         return
       case 'reply':
@@ -469,12 +496,6 @@ export class Driver {
         return this.#hooks.onRefuse(effect.requestHash, effect.code)
       case 'evidence':
         return this.#hooks.onEvidence(effect.evidence)
-      case 'keepBody':
-        this.bodies.keepKnown(effect.hash, effect.body)
-        return
-      case 'dropBodies':
-        for (const hash of effect.hashes) this.bodies.drop(hash)
-        return
       case 'fetchBodies':
         void this.#transfer
           .fetchBodies(effect.hashes, this.names[effect.from])
@@ -508,9 +529,10 @@ export class Driver {
   }
 
   async #execute({ ticket, context }: Extract<Effect, { type: 'execute' }>): Promise<void> {
-    const prepared = prepare(this.execution, context, this.bodies)
-    for (let attempt = 0; !this.#stopping && !this.#released.has(ticket); attempt++) {
+    for (let attempt = 0; !this.#stopping && this.#wanted.has(ticket); attempt++) {
       try {
+        await this.#haveBodies(context)
+        const prepared = prepare(this.execution, context, this.bodies)
         let result: BlockResult
         if (prepared.kind === 'refused') result = prepared.result
         else {
@@ -519,7 +541,7 @@ export class Driver {
           result = await this.#options.runtime.executeBlock(prepared.job)
         }
         this.#works('execute')
-        if (this.#released.has(ticket)) return
+        if (!this.#wanted.delete(ticket)) return
         const comes = resultOf(context, result)
         this.#executed.set(ticket, { result, leaves: comes.leaves })
         this.give({ type: 'executed', ticket, result: comes, now: this.now() })
@@ -530,6 +552,20 @@ export class Driver {
         await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
       }
     }
+    // The height was decided without it: nobody waits for what failed here.
+    if (!this.#stopping) this.#works('execute')
+  }
+
+  /** The machine starts nothing without its bodies; should one be gone all the same, the others have it, in a certified block at the latest. */
+  async #haveBodies({ requests, height }: ExecutionContext): Promise<void> {
+    const missing = requests.map((request) => request.body_hash).filter((hash) => !this.bodies.has(hash))
+    if (missing.length === 0) return
+    this.#log.error('bodies_missing', { site: this.#options.name, height, count: missing.length })
+    const found = await this.#transfer.fetchBodies(missing, undefined)
+    for (const hash of found) this.bodies.unpin(hash)
+    if (found.length === missing.length) return
+    const blocks = await this.#transfer.fetchBlocks(height, undefined)
+    for (const block of blocks) for (const { body_hash } of block.requests) this.bodies.unpin(body_hash)
   }
 
   async #fetchState(effect: Extract<Effect, { type: 'fetchState' }>): Promise<void> {
@@ -549,6 +585,6 @@ function pause(ms: number): Promise<void> {
 }
 
 /** Others see it: it must not happen before what it leans on is durable. */
-function isFor(effect: Effect): boolean {
+function isFor(effect: Outer): boolean {
   return effect.type === 'send' || effect.type === 'reply' || effect.type === 'refuse'
 }

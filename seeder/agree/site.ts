@@ -99,6 +99,7 @@ export class Site implements HostedSite {
     const key = hexFromBytes(orderedRequestHash(request))
     assert(!this.#waiting.has(key), 'a request is submitted once')
     assert(this.bodies.keep(request.body_hash, body), 'the body is what the request says')
+    this.bodies.pin(request.body_hash)
     const { promise, resolve } = Promise.withResolvers<Committed | Refusal>()
     const settle = (outcome: Committed | Refusal): void => {
       this.#waiting.delete(key)

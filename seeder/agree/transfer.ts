@@ -49,7 +49,7 @@ export class Transfer {
     this.#options = options
   }
 
-  /** Those of the hashes that are with the keeper when it ends. */
+  /** Those of the hashes that are with the keeper when it ends, each pinned once for the input that tells of it. */
   async fetchBodies(hashes: readonly Digest[], from: PeerName | undefined): Promise<readonly Digest[]> {
     const { bodies, job } = this.#options
     await this.#rounds(from, async (peer) => {
@@ -68,10 +68,12 @@ export class Transfer {
         if (!useful) return false
       }
     })
-    return hashes.filter((hash) => bodies.has(hash))
+    const found = hashes.filter((hash) => bodies.has(hash))
+    for (const hash of found) bodies.pin(hash)
+    return found
   }
 
-  /** Contiguous blocks from a height on, verified, their bodies with the keeper; empty when nobody had them. */
+  /** Contiguous blocks from a height on, verified; empty when nobody had them. Their bodies are with the keeper, pinned once a request. */
   async fetchBlocks(fromHeight: number, from: PeerName | undefined): Promise<readonly Verified<FetchedBlock>[]> {
     const { job, door, bodies } = this.#options
     let found: readonly Verified<FetchedBlock>[] = []
@@ -92,6 +94,7 @@ export class Transfer {
         if (!requests.every((request) => bodies.has(request.body_hash))) break
         blocks.push(checked.value)
       }
+      for (const { requests } of blocks) for (const { body_hash } of requests) bodies.pin(body_hash)
       found = blocks
       return blocks.length > 0
     })
