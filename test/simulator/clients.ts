@@ -104,7 +104,6 @@ export function createClients(options: ClientsOptions): Clients {
     const hash = orderedRequestHash(request)
     waiting.set(`${member}/${brief(hash)}`, write)
     const { body } = write
-    if (body.bytes.length > 0) seat.gain([body.hash])
     const inline = body.bytes.length > 0 && body.bytes.length <= INLINE_BODY_BYTES_MAX
     seat.deliver({ type: 'submit', request, now: 0, ...(inline ? { body: body.bytes } : {}) }, now)
   }

@@ -127,7 +127,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
       const afterEffects = random.below(random.pick([2, 8]))
       crashes.push({
         member,
-        at: at + random.below(200),
+        at: Math.min(at + random.below(200), goodAt - 1),
         afterEffects,
         downMs: random.between(20, 3_000),
         losesDisk: false,

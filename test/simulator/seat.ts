@@ -13,7 +13,7 @@ import type { Signer } from '#protocol/identity/keys.ts'
 import { receiptsRoot } from '#protocol/message/block.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
-import { brief } from './chronicle.ts'
+import { brief, short } from './chronicle.ts'
 import { createDisk, type Disk } from './disk.ts'
 import { GENESIS_STATE, type Ledger, type LedgerState, ledgerSteps } from './ledger.ts'
 import type { Machine } from './machine.ts'
@@ -60,6 +60,17 @@ export type ArmedCrash = {
   readonly wipe: boolean
 }
 
+function bodiesOf(input: Input): readonly Digest[] {
+  if (input.type === 'bodies') return input.hashes
+  const requests =
+    input.type === 'submit'
+      ? [input.request]
+      : input.type === 'blocks'
+        ? input.blocks.flatMap((block) => block.requests)
+        : []
+  return requests.filter((request) => request.body_bytes > 0).map((request) => request.body_hash)
+}
+
 type Run = { readonly context: ExecutionContext; state?: LedgerState }
 
 export type Seat = {
@@ -81,10 +92,6 @@ export type Seat = {
   /** The next step that has effects is cut off, or none if it does not come soon. */
   armCrash(crash: ArmedCrash): void
   disarm(): void
-  /** Bodies that came by a fetch or with a visitor. */
-  gain(hashes: readonly Digest[]): void
-  /** A state tree that came by a fetch. */
-  gainState(height: number, state: LedgerState): void
   hasBody(hash: Digest): boolean
 }
 
@@ -137,8 +144,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     const state = stateOfParent(context)
     if (state === undefined)
       return around.broken(seat, `executes height ${context.height} on a state that is not here`, now)
-    if (context.requests.some((request) => request.body_bytes > 0 && !hasBody(request.body_hash))) {
-      return around.broken(seat, `executes height ${context.height} without a body`, now)
+    const lacking = context.requests.find((request) => request.body_bytes > 0 && !hasBody(request.body_hash))
+    if (lacking !== undefined) {
+      return around.broken(seat, `executes height ${context.height} without body ${short(lacking.body_hash)}`, now)
     }
     const run: Run = { context }
     runs.set(ticket, run)
@@ -288,6 +296,12 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     const stamped: Input = input.type === 'stop' ? input : { ...input, now: clock(now) }
     // `wakeAt` holds only while no input comes: every step has to ask anew.
     wake++
+    // Bodies and states that came with an input are there from this step on: before it the machine may still have dropped the same ones.
+    for (const hash of bodiesOf(input)) bodies.set(brief(hash), hash)
+    if (input.type === 'state' && input.cert !== undefined) {
+      const state = around.ledger.state(input.cert.block.state_root)
+      if (state !== undefined) looseStates.set(input.height, state)
+    }
     let effects: readonly Effect[]
     try {
       effects = machine.step(stamped)
@@ -379,12 +393,6 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     },
     disarm() {
       armed = undefined
-    },
-    gain(hashes) {
-      for (const hash of hashes) bodies.set(brief(hash), hash)
-    },
-    gainState(height, state) {
-      looseStates.set(height, state)
     },
     hasBody,
   }

@@ -10,7 +10,7 @@ const place = (body: { height: number; view: number }) => `h${body.height} v${bo
 export function lineOfMessage(message: WireMessage): string {
   switch (message.type) {
     case 'request':
-      return `REQUEST ${message.request.target}${message.body === null ? ' (no body)' : ''}`
+      return `REQUEST ${message.request.target} body ${short(message.request.body_hash)}${message.body === null ? ' not here' : ''}`
     case 'propose': {
       const { body } = message.propose
       const qc1s = message.qc1s.map((qc1) => `${short(qc1.block_hash)}@${qc1.view}`).join(' ')
@@ -48,9 +48,9 @@ export function lineOfMessage(message: WireMessage): string {
 export function lineOfEffect(effect: Effect): string | undefined {
   switch (effect.type) {
     case 'persist':
-      return `persist ${effect.record.length} bytes, ${effect.bodies.length} bodies`
+      return `persist ${effect.record.length} bytes, bodies [${effect.bodies.map(short).join(' ')}]`
     case 'execute':
-      return `execute #${effect.ticket} h${effect.context.height} time ${effect.context.time} (${effect.context.kind}, ${effect.context.requests.length})`
+      return `execute #${effect.ticket} h${effect.context.height} time ${effect.context.time} (${effect.context.kind}, bodies [${effect.context.requests.map((request) => short(request.body_hash)).join(' ')}])`
     case 'commit':
       return `COMMIT h${effect.cert.block.height} v${effect.cert.qc1.view} ${short(effect.cert.qc1.block_hash)}${effect.snapshot ? ' snapshot' : ''}`
     case 'reply':
@@ -59,8 +59,12 @@ export function lineOfEffect(effect: Effect): string | undefined {
       return `refuse ${short(effect.requestHash)} ${effect.code}`
     case 'evidence':
       return `EVIDENCE ${effect.evidence.kind}`
+    case 'keepBody':
+      return `keep body ${short(effect.hash)}`
+    case 'dropBodies':
+      return `drop bodies ${effect.hashes.map(short).join(' ')}`
     case 'fetchBodies':
-      return `fetch ${effect.hashes.length} bodies from ${effect.from}`
+      return `fetch bodies ${effect.hashes.map(short).join(' ')} from ${effect.from}`
     case 'fetchBlocks':
       return `fetch blocks from height ${effect.fromHeight} from ${effect.from}`
     case 'fetchState':

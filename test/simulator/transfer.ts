@@ -8,7 +8,6 @@ import type { Effect, FetchedBlock } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
 import type { StoredBlock } from './disk.ts'
-import type { LedgerState } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { Seat } from './seat.ts'
 import type { Keyring } from './signatures.ts'
@@ -24,8 +23,8 @@ export type TransferOptions = {
   at(time: number, event: (now: number) => void): void
   /** Arrival times of one message. */
   arrivals(from: number, to: number, now: number): number[]
-  /** What the actor hands out for a malicious member: certified blocks and states it could know. */
-  known(height: number): { readonly stored: StoredBlock; readonly state: LedgerState } | undefined
+  /** What the actor hands out for a malicious member: what was certified, as it could know it. */
+  known(height: number): StoredBlock | undefined
 }
 
 const TRIES_MAX = 3
@@ -35,7 +34,7 @@ const ANSWER_BLOCKS_MAX = 6
 type Answer =
   | { readonly type: 'bodies'; readonly hashes: readonly Digest[] }
   | { readonly type: 'blocks'; readonly blocks: readonly FetchedBlock[] }
-  | { readonly type: 'state'; readonly cert: Cert; readonly state: LedgerState }
+  | { readonly type: 'state'; readonly cert: Cert }
 
 export function createTransfer(options: TransferOptions): (seat: Seat, want: Want, now: number) => void {
   const { door, keys, seats, random } = options
@@ -58,9 +57,9 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
       if (random.chance(0.4) || want.type === 'fetchBodies') return undefined
       if (want.type === 'fetchState') {
         const found = options.known(want.height)
-        return found === undefined ? undefined : { type: 'state', cert: found.stored.cert, state: found.state }
+        return found === undefined ? undefined : { type: 'state', cert: found.cert }
       }
-      const blocks = blocksFrom((height) => options.known(height)?.stored, want.fromHeight)
+      const blocks = blocksFrom((height) => options.known(height), want.fromHeight)
       const spoiled = random.chance(0.4)
         ? blocks.map((block) => ({ ...block, requests: block.requests.slice(1) }))
         : blocks
@@ -75,7 +74,7 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
     if (want.type === 'fetchState') {
       const state = image.states.get(want.height)
       const stored = image.blocks.get(want.height)
-      return state === undefined || stored === undefined ? undefined : { type: 'state', cert: stored.cert, state }
+      return state === undefined || stored === undefined ? undefined : { type: 'state', cert: stored.cert }
     }
     const blocks = blocksFrom((height) => image.blocks.get(height), want.fromHeight)
     return blocks.length === 0 ? undefined : { type: 'blocks', blocks }
@@ -84,14 +83,12 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
   /** True when the answer was of use; it was then given to the machine. */
   const accept = (seat: Seat, from: number, want: Want, answer: Answer, now: number): boolean => {
     if (answer.type === 'bodies') {
-      seat.gain(answer.hashes)
       seat.deliver({ type: 'bodies', hashes: answer.hashes, now: 0 }, now)
       return true
     }
     if (answer.type === 'state') {
       const cert = verifyCert(door, answer.cert, keys.verify)
       if (!cert.ok || want.type !== 'fetchState' || cert.value.block.height !== want.height) return false
-      seat.gainState(want.height, answer.state)
       seat.deliver({ type: 'state', height: want.height, cert: cert.value, now: 0 }, now)
       return true
     }
@@ -102,7 +99,6 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
       blocks.push(block.value)
     }
     if (blocks.length === 0) return false
-    seat.gain(blocks.flatMap((block) => block.requests.filter((one) => one.body_bytes > 0).map((one) => one.body_hash)))
     seat.deliver({ type: 'blocks', from, blocks, now: 0 }, now)
     return true
   }

@@ -157,11 +157,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     random: random.fork('transfer'),
     at,
     arrivals: (from, to, time) => net.arrivals(from, to, time),
-    known(height) {
-      const stored = known.get(height)
-      const committed = judge.chain.get(height)
-      return stored === undefined || committed === undefined ? undefined : { stored, state: committed.state }
-    },
+    known: (height) => known.get(height),
   })
 
   const around: Surroundings = {
