@@ -100,6 +100,7 @@ const SENTENCE: Record<AdmissionError['code'], string> = {
   too_few_peers: 'the network has fewer peers than the group asked for: start more seeders or ask for a smaller group',
   full: 'the network file is full',
   clock_skew: 'the statement was signed at another time: set your clock',
+  job_ended: 'this job was ended; publish the site anew, as another job',
   unknown_job: 'no such job',
   not_the_uploader: 'only the key that published this job may end it',
   not_newer: 'a newer record of this peer is known',

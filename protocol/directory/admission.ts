@@ -1,6 +1,8 @@
 // How the network file grows: a published job is admitted, a peer's record is taken, a job is ended by its uploader. Each is
 // a pure function from one file to the next; the holder of the network key signs the result with the version raised by one.
 //
+// A job that ended is never admitted again: its members have forgotten what they signed, and would sign other blocks at the same places.
+//
 // Members of a job are the peers whose H("member" ‖ job ‖ peer) is lowest: nobody chooses, and everybody can recompute it.
 
 import { bytesCompare, hexFromBytes } from '#protocol/codec/bytes.ts'
@@ -20,6 +22,8 @@ import { type JobEnd, type JobNew, jobId, type PeerRecord } from '#protocol/mess
 
 /** A statement's time may be this far from the admitting clock. */
 export const STATEMENT_SKEW_MS = 10 * 60_000
+/** A JOB_NEW of a time ahead, ended at once, could be posted again for so long. */
+const ENDED_KEPT_MS = 2 * STATEMENT_SKEW_MS
 /** Groups are of three at least (§5.4) and hold heads enough for their quorum. */
 export const GROUP_SIZE_MIN = 3
 
@@ -62,6 +66,7 @@ export type AdmissionError =
   | { readonly code: 'too_few_peers'; readonly expected: number; readonly actual: number }
   | { readonly code: 'full' }
   | { readonly code: 'clock_skew'; readonly skewMs: number }
+  | { readonly code: 'job_ended' }
   | { readonly code: 'unknown_job' }
   | { readonly code: 'not_the_uploader' }
   | { readonly code: 'not_newer'; readonly sequence: number }
@@ -103,6 +108,7 @@ export function applyJobNew(
   const id = jobId(statement.from, statement.body)
   const job = hexFromBytes(id)
   if (file.jobs.some((known) => known.job === job)) return ok(unsigned(file))
+  if (file.ended?.some((known) => known.job === job)) return err({ code: 'job_ended' })
   if (RESERVED_NAMES.has(name)) return err({ code: 'name_reserved', name })
   if (file.jobs.some((known) => known.name === name)) return err({ code: 'name_taken', name })
   if (Math.abs(now - time) > STATEMENT_SKEW_MS) return err({ code: 'clock_skew', skewMs: time - now })
@@ -125,7 +131,10 @@ export function applyJobEnd(
   if (found.uploader !== peerName(statement.from)) return err({ code: 'not_the_uploader' })
   if (Math.abs(now - statement.body.time) > STATEMENT_SKEW_MS)
     return err({ code: 'clock_skew', skewMs: statement.body.time - now })
-  return ok(raised(file, now, { jobs: file.jobs.filter((known) => known.job !== job) }))
+  const ended = (file.ended ?? []).filter(({ time }) => now - time <= ENDED_KEPT_MS)
+  if (ended.length >= JOBS_MAX) return err({ code: 'full' })
+  const jobs = file.jobs.filter((known) => known.job !== job)
+  return ok(raised(file, now, { jobs, ended: [...ended, { job, time: now }] }))
 }
 
 /** The file with a peer's newest addresses. A record that says nothing new gives the same file back. */

@@ -8,7 +8,17 @@ import { bytesFromHex } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, digestFromBytes } from '#protocol/codec/digest.ts'
 import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
-import { array, object, oneOf, readShape, type Shaped, type ShapeError, text, uint } from '#protocol/codec/shape.ts'
+import {
+  array,
+  object,
+  oneOf,
+  optional,
+  readShape,
+  type Shaped,
+  type ShapeError,
+  text,
+  uint,
+} from '#protocol/codec/shape.ts'
 import {
   type PublicKey,
   publicKeyFromName,
@@ -83,6 +93,8 @@ const networkShape = object({
     }),
     JOBS_MAX,
   ),
+  /** Jobs that ended so lately that their JOB_NEW could be posted again; `time`: when, ms since the epoch. */
+  ended: optional(array(object({ job: hex32, time: uint() }), JOBS_MAX)),
   signature: text(2 * SIGNATURE_BYTES, /^[0-9a-f]{128}$/),
 })
 export type NetworkFile = Shaped<typeof networkShape>

@@ -12,7 +12,13 @@ import {
   STATEMENT_SKEW_MS,
 } from '#protocol/directory/admission.ts'
 import { directoryOf } from '#protocol/directory/directory.ts'
-import { anchorOf, type NetworkFile, signNetworkFile, verifyNetworkFile } from '#protocol/directory/network-file.ts'
+import {
+  anchorOf,
+  type NetworkFile,
+  signNetworkFile,
+  type UnsignedNetworkFile,
+  verifyNetworkFile,
+} from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { type JobNew, jobId } from '#protocol/message/statement.ts'
@@ -158,6 +164,20 @@ test('only its uploader ends a job', () => {
   const own = end('uploader')
   assert(own.ok)
   assert.deepEqual(own.value.jobs, network.file.jobs)
+})
+
+test('G3 a job that ended is not admitted again by the same order', () => {
+  const admitted = applyJobNew(network.file, newJob(), NOW)
+  assert(admitted.ok)
+  const job = jobId(uploader.publicKey, order())
+  const sign = (file: UnsignedNetworkFile) => signNetworkFile(file, network.networkSigner)
+  const end = (at: number) => signStatement(network.domain, 'job_end', uploader, { job, time: at })
+  const ended = applyJobEnd(sign(admitted.value), end(NOW), NOW)
+  assert(ended.ok)
+  const again = applyJobNew(sign(ended.value), newJob(), NOW + STATEMENT_SKEW_MS)
+  assert.equal(again.ok ? 'ok' : again.error.code, 'job_ended')
+  const other = applyJobNew(sign(ended.value), newJob({ nonce: new Uint8Array(16).fill(1) }), NOW)
+  assert.equal(other.ok, true)
 })
 
 test('a peer moves by a newer record of its own', () => {
