@@ -96,6 +96,7 @@ class Session {
   /** Name and root of what is live. */
   #live: { readonly name: string; readonly root: string } | undefined
   #isStale = true
+  #isReady = false
   #wake: () => void = () => {}
 
   constructor(
@@ -200,6 +201,7 @@ class Session {
       http: seeder.http,
       control: seeder.control,
     }))
+    this.#isReady = true
     const [first] = places
     assert(first !== undefined, 'there are replicas')
     this.#output.event({ event: 'ready', site: name, url: first.url, network: networkPath, replicas: places })
@@ -266,6 +268,7 @@ class Session {
 
   /** What the first replica sees of the others, when it changes. */
   #members(site: HostedSite | undefined, states: Map<string, string>): void {
+    if (!this.#isReady) return
     for (const member of site?.status().members ?? []) {
       const peer = peerName(member.peer)
       const before = states.get(peer)
