@@ -18,6 +18,7 @@ import { createPublisher } from '#seeder/agree/publish.ts'
 import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
 import { SEEN_MS } from '#seeder/agree/site-status.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
+import { steadyClock } from '#seeder/config/clock.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { type Memo, type Place, placeAt, readMemo, storeIsLost, writeMemo } from '#seeder/config/place.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
@@ -80,7 +81,7 @@ export type Seeder = AsyncDisposable & {
 
 /** Throws when the directory is held by another process, the key or the network file is unusable, or a port that was asked for is taken. */
 export async function startSeeder(options: SeederOptions): Promise<Seeder> {
-  const { log, now = Date.now } = options
+  const { log, now = steadyClock(Date.now, () => performance.now()) } = options
   const place = placeAt(options.directory)
   const found = readMemo(place)
   const before = storeIsLost(place) ? { ...found, storeLost: true } : found
@@ -163,6 +164,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     sites,
     store,
     version: () => holder.file().version,
+    rule: (job) => host.byJob(job)?.rule,
     originOf: (siteName) => late.server?.originOf(siteName),
     now,
     log,
@@ -285,14 +287,17 @@ function gatewayOf(holder: NetworkHolder): { gateway?: string } {
   return gateway === undefined ? {} : { gateway }
 }
 
-/** Sites that have a head, members that answered lately, members against which there is proof. */
+/** Sites that have something current to show, members that answered lately, members against which there is proof. */
 function registrationFacts(host: SiteHost, server: SiteServer, network: PeerNetwork, now: number): RegistrationFacts {
   const sites: RegistrationFacts['sites'][number][] = []
   const seen = new Set<PeerName>()
   const accuses = new Map<string, RegistrationFacts['accuses'][number]>()
   for (const site of host.all()) {
     const origin = server.originOf(site.name)
-    if (origin !== undefined && site.head() !== undefined) sites.push({ job: site.job, origin })
+    // A member that is behind or broken sends nobody here; one of a disputed group still serves what was certified.
+    const { state } = site.status()
+    const current = site.head() !== undefined && (state === 'agreeing' || state === 'disputed')
+    if (origin !== undefined && current) sites.push({ job: site.job, origin })
     for (const peer of site.others) {
       const link = network.link(peer)
       if (link.connected && now - link.heardAt <= SEEN_MS) seen.add(peer)

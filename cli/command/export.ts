@@ -4,15 +4,19 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
 import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
+import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
 import { exchange } from '#cli/network/http.ts'
 import { membersOf } from '#cli/network/peers.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
-import { type ArchiveFacts, factsPath } from '#cli/publish/archive.ts'
-import { bytesFromBase64 } from '#protocol/codec/bytes.ts'
+import { type ArchiveFacts, checkTree, factsPath } from '#cli/publish/archive.ts'
+import { base64FromBytes, bytesFromBase64 } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
 import { type Cert, certChecks, certShape, runChecks } from '#protocol/message/certificate.ts'
+import { signStatement } from '#protocol/message/domain.ts'
 import { verify } from '#seeder/identity/keys.ts'
 
 const CERT_BYTES_MAX = 64 * 1024
@@ -22,11 +26,12 @@ const EXPORT_MS = 30 * 60_000
 export const command: Command = {
   name: 'export',
   summary: "keep a copy of a site: code, databases, files, with the group's certificate",
-  usage: 'export SITE [--to FILE] [--network FILE] [--json]',
+  usage: 'export SITE [--to FILE] [--network FILE] [--key FILE] [--json]',
   about:
-    'FILE is a CAR that any IPFS tool reads; FILE.json beside it holds the certificate. Anybody may export a site: its members hide nothing.',
+    'FILE is a CAR that any IPFS tool reads; FILE.json beside it holds the certificate. Members give the state to the key that published the\nsite alone: it holds what visitors trust the site with, sessions above all. Keep the file accordingly.',
   options: {
     network: NETWORK_OPTION,
+    key: KEY_OPTION,
     to: { type: 'string', value: 'FILE', help: 'where to write it (default SITE.car)' },
   },
   positionals: { min: 1, max: 1 },
@@ -41,6 +46,13 @@ async function run(context: CommandContext): Promise<number> {
   const job = file.jobs.find((each) => each.name === name)
   if (job === undefined)
     throw failed('unknown_site', `the network has no site '${name}'`, "'interpeer status' lists them.")
+  const signer = uploaderSigner(context)
+  if (job.uploader !== peerName(signer.publicKey))
+    throw failed(
+      'not_the_uploader',
+      `'${name}' belongs to another key`,
+      'Name the key that published it with --key FILE.',
+    )
   const path = resolve(stringOf(context, 'to') ?? `${name}.car`)
   if (existsSync(path))
     throw failed('exists', `${path} exists already`, 'Name another file with --to: nothing is ever overwritten.')
@@ -50,6 +62,11 @@ async function run(context: CommandContext): Promise<number> {
   for (const member of membersOf(file, job)) {
     try {
       const answer = await exchange(`${member.http}/.well-known/interpeer/export/${job.job}`, {
+        headers: {
+          'interpeer-export': base64FromBytes(
+            cborFromValue(signStatement(domainOf(file), 'export', signer, { job: group.job, time: Date.now() })),
+          ),
+        },
         maxBytes: EXPORT_BYTES_MAX,
         timeoutMs: EXPORT_MS,
         signal,
@@ -64,6 +81,7 @@ async function run(context: CommandContext): Promise<number> {
         last = failed('certificate', `${member.peer.slice(0, 12)}… sent a state without a valid certificate`)
         continue
       }
+      checkTree(answer.body, cert.block.state_root, `what ${member.peer.slice(0, 12)}… sent`)
       const facts: ArchiveFacts = {
         format: 'interpeer-export/1',
         name: job.name,
@@ -73,7 +91,7 @@ async function run(context: CommandContext): Promise<number> {
         stateRoot: textFromCid(cert.block.state_root),
         certificate: String(answer.headers['interpeer-certificate']),
       }
-      writeFileSync(`${path}.part`, answer.body)
+      writeFileSync(`${path}.part`, answer.body, { mode: 0o600 })
       writeFileSync(factsPath(path), `${JSON.stringify(facts, null, 1)}\n`)
       renameSync(`${path}.part`, path)
       progress.end(`${(answer.body.length / 1024).toFixed(0)} KiB`)

@@ -5,7 +5,7 @@ import { failed } from '#cli/failure.ts'
 import { type PackTree, sha256Native } from '#cli/publish/pack.ts'
 import { blockMatches } from '#protocol/content/block.ts'
 import { createCarParser } from '#protocol/content/car.ts'
-import { type Cid, cidFromText, cidKey } from '#protocol/content/cid.ts'
+import { type Cid, cidFromText, cidKey, EMPTY_DIRECTORY_BYTES, isEmptyDirectory } from '#protocol/content/cid.ts'
 import { buildDirectory, readDirectory } from '#protocol/content/directory.ts'
 import type { DirectoryLink } from '#protocol/content/node.ts'
 import { walk } from '#protocol/content/walk.ts'
@@ -52,12 +52,8 @@ export function openArchive(path: string): Archive {
   if (size === undefined) throw failed('archive', `there is no archive at ${path}`)
   if (size > ARCHIVE_BYTES_MAX)
     throw failed('archive_too_large', `${path} has ${size} bytes; a bundle may have ${ARCHIVE_BYTES_MAX}`)
-  const blocks = blocksOf(path, root.value)
+  const blocks = checkTree(readFileSync(path), root.value, path)
   const source = (cid: Cid) => blocks.get(cidKey(cid))
-  for (const found of walk(source, root.value)) {
-    if (!found.ok || source(found.value) === undefined)
-      throw failed('archive', `${path} is not whole`, 'Export the site again.')
-  }
   const top = linksAt(source, root.value, path)
   const app = top.find((link) => link.name === 'app')
   if (app === undefined) throw failed('archive', `${path} has no code in it`)
@@ -77,19 +73,26 @@ function linksAt(source: (cid: Cid) => Uint8Array | undefined, cid: Cid, path: s
   return links.value
 }
 
-function blocksOf(path: string, root: Cid): Map<string, Uint8Array> {
+/** The blocks of a CAR by CID, each with its hash, the tree of `root` whole; a `Failure` that names `what` otherwise. */
+export function checkTree(car: Uint8Array, root: Cid, what: string): Map<string, Uint8Array> {
   const parser = createCarParser(root)
-  const parts = parser.push(readFileSync(path))
+  const parts = parser.push(car)
   const end = parser.finish()
   if (!parts.ok || !end.ok) {
     const code = !parts.ok ? parts.error.code : !end.ok ? end.error.code : ''
-    throw failed('archive', `${path} is no CAR of that state (${code})`, 'Export the site again.')
+    throw failed('archive', `${what} is no CAR of that state (${code})`, 'Export the site again.')
   }
   const blocks = new Map<string, Uint8Array>()
   for (const { cid, bytes } of parts.value) {
-    if (!blockMatches(cid, bytes, sha256Native))
-      throw failed('archive_damaged', `${path} is damaged: a block does not have its hash`, 'Export the site again.')
+    if (!blockMatches(cid, bytes, sha256Native)) {
+      throw failed('archive_damaged', `${what} is damaged: a block does not have its hash`, 'Export the site again.')
+    }
     blocks.set(cidKey(cid), bytes)
+  }
+  const source = (cid: Cid) => (isEmptyDirectory(cid) ? EMPTY_DIRECTORY_BYTES : blocks.get(cidKey(cid)))
+  for (const found of walk(source, root)) {
+    if (!found.ok || source(found.value) === undefined)
+      throw failed('archive', `${what} is not whole`, 'Export the site again.')
   }
   return blocks
 }

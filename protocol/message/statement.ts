@@ -63,6 +63,9 @@ export const jobNewBody = object({
 /** The uploader ends its job. */
 export const jobEndBody = object({ job: digest(), time: uint() })
 
+/** The uploader asks a member for the whole state: it holds what visitors trust the site with, sessions above all. */
+export const exportBody = object({ job: digest(), time: uint() })
+
 /**
  * The signed half of a bundle (§5): job id, uploader (`from`), account, and by `code_root` the configuration, scripts and first data. The uploader's order
  * to run this from now on; `sequence` is higher than that of every one before.
@@ -102,6 +105,7 @@ export const STATEMENTS = {
   receipt: receiptBody,
   job_new: jobNewBody,
   job_end: jobEndBody,
+  export: exportBody,
   update: updateBody,
   register: registerBody,
   peer_record: peerRecordBody,
@@ -116,6 +120,7 @@ export type Nay = StatementBody<'nay'>
 export type Timeout = StatementBody<'timeout'>
 export type Receipt = StatementBody<'receipt'>
 export type JobNew = StatementBody<'job_new'>
+export type Export = StatementBody<'export'>
 export type JobEnd = StatementBody<'job_end'>
 export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>

@@ -1,21 +1,28 @@
 // What a seeder answers on its own origin, beside publishing: what it hosts and how each site is, for `interpeer status`, `logs`,
-// `export` and `publish --rollback`. Everything is public: a member hides nothing of what it agreed to.
+// `export` and `publish --rollback`. All but the state itself is public: that holds what visitors trust the site with.
 //
 //   GET /.well-known/interpeer/status               {"peer","version","sites":[…with "origin","codeRoot"]}
 //   GET /.well-known/interpeer/log/<job>?limit=&after=
 //   GET /.well-known/interpeer/codes/<job>          [{"height","codeRoot"}], newest first
-//   GET /.well-known/interpeer/export/<job>         CAR of the certified state; `Interpeer-Certificate`, `Interpeer-State-Root`
+//   GET /.well-known/interpeer/export/<job>         CAR of the certified state, for the uploader alone: `Interpeer-Export` has its signed
+//                                                   `export` statement in base64; answers `Interpeer-Certificate`, `Interpeer-State-Root`
 
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { base64FromBytes, bytesFromHex } from '#protocol/codec/bytes.ts'
+import { base64FromBytes, bytesEqual, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { readCbor } from '#protocol/codec/shape.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
+import { statementHash } from '#protocol/message/domain.ts'
+import { signedShape } from '#protocol/message/statement.ts'
 import { codesOf } from '#seeder/agree/code-history.ts'
+import type { UpdateRule } from '#seeder/agree/update.ts'
 import type { Log } from '#seeder/config/log.ts'
+import { verify } from '#seeder/identity/keys.ts'
 import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -26,12 +33,18 @@ const LOG_LINES_DEFAULT = 100
 const LOG_LINES_MAX = 1000
 /** Exports under way; more are told to come later. */
 export const EXPORTS_MAX = 2
+/** An `export` statement's time may be this far from this clock. */
+export const EXPORT_SKEW_MS = 60_000
+const EXPORT_STATEMENT_BYTES_MAX = 1024
+const exportShape = signedShape('export')
 
 export type OwnOriginOptions = {
   readonly peer: PeerName
   readonly sites: HostedSites
   readonly store: Store
   readonly version: () => number
+  /** Whose signature an export of a job needs. */
+  readonly rule: (job: Digest) => UpdateRule | undefined
   readonly originOf: (siteName: string) => string | undefined
   readonly now: () => number
   readonly log: Log
@@ -53,6 +66,28 @@ function bounded(text: string | null, otherwise: number, max: number): number {
   return text !== null && /^\d{1,15}$/.test(text) ? Math.min(Number(text), max) : otherwise
 }
 
+/** Why an export is refused, or undefined when the uploader asks for it now. */
+function exportRefusal(
+  rule: UpdateRule | undefined,
+  header: string | string[] | undefined,
+  now: number,
+): { code: string; message: string } | undefined {
+  const bytes = typeof header === 'string' ? bytesFromBase64(header) : undefined
+  const read = bytes?.ok ? readCbor(exportShape, bytes.value, EXPORT_STATEMENT_BYTES_MAX) : undefined
+  if (rule === undefined || !read?.ok) {
+    return { code: 'export_unsigned', message: 'a state is given to its uploader alone: sign an export statement' }
+  }
+  const { from, body, signature } = read.value
+  const own = bytesEqual(from, rule.uploader) && bytesEqual(body.job, rule.job)
+  if (!own || !verify(from, statementHash(rule.domain, 'export', body), signature)) {
+    return { code: 'not_the_uploader', message: 'only the key that published this job may export its state' }
+  }
+  if (Math.abs(now - body.time) > EXPORT_SKEW_MS) {
+    return { code: 'clock_skew', message: `the statement is ${Math.abs(now - body.time)} ms away from this clock` }
+  }
+  return undefined
+}
+
 /** False: the request is about something else. */
 export function createOwnOrigin(
   options: OwnOriginOptions,
@@ -60,7 +95,9 @@ export function createOwnOrigin(
   const { sites, store, log } = options
   let exports = 0
 
-  const exportSite = async (site: HostedSite, response: ServerResponse): Promise<void> => {
+  const exportSite = async (site: HostedSite, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const refused = exportRefusal(options.rule(site.job), request.headers['interpeer-export'], options.now())
+    if (refused !== undefined) return answer(response, 403, refused)
     const head = site.head()
     if (head === undefined)
       return answer(response, 503, { code: 'not_ready', message: 'nothing of this site is certified here yet' })
@@ -131,7 +168,7 @@ export function createOwnOrigin(
       }))
       answer(response, 200, codes)
     } else {
-      exportSite(site, response).catch((cause: unknown) => {
+      exportSite(site, request, response).catch((cause: unknown) => {
         log.error('export_broke', { site: site.name, cause })
         response.destroy()
       })

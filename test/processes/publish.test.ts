@@ -134,6 +134,32 @@ test('F6 a name that another key has is refused, and so is ending its site', asy
   assert.equal(ended.lines.at(-1)?.code, 'not_the_uploader')
 })
 
+test("a site's state, with the sessions in it, is given to its uploader alone", async () => {
+  const foreign = await up.run(
+    'export',
+    'notes',
+    '--to',
+    join(up.folder, 'foreign.car'),
+    '--key',
+    join(up.folder, 'other.pem'),
+    '--json',
+  )
+  assert.equal(foreign.code, 1)
+  assert.equal(foreign.lines.at(-1)?.code, 'not_the_uploader')
+  const job = up.ready.sites.find(({ name }) => name === 'notes')?.job ?? (await jobOf('notes'))
+  const [seeder] = up.ready.seeders
+  const answer = await exchange(`${seeder?.http}/.well-known/interpeer/export/${job}`)
+  assert.equal(answer.status, 403)
+  assert.equal((JSON.parse(answer.body.toString()) as { code: string }).code, 'export_unsigned')
+})
+
+async function jobOf(name: string): Promise<string> {
+  const { lines } = await up.run('status', name, '--json')
+  const [job] = (lines[0]?.jobs ?? []) as { job: string }[]
+  assert.ok(job !== undefined, `${name} is a job`)
+  return job.job
+}
+
 test('F6 an exported site imported anew begins with the same data, and goes its own way', async () => {
   const file = join(up.folder, 'notes.car')
   const exported = await up.run('export', 'notes', '--to', file, '--json')
