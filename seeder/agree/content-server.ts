@@ -1,7 +1,6 @@
 // The answering half of `/interpeer/content/1`: co-members get bodies, blocks, states and content of the job they share with
 // us; any peer of the network gets the network file. Answers are bounded; what does not fit is asked for again.
 
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
@@ -107,7 +106,7 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
       const bodies: Uint8Array[] = []
       let size = 0
       for (const hash of question.hashes) {
-        const body = site.bodies.get(hash) ?? bodyOfRecentBlocks(store, site.job, hash)
+        const body = site.bodies.get(hash)
         if (body === undefined || size > CONTENT_ANSWER_BYTES) continue
         bodies.push(body)
         size += body.length
@@ -157,29 +156,4 @@ function certifiedBlocks(store: Store, job: Digest, from: number, count: number)
     blocks.push({ cert: cert.value, requests: height.value.requests, bodies: height.value.bodies })
   }
   return blocks
-}
-
-/** Bodies leave the keeper at the commit; who is a block behind still asks for them. */
-const RECENT_BLOCKS = 4
-
-function bodyOfRecentBlocks(store: Store, job: Digest, hash: Digest): Uint8Array | undefined {
-  const head = store.certified.head(job)
-  if (head === undefined) return undefined
-  const wanted = hexFromBytes(hash)
-  const from = Math.max(1, head.height - RECENT_BLOCKS + 1)
-  for (const row of store.certified.range(job, from, RECENT_BLOCKS, Number.MAX_SAFE_INTEGER)) {
-    const height = row.requests.length === 0 ? undefined : heightFromBytes(row.requests)
-    if (!height?.ok) continue
-    const { requests, bodies } = height.value
-    let at = 0
-    const seen = new Set<string>()
-    for (const request of requests) {
-      const key = hexFromBytes(request.body_hash)
-      if (request.body_bytes === 0 || seen.has(key)) continue
-      seen.add(key)
-      if (key === wanted) return bodies[at]
-      at++
-    }
-  }
-  return undefined
 }

@@ -547,6 +547,7 @@ export class Driver {
         this.give({ type: 'executed', ticket, result: comes, now: this.now() })
         return
       } catch (cause) {
+        if (this.#stopping || !this.#wanted.has(ticket)) continue
         this.#fail('execute', cause)
         this.counts.retries++
         await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
