@@ -1,7 +1,6 @@
 // Asking seeders and gateways of a network: which member answers, what it says of its sites.
 
-import { Failure, networkFailure } from '#cli/failure.ts'
-import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
+import { exchange, type HttpOptions } from '#cli/network/http.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 
 const ASK_MS = 5_000
@@ -51,28 +50,4 @@ export async function askJson<T>(url: string, options: HttpOptions = {}): Promis
 
 export function seederReport(member: MemberPlace): Promise<SeederReport | undefined> {
   return askJson<SeederReport>(`${member.http}/.well-known/interpeer/status`)
-}
-
-/** Tries the members one after another; a network `Failure` when none answered. */
-export async function firstAnswer(
-  members: readonly MemberPlace[],
-  path: string,
-  options: HttpOptions,
-  acceptable: (answer: HttpAnswer) => boolean,
-): Promise<{ readonly member: MemberPlace; readonly answer: HttpAnswer }> {
-  let last: { member: MemberPlace; answer: HttpAnswer } | undefined
-  for (const member of members) {
-    try {
-      const answer = await exchange(`${member.http}${path}`, options)
-      if (acceptable(answer)) return { member, answer }
-      last = { member, answer }
-    } catch (cause) {
-      if (!(cause instanceof Failure)) throw cause
-    }
-  }
-  if (last !== undefined) return last
-  throw networkFailure(
-    `none of the ${members.length} members answered`,
-    "Are the seeders running? 'interpeer status' shows them.",
-  )
 }

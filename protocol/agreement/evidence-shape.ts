@@ -18,7 +18,6 @@ export const claimShape = union('type', {
   vote2: object({ type: oneOf('vote2'), signed: signedShape('vote2') }),
   nay: object({ type: oneOf('nay'), signed: signedShape('nay') }),
 })
-export type Claim = Shaped<typeof claimShape>
 
 export const evidenceShape = union('kind', {
   /** Two of one member in one (epoch, height, view) that differ. */
@@ -42,8 +41,8 @@ export const evidenceShape = union('kind', {
   /** A TIMEOUT of a view not below v that shows less than the lock which VOTE2(x, v) proves (R6). */
   hidden_lock: object({ kind: oneOf('hidden_lock'), vote2: signedShape('vote2'), timeout: signedShape('timeout') }),
   /**
-   * `block` is the one that the claim names. With `cert` it is self-contained: a certified block of the same parent, requests, time,
-   * kind and image has other roots than the claim. Without, the roots differ from a re-execution of `block` with `requests`.
+   * `block` is the one that the claim names. With `cert`: a certified block of the same parent, requests, time, kind and image has other
+   * roots than the claim. Without, the roots differ from a re-execution of `block` with `requests`. Running it again decides either way.
    */
   wrong_result: object({
     kind: oneOf('wrong_result'),
@@ -64,7 +63,6 @@ export const evidenceShape = union('kind', {
   }),
 })
 export type Evidence = Shaped<typeof evidenceShape>
-export type EvidenceKind = Evidence['kind']
 
 export function evidenceToBytes(evidence: Evidence): Uint8Array {
   return cborFromValue(evidence)

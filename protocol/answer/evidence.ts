@@ -26,9 +26,6 @@ export const PATH_HEADER = 'interpeer-path'
 export const SALT_HASH_HEADER = 'interpeer-salt-hash'
 export const JOB_HEADER = 'interpeer-job'
 export const HEIGHT_HEADER = 'interpeer-height'
-export const STATE_ROOT_HEADER = 'interpeer-state-root'
-/** The body's Merkle root, so that HEAD, ranges and streams can be checked against the receipt as well. */
-export const BODY_ROOT_HEADER = 'interpeer-body-root'
 /** In a request: reuse this nonce (base64 of 16 bytes) for this one answer, and answer at this height if it is still at hand. */
 export const NONCE_HEADER = 'interpeer-nonce'
 

@@ -8,7 +8,6 @@ import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import { type Domain, type Signed, statementHash } from '#protocol/message/domain.ts'
-import type { Request } from '#protocol/message/request.ts'
 import { signedShape, type Update } from '#protocol/message/statement.ts'
 import { verify } from '#seeder/identity/keys.ts'
 
@@ -40,8 +39,4 @@ export function updateFromBytes(rule: UpdateRule, bytes: Uint8Array): Result<Sig
   return verify(from, statementHash(rule.domain, 'update', body), signature)
     ? ok(read.value)
     : err({ code: 'bad_signature' })
-}
-
-export function isUpdate(request: Pick<Request, 'method'>): boolean {
-  return request.method === UPDATE_METHOD
 }

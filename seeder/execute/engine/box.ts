@@ -23,7 +23,6 @@ import { DEPTH_EXPORT, FUEL_EXPORT, GLOBAL_EXPORT } from '#seeder/execute/wasm/o
 
 /** 64 MiB: all that a script, its objects and the engine have. */
 export const MEMORY_PAGES = 1024
-const PAGE_BYTES = 65_536
 
 /** Jobs that one call runs; fuel ends a chain of promises that never does. */
 const JOBS_PER_CALL = 1 << 30
@@ -296,5 +295,3 @@ export class Box {
 
 /** Where the runtime lies in the guest's memory. */
 export type BoxHandles = { readonly runtime: Address; readonly context: Address; readonly undefined: Value }
-
-export const MEMORY_BYTES = MEMORY_PAGES * PAGE_BYTES
