@@ -356,7 +356,6 @@ function jsonResponse(status: number, value: object): ScriptResponse {
   return { status, headers, body: bytesFromText(JSON.stringify(value)) }
 }
 
-/** Sequence of the update that is live; 0 before the first. */
 /** A bundle may bring the data that a new site begins with (§5): an exported state's databases, files and records. */
 function takeFirstData(tree: StateTree): void {
   for (const name of FIRST_DATA) {
@@ -365,6 +364,7 @@ function takeFirstData(tree: StateTree): void {
   }
 }
 
+/** Sequence of the update that is live; 0 before the first. */
 function liveSequence(tree: StateTree): number {
   const bytes = tree.read(UPDATE_FILE)
   return bytes === undefined ? 0 : (JSON.parse(new TextDecoder().decode(bytes)) as { sequence: number }).sequence
