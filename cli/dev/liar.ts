@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '#cli/failure.ts'
 import { type VerdictLine, verdictOf } from '#cli/verify/verify.ts'
-import { evidenceFromBytes } from '#protocol/agreement/evidence-shape.ts'
+import { accusationOf, evidenceFromBytes } from '#protocol/agreement/evidence-shape.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
 import type { EvidenceSummary } from '#seeder/serve/port.ts'
@@ -20,6 +20,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   double_vote2: 'it locked two different blocks at one height and view',
   double_proposal: 'it proposed two different blocks at one height and view',
   amnesia: 'it voted against a block that it had locked',
+  vote_after_close: 'it voted in an epoch that it had closed',
+  close_hides_lock: 'it hid a lock of its own when the epoch ended',
   hidden_lock: 'it hid a lock of its own when the view changed',
   wrong_result: 'it signed a result that running the block again does not give',
   wrong_receipt: 'it signed an answer that running the request again does not give',
@@ -41,25 +43,8 @@ export type Caught = {
 function placeOf(proof: Uint8Array): { height?: number; view?: number } {
   const evidence = evidenceFromBytes(proof)
   if (!evidence.ok) return {}
-  switch (evidence.value.kind) {
-    case 'double_vote1':
-    case 'double_vote2':
-    case 'double_proposal': {
-      const { height, view } = evidence.value.first.body
-      return { height, view }
-    }
-    case 'amnesia':
-    case 'hidden_lock': {
-      const { height, view } = evidence.value.vote2.body
-      return { height, view }
-    }
-    case 'wrong_result': {
-      const { height, view } = evidence.value.claim.signed.body
-      return { height, view }
-    }
-    case 'wrong_receipt':
-      return { height: evidence.value.receipt.body.height }
-  }
+  const { height, view } = accusationOf(evidence.value)
+  return { ...(height === undefined ? {} : { height }), ...(view === undefined ? {} : { view }) }
 }
 
 /** Keeps each proof as `<directory>/<beginning of its hash>.cbor`; gives each once. */

@@ -2,35 +2,16 @@
 // re-execution is for those who hold the site's state; their word about it counts together (`living.ts`, accused).
 
 import type { EvidenceJudge, GatewayPorts } from '#gateway/gateway.ts'
-import { type Evidence, evidenceFromBytes, evidenceHash } from '#protocol/agreement/evidence-shape.ts'
+import { accusationOf, evidenceFromBytes, evidenceHash } from '#protocol/agreement/evidence-shape.ts'
 import { verifyEvidenceAsync } from '#protocol/agreement/evidence-verdict.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
-import type { Digest } from '#protocol/codec/digest.ts'
-import { err, ok, unreachable } from '#protocol/codec/result.ts'
-
-function jobOf(evidence: Evidence): Digest {
-  switch (evidence.kind) {
-    case 'double_vote1':
-    case 'double_vote2':
-    case 'double_proposal':
-      return evidence.first.body.job
-    case 'amnesia':
-    case 'hidden_lock':
-      return evidence.vote2.body.job
-    case 'wrong_result':
-      return evidence.claim.signed.body.job
-    case 'wrong_receipt':
-      return evidence.receipt.body.job
-    default:
-      return unreachable(evidence)
-  }
-}
+import { err, ok } from '#protocol/codec/result.ts'
 
 export function evidenceJudge(verify: GatewayPorts['verify']): EvidenceJudge {
   return async (domain, groupOf, bytes) => {
     const evidence = evidenceFromBytes(bytes)
     if (!evidence.ok) return evidence
-    const job = jobOf(evidence.value)
+    const job = accusationOf(evidence.value).job
     const group = groupOf(hexFromBytes(job))
     if (group === undefined) return err({ code: 'unknown_job' })
     const verdict = await verifyEvidenceAsync(domain, group, evidence.value, verify)

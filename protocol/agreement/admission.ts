@@ -9,6 +9,7 @@ import type { Content } from '#protocol/agreement/round.ts'
 import { inWindow, timely, windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { unreachable } from '#protocol/codec/result.ts'
+import { membersHash, RECONFIG_METHOD, reconfigOf } from '#protocol/message/epoch.ts'
 import { type Request, requestToBytes } from '#protocol/message/request.ts'
 import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 
@@ -20,6 +21,7 @@ export type Objection =
   | 'time_too_early'
   | 'time_too_late'
   | 'kind'
+  | 'reconfig'
   | 'batch_size'
   | 'request_time'
   | 'request_repeated'
@@ -29,16 +31,24 @@ function kindFits(kind: Content['block']['kind'], requests: readonly Request[]):
   const updates = requests.filter(({ method }) => method === UPDATE_METHOD).length
   switch (kind) {
     case 'normal':
-      return requests.length > 0 && updates === 0
+      return requests.length > 0 && updates === 0 && !requests.some(({ method }) => method === RECONFIG_METHOD)
     case 'heartbeat':
       return requests.length === 0
     case 'update':
       return requests.length === 1 && updates === 1
     case 'reconfig':
-      return false
+      return requests.length === 1 && requests[0]?.method === RECONFIG_METHOD
     default:
       return unreachable(kind)
   }
+}
+
+/** §6: a fresh RECONFIG is of the very next group; that READYs of a quorum are in it the door has seen. */
+function endsEpoch(member: Member, requests: readonly Request[]): boolean {
+  const next = member.groups.get(member.group.epoch + 1)
+  const reconfig = requests[0] === undefined ? undefined : reconfigOf(requests[0])
+  if (next === undefined || reconfig === undefined || reconfig.epoch !== next.epoch) return false
+  return bytesEqual(reconfig.membersHash, membersHash(next))
 }
 
 /** R9 for one request in a block of this time. */
@@ -60,6 +70,7 @@ export function objection(member: Member, content: Content, relied: boolean): Ob
   if (!relied && block.time > receivedAt + TIME_FUTURE_MS) return 'time_too_late'
   if (!bytesEqual(block.image, settings.image)) return 'image'
   if (!kindFits(block.kind, requests)) return 'kind'
+  if (!relied && block.kind === 'reconfig' && !endsEpoch(member, requests)) return 'reconfig'
   if (requests.length === 0) return undefined
   if (requests.length > BATCH_REQUESTS_MAX) return 'batch_size'
   let bytes = 0

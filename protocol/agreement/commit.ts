@@ -3,6 +3,7 @@
 
 import { bodyCame, freeBodies } from '#protocol/agreement/bodies.ts'
 import { recordAfter } from '#protocol/agreement/durable.ts'
+import { certFits, tryEnter } from '#protocol/agreement/epoch.ts'
 import { inspectCert } from '#protocol/agreement/evidence.ts'
 import { ensureExecuted, meetBlock, outcome } from '#protocol/agreement/execution.ts'
 import { PAST_ROUNDS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
@@ -19,6 +20,7 @@ import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
+import { reconfigOf, type Start } from '#protocol/message/epoch.ts'
 
 /** A block that was fetched takes its place at the height above the head. */
 export function adoptFetched(member: Member, turn: Turn): boolean {
@@ -27,6 +29,7 @@ export function adoptFetched(member: Member, turn: Turn): boolean {
   if (fetched === undefined || member.committing !== null) return false
   member.fetched.delete(round.height)
   const { cert, requests } = fetched
+  if (!certFits(member, cert)) return false
   round.cert ??= cert
   const hash = cert.qc1.block_hash
   meetBlock(member, turn, round, { block: cert.block, hash, requests, from: member.self })
@@ -77,6 +80,7 @@ function takeState(member: Member, turn: Turn, cert: Cert): void {
 export function hearState(member: Member, turn: Turn, height: number, cert: Cert | undefined): void {
   if (member.fetching?.kind === 'state' && member.fetching.height === height) member.fetching = null
   if (cert === undefined || cert.block.height <= member.head.height || member.committing !== null) return
+  if (!certFits(member, cert)) return
   const round = cert.block.height === member.head.height + 1 ? currentRound(member) : undefined
   const content = round?.contents.get(keyOf(cert.qc1.block_hash)) ?? null
   commit(member, turn, cert, content, undefined)
@@ -90,7 +94,10 @@ function commit(member: Member, turn: Turn, cert: Cert, content: Content | null,
   const execution = content === null ? undefined : member.executions.get(content.executionKey)
   const leaves = ticket === undefined ? undefined : execution?.result?.leaves
   const indexes = new Map(leaves?.map(({ requestHash }, index) => [keyOf(requestHash), index]))
-  member.committing = { cert, head, content, indexes }
+  const start = startOf(member, cert, content)
+  if (start !== null) member.nextStart = start
+  const ends = snapshot && cert.block.kind === 'reconfig' && cert.qc1.epoch >= member.group.epoch
+  member.committing = { cert, head, content, indexes, ends }
   member.states = [...states]
   member.firstBlock = firstBlock
   turn.effects.push({
@@ -100,17 +107,26 @@ function commit(member: Member, turn: Turn, cert: Cert, content: Content | null,
     requestHashes: content?.requestHashes ?? [],
     ...(ticket === undefined ? {} : { ticket }),
     snapshot,
-    record: recordAfter(member, head),
+    record: recordAfter(member, head, ends),
     keepStates: states.map(({ height }) => height),
     keepBlocksFrom: firstBlock,
   })
+}
+
+/** §6: a RECONFIG that was certified in the epoch which it ends proves the start of the next. */
+function startOf(member: Member, cert: Cert, content: Content | null): Start | null {
+  const reconfig = content?.requests[0]
+  if (cert.block.kind !== 'reconfig' || reconfig === undefined) return null
+  const epoch = reconfigOf(reconfig)?.epoch
+  if (epoch !== cert.qc1.epoch + 1 || epoch <= Math.max(member.group.epoch, member.nextStart?.epoch ?? 0)) return null
+  return { job: member.group.job, epoch, cert, reconfig, closes: [], qc1s: [] }
 }
 
 /** The commit is durable: answers go out, the next height begins. */
 export function onCommitted(member: Member, turn: Turn, height: number): void {
   const { committing } = member
   assert(committing !== null && committing.head.height === height, 'a committed height was to be committed')
-  const { head, content, cert } = committing
+  const { head, content, cert, ends } = committing
   const round = member.rounds.get(height)
   if (round !== undefined) {
     round.cert = cert
@@ -118,6 +134,8 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   }
   member.committing = null
   member.head = head
+  member.headCert = cert
+  member.ended = ends
   member.headAt = turn.now
   member.counts.commits++
   member.failures = 0
@@ -134,6 +152,7 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   else answer(member, turn, content, committing.indexes)
   forgetBelow(member, turn)
   restartTimer(member, turn)
+  tryEnter(member, turn)
 }
 
 function restartWindow(member: Member, head: Head): void {

@@ -8,10 +8,11 @@ import { RECORD_VERSION, recordToBytes, type VoteRecord } from '#protocol/agreem
 import { type Content, chainTo } from '#protocol/agreement/round.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
-import type { StatementBody, StatementType } from '#protocol/message/statement.ts'
+import type { StatementBody, StatementType, Vote1, Vote2 } from '#protocol/message/statement.ts'
 
-type VoteType = Extract<StatementType, 'propose' | 'vote1' | 'vote2' | 'nay' | 'timeout'>
+type VoteType = Extract<StatementType, 'propose' | 'vote1' | 'vote2' | 'nay' | 'timeout' | 'close'>
 
 /** Signs a statement of the agreement; it leaves in this turn only after the record that knows of it. */
 export function durably<T extends VoteType>(
@@ -21,8 +22,12 @@ export function durably<T extends VoteType>(
   body: StatementBody<T>,
 ): Signed<StatementBody<T>> {
   turn.dirty = true
+  if (type === 'vote1') member.lastVote1 = placeOf(body as Vote1)
+  if (type === 'vote2') member.lastVote2 = placeOf(body as Vote2)
   return signStatement(member.domain, type, member.signer, body)
 }
+
+const placeOf = ({ height, view }: Vote1 | Vote2) => ({ height, view })
 
 /** What a lock or an own proposal needs to be executed again. */
 function boundContents(member: Member): { locked: Content | null; proposed: Content | null } {
@@ -34,6 +39,20 @@ function boundContents(member: Member): { locked: Content | null; proposed: Cont
 }
 
 const plain = ({ block, requests }: Content) => ({ block, requests })
+
+/** What is known and said of the epoch's start and end. */
+function epochRecord(member: Member): Partial<VoteRecord> {
+  const { start, nextStart, ended, closed, lastVote1, lastVote2, abstainThrough } = member
+  return {
+    ...(start === null ? {} : { start }),
+    ...(nextStart === null ? {} : { next_start: nextStart }),
+    ...(ended ? { ended } : {}),
+    ...(closed === null ? {} : { close: closed }),
+    ...(lastVote1 === null ? {} : { last_vote1: lastVote1 }),
+    ...(lastVote2 === null ? {} : { last_vote2: lastVote2 }),
+    ...(abstainThrough < 0 ? {} : { abstain_through: abstainThrough }),
+  }
+}
 
 function voteRecord(member: Member): VoteRecord {
   const { group, view, tc, timeout, vote1, vote2, proposal } = member
@@ -47,6 +66,7 @@ function voteRecord(member: Member): VoteRecord {
     epoch: group.epoch,
     abstain: member.abstain,
     height: round.height,
+    ...epochRecord(member),
     view,
     tc,
     timeout,
@@ -69,7 +89,7 @@ function boundBodies(member: Member): readonly Digest[] {
 }
 
 /** The record as it is to be once `head` is the head: the view state stays, the votes of the height are void. */
-export function recordAfter(member: Member, head: Head): Uint8Array {
+export function recordAfter(member: Member, head: Head, ends: boolean): Uint8Array {
   const { group, view, tc, timeout } = member
   return recordToBytes({
     version: RECORD_VERSION,
@@ -77,6 +97,8 @@ export function recordAfter(member: Member, head: Head): Uint8Array {
     epoch: group.epoch,
     abstain: member.abstain,
     height: head.height + 1,
+    ...epochRecord(member),
+    ...(ends ? { ended: true } : {}),
     view,
     tc,
     timeout,
@@ -88,8 +110,26 @@ export function recordAfter(member: Member, head: Head): Uint8Array {
   })
 }
 
+/** Inside, members are named by places of the present epoch; outside, by the roster. */
+export function nameEffects(member: Member, turn: Turn): void {
+  const { places } = member
+  const nameOf = (place: number): number => {
+    const index = places[place]
+    assert(index !== undefined, 'whoever is named has a place')
+    return index
+  }
+  for (; turn.named < turn.effects.length; turn.named++) {
+    const effect = turn.effects[turn.named]
+    if (effect === undefined) continue
+    if (effect.type === 'send') {
+      if (effect.to !== 'all') turn.effects[turn.named] = { ...effect, to: nameOf(effect.to) }
+    } else if ('from' in effect) turn.effects[turn.named] = { ...effect, from: nameOf(effect.from) }
+  }
+}
+
 /** The turn's effects, behind the record if it changed; bodies that came in the turn stand before it, for the record may name them. */
 export function seal(member: Member, turn: Turn): Effect[] {
+  nameEffects(member, turn)
   if (!turn.dirty) return turn.effects
   turn.dirty = false
   const record = recordToBytes(voteRecord(member))

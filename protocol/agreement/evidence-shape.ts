@@ -3,10 +3,12 @@
 
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
-import type { Result } from '#protocol/codec/result.ts'
+import { type Result, unreachable } from '#protocol/codec/result.ts'
 import { array, digest, nullable, object, oneOf, readCbor, type Shaped, union } from '#protocol/codec/shape.ts'
+import type { PublicKey } from '#protocol/identity/keys.ts'
 import { blockShape } from '#protocol/message/block.ts'
 import { certShape } from '#protocol/message/certificate.ts'
+import type { Signed } from '#protocol/message/domain.ts'
 import { HEADERS_MAX, headerPair, method, requestShape, target } from '#protocol/message/request.ts'
 import { signedShape } from '#protocol/message/statement.ts'
 import { BATCH_REQUESTS_MAX, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
@@ -40,6 +42,21 @@ export const evidenceShape = union('kind', {
   amnesia: object({ kind: oneOf('amnesia'), vote2: signedShape('vote2'), vote1: signedShape('vote1') }),
   /** A TIMEOUT of a view not below v that shows less than the lock which VOTE2(x, v) proves (R6). */
   hidden_lock: object({ kind: oneOf('hidden_lock'), vote2: signedShape('vote2'), timeout: signedShape('timeout') }),
+  /** A vote of the epoch that its CLOSE says it votes in no more: later than the last one that the CLOSE lists (§6). */
+  vote_after_close: object({
+    kind: oneOf('vote_after_close'),
+    close: signedShape('close'),
+    vote: union('type', {
+      vote1: object({ type: oneOf('vote1'), signed: signedShape('vote1') }),
+      vote2: object({ type: oneOf('vote2'), signed: signedShape('vote2') }),
+    }),
+  }),
+  /** A CLOSE that shows less than the lock which VOTE2(x, v) proves (§6). */
+  close_hides_lock: object({
+    kind: oneOf('close_hides_lock'),
+    vote2: signedShape('vote2'),
+    close: signedShape('close'),
+  }),
   /**
    * `block` is the one that the claim names. With `cert`: a certified block of the same parent, requests, time, kind and image has other
    * roots than the claim. Without, the roots differ from a re-execution of `block` with `requests`. Running it again decides either way.
@@ -63,6 +80,43 @@ export const evidenceShape = union('kind', {
   }),
 })
 export type Evidence = Shaped<typeof evidenceShape>
+
+/** Who is accused, and where the last of what it signed stands. */
+export type Accusation = {
+  readonly from: PublicKey
+  readonly job: Digest
+  readonly epoch: number
+  /** Absent where the statement names none. */
+  readonly height?: number
+  readonly view?: number
+}
+
+export function accusationOf(evidence: Evidence): Accusation {
+  switch (evidence.kind) {
+    case 'double_vote1':
+    case 'double_vote2':
+    case 'double_proposal':
+      return accusation(evidence.first)
+    case 'amnesia':
+      return accusation(evidence.vote1)
+    case 'hidden_lock':
+    case 'close_hides_lock':
+      return accusation(evidence.vote2)
+    case 'vote_after_close':
+      return accusation(evidence.vote.signed)
+    case 'wrong_result':
+      return accusation(evidence.claim.signed)
+    case 'wrong_receipt':
+      return accusation(evidence.receipt)
+    default:
+      return unreachable(evidence)
+  }
+}
+
+function accusation({ from, body }: Signed<Omit<Accusation, 'from'>>): Accusation {
+  const { job, epoch, height, view } = body
+  return { from, job, epoch, ...(height === undefined ? {} : { height }), ...(view === undefined ? {} : { view }) }
+}
 
 export function evidenceToBytes(evidence: Evidence): Uint8Array {
   return cborFromValue(evidence)

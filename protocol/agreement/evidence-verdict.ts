@@ -2,7 +2,7 @@
 // the named image once more. Nothing is believed because of who sent it.
 
 import type { Verify, VerifyAsync } from '#protocol/agreement/door.ts'
-import { forgets, hides, nayContradicts, sameRoots } from '#protocol/agreement/evidence.ts'
+import { closeHides, followsClose, forgets, hides, nayContradicts, sameRoots } from '#protocol/agreement/evidence.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { memberIndex } from '#protocol/agreement/members.ts'
 import type { ExecutionResult } from '#protocol/agreement/port.ts'
@@ -14,6 +14,7 @@ import { err, ok, type Result, unreachable } from '#protocol/codec/result.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import { blockHash, receiptsRoot } from '#protocol/message/block.ts'
 import {
+  type Cert,
   type CertError,
   certChecks,
   type Group,
@@ -44,18 +45,35 @@ export type Verdict = {
 }
 type Judged = { readonly verdict: Verdict; readonly checks: readonly SignatureCheck[] }
 
-type Placed = Pick<Place, 'job' | 'epoch' | 'height'> & { readonly view?: number }
+type Placed = Pick<Place, 'job' | 'epoch'>
+
+/** A job's group, or its groups of several epochs: what is signed counts by the group of the epoch that it names. */
+export type Groups = Group | readonly Group[]
+
+function groupOfEpoch(groups: Groups, epoch: number): Result<Group, EvidenceError> {
+  const known = 'members' in groups ? [groups] : groups
+  const found = known.find((group) => group.epoch === epoch)
+  return found === undefined
+    ? err({ code: 'wrong_epoch', expected: known.at(-1)?.epoch ?? 0, actual: epoch })
+    : ok(found)
+}
+
+function certified(domain: Domain, groups: Groups, cert: Cert): Result<readonly SignatureCheck[], EvidenceError> {
+  const group = groupOfEpoch(groups, cert.qc1.epoch)
+  return group.ok ? certChecks(domain, group.value, cert) : group
+}
 
 function signatureCheck(
   domain: Domain,
-  group: Group,
+  group: Groups,
   type: StatementType,
   signed: Signed<Placed>,
 ): Result<SignatureCheck, EvidenceError> {
   const { job, epoch } = signed.body
-  if (!bytesEqual(job, group.job)) return err({ code: 'wrong_job' })
-  if (epoch !== group.epoch) return err({ code: 'wrong_epoch', expected: group.epoch, actual: epoch })
-  const index = memberIndex(group, signed.from)
+  const found = groupOfEpoch(group, epoch)
+  if (!found.ok) return found
+  if (!bytesEqual(job, found.value.job)) return err({ code: 'wrong_job' })
+  const index = memberIndex(found.value, signed.from)
   if (index === undefined) return err({ code: 'unknown_signer' })
   const message = statementHash(domain, type, signed.body)
   return ok({ key: signed.from, message, signature: signed.signature, index })
@@ -64,7 +82,7 @@ function signatureCheck(
 /** Two statements of one member that cannot both be honest, by `contradict`. */
 function pair(
   domain: Domain,
-  group: Group,
+  group: Groups,
   [firstType, first]: readonly [StatementType, Signed<Placed>],
   [secondType, second]: readonly [StatementType, Signed<Placed>],
   contradict: boolean,
@@ -80,7 +98,7 @@ function pair(
 
 function double(
   domain: Domain,
-  group: Group,
+  group: Groups,
   type: StatementType,
   first: Signed<Place>,
   second: Signed<Place>,
@@ -93,7 +111,7 @@ function double(
 
 function wrongResult(
   domain: Domain,
-  group: Group,
+  group: Groups,
   evidence: Extract<Evidence, { kind: 'wrong_result' }>,
 ): Result<Judged, EvidenceError> {
   const { claim, block, cert, requests } = evidence
@@ -106,38 +124,38 @@ function wrongResult(
     if (!bytesEqual(requestsRoot(requests), block.requests_root)) return err({ code: 'wrong_requests_root' })
     return ok({ verdict: { accused: signed.from, proof: 'by re-execution' }, checks: [check.value] })
   }
-  const certified = certChecks(domain, group, cert)
-  if (!certified.ok) return certified
+  const shown = certified(domain, group, cert)
+  if (!shown.ok) return shown
   if (executionKeyOf(block) !== executionKeyOf(cert.block)) return err({ code: 'different_places' })
   const contradicts =
     claim.type === 'nay' ? nayContradicts(claim.signed.body, cert.block) : !sameRoots(block, cert.block)
   if (!contradicts) return err({ code: 'no_contradiction' })
-  return ok({ verdict: { accused: signed.from, proof: 'self-contained' }, checks: [check.value, ...certified.value] })
+  return ok({ verdict: { accused: signed.from, proof: 'self-contained' }, checks: [check.value, ...shown.value] })
 }
 
 function wrongReceipt(
   domain: Domain,
-  group: Group,
+  group: Groups,
   evidence: Extract<Evidence, { kind: 'wrong_receipt' }>,
 ): Result<Judged, EvidenceError> {
   const { receipt, cert, request } = evidence
   const check = signatureCheck(domain, group, 'receipt', receipt)
   if (!check.ok) return check
-  const certified = certChecks(domain, group, cert)
-  if (!certified.ok) return certified
+  const shown = certified(domain, group, cert)
+  if (!shown.ok) return shown
   if (receipt.body.height !== cert.block.height) return err({ code: 'different_places' })
-  const checks = [check.value, ...certified.value]
+  const checks = [check.value, ...shown.value]
   const otherState = !bytesEqual(receipt.body.state_root, cert.block.state_root)
   if (otherState) return ok({ verdict: { accused: receipt.from, proof: 'self-contained' }, checks })
   if (request === null) return err({ code: 'no_contradiction' })
   const { method, target, headers, body_hash: bodyHash } = request
-  const named = requestHash({ job: group.job, method, target, headers, bodyHash })
+  const named = requestHash({ job: receipt.body.job, method, target, headers, bodyHash })
   if (!bytesEqual(named, receipt.body.request_hash)) return err({ code: 'wrong_request_hash' })
   return ok({ verdict: { accused: receipt.from, proof: 'by re-execution' }, checks })
 }
 
 /** Everything but the signatures themselves: who is accused, how it is proven, and what is left to check. */
-export function evidenceChecks(domain: Domain, group: Group, evidence: Evidence): Result<Judged, EvidenceError> {
+export function evidenceChecks(domain: Domain, group: Groups, evidence: Evidence): Result<Judged, EvidenceError> {
   switch (evidence.kind) {
     case 'double_vote1':
       return double(domain, group, 'vote1', evidence.first, evidence.second)
@@ -153,6 +171,15 @@ export function evidenceChecks(domain: Domain, group: Group, evidence: Evidence)
       const { vote2, timeout } = evidence
       return pair(domain, group, ['vote2', vote2], ['timeout', timeout], hides(vote2.body, timeout.body))
     }
+    case 'vote_after_close': {
+      const { close, vote } = evidence
+      const follows = followsClose(close.body, vote.type, vote.signed.body)
+      return pair(domain, group, ['close', close], [vote.type, vote.signed], follows)
+    }
+    case 'close_hides_lock': {
+      const { vote2, close } = evidence
+      return pair(domain, group, ['vote2', vote2], ['close', close], closeHides(vote2.body, close.body))
+    }
     case 'wrong_result':
       return wrongResult(domain, group, evidence)
     case 'wrong_receipt':
@@ -164,7 +191,7 @@ export function evidenceChecks(domain: Domain, group: Group, evidence: Evidence)
 
 export function verifyEvidence(
   domain: Domain,
-  group: Group,
+  group: Groups,
   evidence: Evidence,
   verify: Verify,
 ): Result<Verdict, EvidenceError> {
@@ -176,7 +203,7 @@ export function verifyEvidence(
 
 export async function verifyEvidenceAsync(
   domain: Domain,
-  group: Group,
+  group: Groups,
   evidence: Evidence,
   verify: VerifyAsync,
 ): Promise<Result<Verdict, EvidenceError>> {

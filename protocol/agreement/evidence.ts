@@ -1,45 +1,25 @@
 // Evidence of provable lies, found in what is kept of each height (agreement §2): a statement that came is held against the member's
 // others. One's own statements are never suspected: R1 is what keeps them true. Silence and staleness are counted, never told of here.
 
-import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
+import { accusationOf, type Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { LIES_MAX } from '#protocol/agreement/limits.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
 import { executionKeyOf, type Round } from '#protocol/agreement/round.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
-import { unreachable } from '#protocol/codec/result.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import type { Block } from '#protocol/message/block.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
-import type { Nay, Place, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
-
-function placeOf(evidence: Evidence): Pick<Place, 'height' | 'view'> {
-  switch (evidence.kind) {
-    case 'double_vote1':
-    case 'double_vote2':
-    case 'double_proposal':
-      return evidence.first.body
-    case 'amnesia':
-      return evidence.vote1.body
-    case 'hidden_lock':
-      return evidence.vote2.body
-    case 'wrong_result':
-      return evidence.claim.signed.body
-    case 'wrong_receipt':
-      return { height: evidence.receipt.body.height, view: 0 }
-    default:
-      return unreachable(evidence)
-  }
-}
+import type { Close, Nay, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
 
 /** Tells of a lie, once for each kind, member, height and view. */
 export function accuse(member: Member, turn: Turn, accused: PublicKey, evidence: Evidence): void {
   const index = memberIndex(member.group, accused)
   const told = index === undefined ? undefined : member.peers[index]?.lies
   if (told === undefined || index === member.self || told.size >= LIES_MAX) return
-  const { height, view } = placeOf(evidence)
+  const { height, view } = accusationOf(evidence)
   const certified = evidence.kind === 'wrong_result' && evidence.cert !== null
   const key = `${evidence.kind} ${certified} ${height} ${view}`
   if (told.has(key)) return
@@ -50,6 +30,7 @@ export function accuse(member: Member, turn: Turn, accused: PublicKey, evidence:
 /** VOTE2(x, v), then VOTE1(y ≠ x, v' > v) with jview < v. */
 export function forgets(vote2: Vote2, vote1: Vote1): boolean {
   return (
+    vote1.epoch === vote2.epoch &&
     vote1.height === vote2.height &&
     vote1.view > vote2.view &&
     (vote1.jview === null || vote1.jview < vote2.view) &&
@@ -59,16 +40,60 @@ export function forgets(vote2: Vote2, vote1: Vote1): boolean {
 
 /** A TIMEOUT of a view not below v that shows less than VOTE2(x, v) proves: a lock of v at its height, or its height at all. */
 export function hides(vote2: Vote2, timeout: Timeout): boolean {
-  if (timeout.view < vote2.view || timeout.height > vote2.height) return false
+  if (timeout.epoch !== vote2.epoch || timeout.view < vote2.view || timeout.height > vote2.height) return false
   return timeout.height < vote2.height || timeout.high === null || timeout.high.view < vote2.view
 }
 
+/** A vote that its signer's CLOSE of the same epoch does not know: it was given after it. */
+export function followsClose(close: Close, type: 'vote1' | 'vote2', vote: Vote1 | Vote2): boolean {
+  if (vote.epoch !== close.epoch) return false
+  const last = type === 'vote1' ? close.last_vote1 : close.last_vote2
+  if (last === null || vote.height > last.height) return true
+  return vote.height === last.height && vote.view > last.view
+}
+
+/** A CLOSE of the epoch of VOTE2(x, v) that shows neither its height nor a lock of v there. */
+export function closeHides(vote2: Vote2, close: Close): boolean {
+  if (close.epoch !== vote2.epoch) return false
+  const height = close.high_cert?.height ?? 0
+  if (height >= vote2.height) return false
+  const high = close.high_qc1
+  if (height < vote2.height - 1 || high === null) return true
+  return high.epoch !== vote2.epoch || high.view < vote2.view
+}
+
+type Cast =
+  | { readonly type: 'vote1'; readonly signed: Signed<Vote1> }
+  | { readonly type: 'vote2'; readonly signed: Signed<Vote2> }
+
+function againstClose(member: Member, turn: Turn, index: number, vote: Cast): void {
+  const close = member.closes.get(index)?.close
+  if (close === undefined || index === member.self) return
+  const { from, body } = vote.signed
+  if (followsClose(close.body, vote.type, body)) accuse(member, turn, from, { kind: 'vote_after_close', close, vote })
+  if (vote.type === 'vote2' && closeHides(vote.signed.body, close.body))
+    accuse(member, turn, from, { kind: 'close_hides_lock', vote2: vote.signed, close })
+}
+
+/** A CLOSE against the votes of its signer that are known. */
+export function inspectClose(member: Member, turn: Turn, index: number, close: Signed<Close>): void {
+  if (member.closes.get(index)?.close !== close) return
+  for (const round of member.rounds.values()) {
+    for (const signed of round.vote1[index]?.values() ?? [])
+      againstClose(member, turn, index, { type: 'vote1', signed })
+    for (const signed of round.vote2[index]?.values() ?? [])
+      againstClose(member, turn, index, { type: 'vote2', signed })
+  }
+}
+
 export function inspectVote1(member: Member, turn: Turn, round: Round, index: number, vote1: Signed<Vote1>): void {
+  againstClose(member, turn, index, { type: 'vote1', signed: vote1 })
   for (const vote2 of round.vote2[index]?.values() ?? [])
     if (forgets(vote2.body, vote1.body)) accuse(member, turn, vote1.from, { kind: 'amnesia', vote2, vote1 })
 }
 
 export function inspectVote2(member: Member, turn: Turn, round: Round, index: number, vote2: Signed<Vote2>): void {
+  againstClose(member, turn, index, { type: 'vote2', signed: vote2 })
   for (const vote1 of round.vote1[index]?.values() ?? [])
     if (forgets(vote2.body, vote1.body)) accuse(member, turn, vote2.from, { kind: 'amnesia', vote2, vote1 })
   const timeout = member.peers[index]?.timeout

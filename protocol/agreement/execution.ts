@@ -6,6 +6,7 @@ import { EXECUTIONS_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { ExecutionContext, ExecutionResult } from '#protocol/agreement/port.ts'
+import { inheritedKey } from '#protocol/agreement/propose.ts'
 import { addContent, type Content, contentOf, type Round, requestHashesOf } from '#protocol/agreement/round.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
@@ -27,7 +28,8 @@ function heldContent(member: Member, round: Round): (key: string) => boolean {
   const lock = round.lock === null ? undefined : keyOf(round.lock.block_hash)
   const cert = round.cert === null ? undefined : keyOf(round.cert.qc1.block_hash)
   const own = member.proposal?.content.key
-  return (key) => key === lock || key === cert || key === own
+  const inherited = inheritedKey(member)
+  return (key) => key === inherited || key === lock || key === cert || key === own
 }
 
 /** Keeps a block that came with its requests; the first copy stays, and with it the time it came at. */

@@ -16,6 +16,13 @@ export const CENSORED_DELTAS = 5
 /** R7: … and for so many, it is handed to the leader once more: it may never have had it. */
 export const RELAY_DELTAS = 2
 
+/** §6: so long after the hand-over time, without a RECONFIG, members CLOSE. */
+export const CLOSE_DELTAS = 10
+/** §6: hand-over time that is given from when the next group is known. */
+export const HANDOVER_DELTAS = 120
+/** §6: READY and CLOSE are said again this often. */
+export const HANDOVER_RESEND_DELTAS = 2
+
 /** R7: requests and bytes of bodies that wait per sharing member. */
 export const QUEUE_PER_SOURCE_MAX = 512
 export const QUEUE_BODY_BYTES_PER_SOURCE_MAX = 32 * 1024 * 1024

@@ -1,6 +1,7 @@
 // R4, R5: VOTE1s become a QC1, a QC1 becomes the lock and a VOTE2, VOTE2s with the QC1 of the same view become the certificate.
 
 import { durably } from '#protocol/agreement/durable.ts'
+import { certFits } from '#protocol/agreement/epoch.ts'
 import { ensureExecuted, outcome } from '#protocol/agreement/execution.ts'
 import { currentRound, leaderAt, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
@@ -49,6 +50,8 @@ export function formQc1(member: Member, turn: Turn): boolean {
 /** QC1s that came with a message, lowest view first. A new lock of the present height is handed on once (R4). */
 export function hearQc1s(member: Member, turn: Turn, qc1s: readonly Qc1[]): void {
   for (const qc1 of qc1s) {
+    // §6: a new epoch's start voids the locks of the old one.
+    if (qc1.epoch !== member.group.epoch) continue
     const round = qc1.height > member.head.height ? heardRound(member, qc1.height) : undefined
     if (round === undefined) {
       noteHeightOfVoters(member, turn, qc1)
@@ -113,5 +116,5 @@ export function formCert(member: Member, turn: Turn): boolean {
 export function hearCert(member: Member, turn: Turn, from: number, cert: Cert): void {
   noteHeight(member, turn, from, cert.block.height)
   const round = cert.block.height > member.head.height ? heardRound(member, cert.block.height) : undefined
-  if (round !== undefined && round.cert === null) round.cert = cert
+  if (round !== undefined && round.cert === null && certFits(member, cert)) round.cert = cert
 }

@@ -6,7 +6,7 @@
 import { type Bodies, bodyCame, useBodies } from '#protocol/agreement/bodies.ts'
 import type { Execution } from '#protocol/agreement/execution.ts'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
-import { leaderOffset, STRAIGHT_VOTES_MAX } from '#protocol/agreement/members.ts'
+import { keyOf, leaderOffset, rosterOf, STRAIGHT_VOTES_MAX } from '#protocol/agreement/members.ts'
 import type {
   FetchedBlock,
   MemberCounts,
@@ -31,11 +31,12 @@ import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type Cid, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
-import type { Signer } from '#protocol/identity/keys.ts'
+import type { PublicKey, Signer } from '#protocol/identity/keys.ts'
 import { type Block, blockHash, genesisHash } from '#protocol/message/block.ts'
-import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
+import { type Cert, type Group, type Qc1, quorumOf } from '#protocol/message/certificate.ts'
 import type { Domain, Signed } from '#protocol/message/domain.ts'
-import type { Propose, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
+import { FIRST_EPOCH, type Start } from '#protocol/message/epoch.ts'
+import type { Close, Propose, Ready, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
 
 /** The newest height that is certified and durable here. */
 export type Head = {
@@ -45,6 +46,8 @@ export type Head = {
   readonly codeRoot: Cid
   /** Block time; 0 at height 0. */
   readonly time: number
+  /** The epoch it was certified in; -1 at height 0. */
+  readonly epoch: number
 }
 
 export type Proposal = { readonly signed: Signed<Propose>; readonly content: Content }
@@ -63,6 +66,8 @@ export type Committing = {
   readonly cert: Cert
   readonly head: Head
   readonly content: Content | null
+  /** The head is the RECONFIG that ends the epoch, taken over as a state: its proof is not here. */
+  readonly ends: boolean
   readonly indexes: ReadonlyMap<string, number>
 }
 
@@ -93,19 +98,40 @@ export type Fetching = {
   readonly at: number
 }
 
-export type Member = {
+/** A CLOSE with what it names: all that a start needs of it. */
+export type ShownClose = {
+  readonly close: Signed<Close>
+  readonly cert: Cert | null
+  readonly qc1s: readonly Qc1[]
+}
+
+/**
+ * Who is who in the present epoch. Inside, everybody is named by a place: the members of the group by their index in it, behind them the
+ * guests, which are the others of the roster in its order.
+ */
+export type Seating = {
+  group: Group
+  /** Roster index by place. */
+  places: readonly number[]
+  /** The own place: at or above `count` when it is no member of the group. */
+  self: number
+  count: number
+  quorum: number
+  offset: number
+  /** N ≤ 4: votes go straight to all. */
+  straight: boolean
+}
+
+export type Member = Seating & {
   readonly domain: Domain
-  readonly group: Group
-  readonly self: number
   readonly signer: Signer
   readonly settings: MemberSettings
-  readonly count: number
-  readonly quorum: number
-  readonly offset: number
-  /** N ≤ 4: votes go straight to all. */
-  readonly straight: boolean
-  /** R1: its vote state is lost: it follows along and signs nothing. */
-  readonly abstain: boolean
+  readonly groups: Map<number, Group>
+  roster: readonly PublicKey[]
+  /** R1: its vote state is lost: it follows along and signs nothing in this epoch. */
+  abstain: boolean
+  /** The last epoch that it abstains in; -1: none. */
+  abstainThrough: number
   started: boolean
   stopped: boolean
   /** Of the latest input. */
@@ -124,6 +150,26 @@ export type Member = {
   vote1: Signed<Vote1> | null
   vote2: Signed<Vote2> | null
   proposal: Proposal | null
+
+  /** §6: the proof that this epoch has started; null in the first one, and while it is not known to have. */
+  start: Start | null
+  /** A later one's, which waits for a commit or for the group's being known. Nothing is signed in this epoch any more. */
+  nextStart: Start | null
+  /** The head ends this epoch, and the proof is with others. */
+  ended: boolean
+  /** The own CLOSE of this epoch. */
+  closed: ShownClose | null
+  /** The last votes given in this epoch. */
+  lastVote1: { readonly height: number; readonly view: number } | null
+  lastVote2: { readonly height: number; readonly view: number } | null
+  headCert: Cert | null
+  /** CLOSEs of this epoch by place, READYs for the next by index in its group. */
+  readonly closes: Map<number, ShownClose>
+  readonly readies: Map<number, Signed<Ready>>
+  /** Since when the next epoch's group is known here. */
+  plannedAt: number | null
+  /** When READY or CLOSE was last said. */
+  handoverSaidAt: number
 
   readonly rounds: Map<number, Round>
   readonly queue: Queue
@@ -147,7 +193,9 @@ export type Member = {
   /** The head's time is stale: a HEARTBEAT is due at once (R6). */
   freshen: boolean
 
-  readonly peers: readonly Peer[]
+  /** The members of the group, by index. */
+  peers: readonly Peer[]
+  guests: readonly Peer[]
   fetching: Fetching | null
   /** Certified blocks that came and wait for their turn, by height. */
   readonly fetched: Map<number, FetchedBlock>
@@ -167,16 +215,17 @@ export function genesisHead(domain: Domain, group: Group): Head {
     stateRoot: EMPTY_DIRECTORY,
     codeRoot: EMPTY_DIRECTORY,
     time: 0,
+    epoch: -1,
   }
 }
 
 /** The QCs of a certificate that was verified or formed here name its block's hash. */
 export function headOf(cert: Cert): Head {
   const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
-  return { height, hash: cert.qc1.block_hash, stateRoot, codeRoot, time }
+  return { height, hash: cert.qc1.block_hash, stateRoot, codeRoot, time, epoch: cert.qc1.epoch }
 }
 
-function createPeer(): Peer {
+export function createPeer(): Peer {
   return {
     height: -1,
     heardAt: null,
@@ -194,34 +243,61 @@ function createPeer(): Peer {
 
 /** The record a restart finds, or none when this member must abstain: lost, damaged, or of a height its head does not reach. */
 function usableRecord(options: MemberOptions, head: Head): { record: VoteRecord | null; abstain: boolean } {
-  const { restored, group } = options
+  const { restored, group, later = [] } = options
   if (restored === undefined) return { record: null, abstain: false }
   if (restored.abstain) return { record: null, abstain: true }
   if (restored.record === undefined) return { record: null, abstain: head.height > 0 }
   const decoded = recordFromBytes(restored.record)
   if (!decoded.ok || !bytesEqual(decoded.value.job, group.job)) return { record: null, abstain: true }
-  if (decoded.value.epoch !== group.epoch) return { record: null, abstain: false }
+  const { epoch } = decoded.value
+  if (![group, ...later].some((known) => known.epoch === epoch)) return { record: null, abstain: true }
   return { record: decoded.value, abstain: decoded.value.abstain || decoded.value.height > head.height + 1 }
 }
 
-export function createMember(options: MemberOptions): Member {
-  const { domain, group, self, signer, settings, restored } = options
+export function seatingOf(group: Group, roster: readonly PublicKey[], signer: Signer): Seating {
+  const indexes = new Map(roster.map((key, index) => [keyOf(key), index]))
+  const members = group.members.map((key) => {
+    const index = indexes.get(keyOf(key))
+    assert(index !== undefined, 'the roster has every member')
+    return index
+  })
+  const sits = new Set(members)
+  const places = [...members, ...[...roster.keys()].filter((index) => !sits.has(index))]
+  const own = indexes.get(keyOf(signer.publicKey))
   const count = group.members.length
-  const key = group.members[self]
-  assert(key !== undefined && bytesEqual(key, signer.publicKey), 'a member signs with its own key')
-  const head = restored?.cert === undefined ? genesisHead(domain, group) : headOf(restored.cert)
-  const { record, abstain } = usableRecord(options, head)
-  const member: Member = {
-    domain,
+  return {
     group,
-    self,
-    signer,
-    settings,
+    places,
+    self: own === undefined ? places.length : places.indexOf(own),
     count,
     quorum: quorumOf(group),
     offset: leaderOffset(group),
     straight: count <= STRAIGHT_VOTES_MAX,
-    abstain,
+  }
+}
+
+export function createMember(options: MemberOptions): Member {
+  const { domain, signer, settings, restored } = options
+  const known = [options.group, ...(options.later ?? [])]
+  const head = restored?.cert === undefined ? genesisHead(domain, options.group) : headOf(restored.cert)
+  const { record, abstain } = usableRecord(options, head)
+  const group = known.find(({ epoch }) => epoch === record?.epoch) ?? options.group
+  const roster = rosterOf(known)
+  const seating = seatingOf(group, roster, signer)
+  const { count, places, self } = seating
+  // Who lost its votes may have given some in every epoch whose group was known.
+  const newest = Math.max(...known.map(({ epoch }) => epoch))
+  const through = record === null ? newest : (record.abstain_through ?? group.epoch)
+  const abstainThrough = abstain ? (record?.abstain === true ? through : newest) : -1
+  const member: Member = {
+    ...seating,
+    domain,
+    signer,
+    settings,
+    groups: new Map(known.map((each) => [each.epoch, each])),
+    roster,
+    abstain: abstainThrough >= group.epoch,
+    abstainThrough,
     started: false,
     stopped: false,
     now: 0,
@@ -236,6 +312,17 @@ export function createMember(options: MemberOptions): Member {
     vote1: null,
     vote2: null,
     proposal: null,
+    start: record?.start ?? null,
+    nextStart: record?.next_start ?? null,
+    ended: record?.ended ?? false,
+    closed: record?.close ?? null,
+    lastVote1: record?.last_vote1 ?? null,
+    lastVote2: record?.last_vote2 ?? null,
+    headCert: restored?.cert ?? null,
+    closes: new Map(),
+    readies: new Map(),
+    plannedAt: null,
+    handoverSaidAt: Number.NEGATIVE_INFINITY,
     rounds: new Map(),
     queue: createQueue(count),
     window: restoredWindow(restored, head),
@@ -251,6 +338,7 @@ export function createMember(options: MemberOptions): Member {
     degraded: false,
     freshen: false,
     peers: Array.from({ length: count }, createPeer),
+    guests: Array.from({ length: places.length - count }, createPeer),
     fetching: null,
     fetched: new Map(),
     behindSince: null,
@@ -262,7 +350,8 @@ export function createMember(options: MemberOptions): Member {
   if (record !== null && !abstain && record.height === head.height + 1) resumeVotes(member, record)
   for (const hash of restored?.bodies ?? []) bodyCame(member.bodies, hash)
   // The own TIMEOUT counts towards a TC as it did before the stop.
-  const own = member.peers[self]
+  if (member.closed !== null && self < count) member.closes.set(self, member.closed)
+  const own = self < count ? member.peers[self] : undefined
   if (own !== undefined) own.timeout = member.timeout
   return member
 }
@@ -304,7 +393,9 @@ function resumeVotes(member: Member, record: VoteRecord): void {
   if (record.locked !== null) resume(record.locked)
   if (record.proposal === null) return
   member.proposal = { signed: record.proposal.signed, content: resume(record.proposal.content) }
-  round.proposals.set(record.proposal.signed.body.view, record.proposal.signed)
+  const { view } = record.proposal.signed.body
+  round.proposals.set(view, record.proposal.signed)
+  if (member.start !== null) round.starts.set(view, member.start)
 }
 
 export function roundAt(member: Member, height: number): Round {
@@ -329,8 +420,20 @@ export function leads(member: Member): boolean {
   return leaderAt(member, member.view) === member.self
 }
 
+/** It sits in the present epoch's group. */
+export function isMember(member: Member): boolean {
+  return member.self < member.count
+}
+
+/** §6: the present epoch has started and, as far as this member knows or has said, it has not ended: its members vote. */
+export function voting(member: Member): boolean {
+  const { group, start, closed, nextStart, ended, head } = member
+  const begun = group.epoch === FIRST_EPOCH || start !== null
+  return isMember(member) && begun && closed === null && nextStart === null && !ended && head.epoch <= group.epoch
+}
+
 /** R6: no vote in a view that it has timed out of. */
 export function mayVote(member: Member): boolean {
   const over = member.timeout !== null && member.timeout.body.view >= member.view
-  return !member.abstain && !member.stopped && !over && member.committing === null
+  return voting(member) && !member.abstain && !member.stopped && !over && member.committing === null
 }

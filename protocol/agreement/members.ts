@@ -33,6 +33,12 @@ export function leaderOffset(group: Group): number {
   return new DataView(seed.buffer, seed.byteOffset).getUint32(0) % group.members.length
 }
 
+/** Everybody whom these groups name, each once, in the order in which they come; a later group only adds to it. */
+export function rosterOf(groups: readonly Group[]): readonly PublicKey[] {
+  const byKey = new Map(groups.flatMap(({ members }) => members.map((key) => [keyOf(key), key] as const)))
+  return [...byKey.values()]
+}
+
 /** R6: leader(v) = members[(H(epoch seed) + v) mod N]. */
 export function leaderOf(group: Group, view: number): number {
   const count = group.members.length

@@ -4,7 +4,7 @@
 import { bodyCame, bodyHere, fetchMissing, freeBodies, useBodies } from '#protocol/agreement/bodies.ts'
 import { fuelIsSpent } from '#protocol/agreement/execution.ts'
 import { CENSORED_DELTAS, RELAY_DELTAS, REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
-import { leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
+import { isMember, leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { RefuseCode } from '#protocol/agreement/port.ts'
 import {
@@ -26,6 +26,7 @@ import { timeOut } from '#protocol/agreement/view.ts'
 import { inWindow, timely } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
+import { RECONFIG_METHOD } from '#protocol/message/epoch.ts'
 import { orderedRequestHash, REQUEST_BYTES_MAX, type Request } from '#protocol/message/request.ts'
 import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, INLINE_BODY_BYTES_MAX } from '#protocol/message/wire.ts'
 
@@ -39,6 +40,11 @@ function turnAway(member: Member, turn: Turn, request: Request, requestHash: Dig
   if (request.body_bytes > 0 && !bodyCame(member.bodies, request.body_hash))
     turn.effects.push({ type: 'dropBodies', hashes: [request.body_hash] })
   refuse(member, turn, requestHash, code)
+}
+
+/** §6: an own visitor's request that this member cannot bring into a block any more. */
+export function refuseOwn(member: Member, turn: Turn, { key, hash }: Entry): void {
+  if (member.own.delete(key)) refuse(member, turn, hash, 'not_a_member')
 }
 
 /** An own visitor's request. Answered by `reply` or `refuse`, once. */
@@ -58,6 +64,8 @@ export function submit(member: Member, turn: Turn, request: Request, body: Uint8
 
 function refusal(member: Member, turn: Turn, entry: Entry): RefuseCode | undefined {
   if (member.stopped) return 'stopped'
+  if (!isMember(member)) return 'not_a_member'
+  if (entry.request.method === RECONFIG_METHOD) return 'malformed'
   if (!bytesEqual(entry.request.job, member.group.job) || entry.bytes > REQUEST_BYTES_MAX) return 'malformed'
   if (!timely(entry.request.time, turn.now)) return 'too_old'
   if (member.own.has(entry.key) || inWindow(member.window, entry.key, member.head.time)) return 'duplicate'
@@ -73,7 +81,8 @@ export function hearRequest(member: Member, turn: Turn, from: number, request: R
   if (known === undefined) {
     if (inWindow(member.window, key, member.head.time)) return
     const entry = entryOf({ request, hash, source: from, arrivedAt: turn.now })
-    const fits = entry.bytes <= REQUEST_BYTES_MAX && timely(request.time, turn.now)
+    const fits =
+      request.method !== RECONFIG_METHOD && entry.bytes <= REQUEST_BYTES_MAX && timely(request.time, turn.now)
     if (!fits || enqueue(member.queue, entry) !== 'queued') {
       member.counts.dropped++
       return
@@ -105,7 +114,7 @@ export function refuseAll(member: Member, turn: Turn): void {
 /** R7: what a certified block left behind though it had room, or took a later one of the same line. */
 export function markPassedOver(member: Member, turn: Turn, content: Content): void {
   const { block, requests, requestHashes, receivedAt } = content
-  if (block.kind === 'update' || queueLength(member.queue) === 0) return
+  if (block.kind === 'update' || block.kind === 'reconfig' || queueLength(member.queue) === 0) return
   const bytes = requestHashes.reduce((sum, hash) => sum + (findEntry(member.queue, keyOf(hash))?.bytes ?? 0), 0)
   const full =
     requests.length >= BATCH_REQUESTS_MAX || bytes > BATCH_BYTES_MAX - REQUEST_BYTES_MAX || fuelIsSpent(member, content)

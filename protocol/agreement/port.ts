@@ -12,7 +12,8 @@
 // After a crash every effect that was not performed may be lost; `restored` brings back what the performed ones left.
 //
 // A member never sees a clock: `now` is ms since the epoch by the member's own clock and never falls within a run.
-// Members are named by their index in `group.members`; `'all'` means everybody but oneself (a member hears itself inside).
+// Members are named by their index in the roster (`rosterOf`): the members of the first group, then, group after group, those who are new;
+// it only grows. `'all'` means everybody in it but oneself (a member hears itself inside).
 // Bodies of requests stay with the driver, by hash: it keeps those of `keepBody`, of `submit` and of a finished
 // `fetchBodies` or `fetchBlocks` until `dropBodies` names them. The empty body is always at hand and never named.
 
@@ -29,9 +30,10 @@ import type { WireMessage } from '#protocol/message/wire.ts'
 
 export type MemberOptions = {
   readonly domain: Domain
+  /** Of the first epoch that is known. */
   readonly group: Group
-  /** Index in `group.members`; `signer.publicKey` is the key there. */
-  readonly self: number
+  /** Of the epochs after it, one by one. Whoever is in none of the groups follows along. */
+  readonly later?: readonly Group[]
   readonly signer: Signer
   readonly settings: MemberSettings
   /** Absent: a first start at height 0 with nothing ever signed. */
@@ -48,6 +50,8 @@ export type MemberSettings = {
   readonly blockFuel: number
   /** Heights between the states that are kept for members far behind. */
   readonly snapshotHeights: number
+  /** §6: a hand-over by RECONFIG may take so long from when the next group is known; then comes the fallback, ms. */
+  readonly handoverMs: number
   /** Hash of the runtime image; a block that names another is not voted for. */
   readonly image: Digest
 }
@@ -58,7 +62,7 @@ export type Restored = {
   readonly cert?: Verified<Cert>
   /** The last `persist` or `commit` record that became durable; absent when there never was one. */
   readonly record?: Uint8Array
-  /** The record is lost or damaged, or does not decode: follow along, never vote in this epoch (R1). */
+  /** The record is lost or damaged, or does not decode: follow along, never vote in an epoch whose group is known by now (R1). */
   readonly abstain: boolean
   /**
    * Certified blocks that R9's window may still reach: contiguous, oldest first, ending at the head. Those whose block time is within
@@ -96,6 +100,8 @@ export type Input =
   | { readonly type: 'executed'; readonly ticket: number; readonly result: ExecutionResult; readonly now: number }
   /** The `commit` of this height is durable. */
   | { readonly type: 'committed'; readonly height: number; readonly now: number }
+  /** The group of the epoch after the last that is known. */
+  | { readonly type: 'plan'; readonly group: Group; readonly now: number }
   | { readonly type: 'tick'; readonly now: number }
   /** The last input: own pending requests are refused, nothing is voted on any more. */
   | { readonly type: 'stop' }
@@ -135,6 +141,8 @@ export type RefuseCode =
   | 'malformed'
   /** §3: results differ and no certificate forms: 503. */
   | 'disputed'
+  /** This member has left the group, or is not in it yet: 503, or a redirect. */
+  | 'not_a_member'
   /** This member is catching up: 503. */
   | 'joining'
   | 'stopped'
@@ -172,6 +180,8 @@ export type Effect =
   | { readonly type: 'reply'; readonly requestHash: Digest; readonly height: number; readonly index: number }
   | { readonly type: 'refuse'; readonly requestHash: Digest; readonly code: RefuseCode }
   | { readonly type: 'evidence'; readonly evidence: Evidence }
+  /** The member is in this epoch now; durable by then. */
+  | { readonly type: 'epoch'; readonly group: Group; readonly height: number }
   | { readonly type: 'keepBody'; readonly hash: Digest; readonly body: Uint8Array }
   | { readonly type: 'dropBodies'; readonly hashes: readonly Digest[] }
   /** Get these from `from` (or from anybody else when that fails); answer by `bodies`. */
@@ -183,8 +193,8 @@ export type Effect =
   /** Give a `tick` at this time if no input comes before; the last effect of a step, every step says it anew. */
   | { readonly type: 'wakeAt'; readonly time: number }
 
-/** `joining`: behind the others; `disputed`: §3; `degraded`: own results differ from the certified ones; `abstaining`: R1, votes lost. */
-export type MemberState = 'agreeing' | 'joining' | 'disputed' | 'degraded' | 'abstaining'
+/** `left`: in no group from now on; `joining`: behind the others, or not in the group yet; `disputed`: §3; `degraded`: own results differ from the certified ones; `abstaining`: R1, votes lost. */
+export type MemberState = 'agreeing' | 'joining' | 'disputed' | 'degraded' | 'abstaining' | 'left'
 
 export type MemberStatus = {
   readonly epoch: number
@@ -193,7 +203,7 @@ export type MemberStatus = {
   readonly leader: number
   readonly state: MemberState
   readonly queued: number
-  /** By member index; null before anything was heard. Of oneself: the head and the latest input's time. */
+  /** By index in the present epoch's group; null before anything was heard. Of oneself: the head and the latest input's time. */
   readonly members: readonly {
     readonly height: number | null
     readonly heardAt: number | null

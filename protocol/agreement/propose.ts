@@ -4,14 +4,16 @@
 import { mayRun } from '#protocol/agreement/admission.ts'
 import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
 import { durably } from '#protocol/agreement/durable.ts'
+import { inheritedHere } from '#protocol/agreement/epoch.ts'
 import { accuse } from '#protocol/agreement/evidence.ts'
 import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/execution.ts'
+import { nextGroup, readySet, reconfigDue } from '#protocol/agreement/handover.ts'
 import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
 import type { ExecutionContext } from '#protocol/agreement/port.ts'
 import { type Entry, takeBatch, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
-import { type Content, executionKeyOf, type Round } from '#protocol/agreement/round.ts'
+import { type Content, executionKeyOf, type Round, requestHashesOf } from '#protocol/agreement/round.ts'
 import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { heartbeatDue } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
@@ -22,12 +24,14 @@ import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type Block, type BlockKind, blockHash } from '#protocol/message/block.ts'
-import { requestsRoot } from '#protocol/message/request.ts'
+import { membersHash, reconfigRequest, startHeight } from '#protocol/message/epoch.ts'
+import { type Request, requestsRoot } from '#protocol/message/request.ts'
 import type { WireOf } from '#protocol/message/wire.ts'
 
 export function lead(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
   if (!leads(member) || !mayVote(member) || round.cert !== null) return abandon(member, turn)
+  if (member.start !== null && startHeight(member.start) >= round.height) return abandon(member, turn)
   const made = member.proposal?.signed.body
   if (made !== undefined && made.height === round.height && made.view === member.view) return false
   if (round.lock !== null) {
@@ -35,6 +39,15 @@ export function lead(member: Member, turn: Turn): boolean {
     if (round.lock.view >= member.view) return false
     const locked = round.contents.get(keyOf(round.lock.block_hash))
     if (locked !== undefined) return propose(member, turn, round, locked)
+    askAll(member, turn)
+    return false
+  }
+  // §6: what the epoch started from is proposed again, unless a QC1 of this epoch is known.
+  const inherited = inheritedHere(member)
+  if (inherited !== null) {
+    abandon(member, turn)
+    const content = round.contents.get(keyOf(inherited.block_hash))
+    if (content !== undefined) return propose(member, turn, round, content)
     askAll(member, turn)
     return false
   }
@@ -63,6 +76,13 @@ function begin(member: Member, turn: Turn, round: Round): boolean {
   const time = Math.max(turn.now, head.time + 1)
   // Who does not know all that ran within the window cannot say what has not.
   const whole = windowWhole(member.window, time)
+  const next = reconfigDue(member) ? nextGroup(member) : undefined
+  if (next !== undefined) {
+    const facts = { epoch: next.epoch, membersHash: membersHash(next), ready: readySet(member) }
+    const request = reconfigRequest(next.job, time, facts)
+    start(member, turn, round, { time, kind: 'reconfig', requests: [request] })
+    return false
+  }
   const batch = takeBatch(member.queue, (entry) => {
     if (!whole || !mayRun(member, entry.request, entry.key, time)) return false
     if (bodyHere(member.bodies, entry.request)) return true
@@ -70,9 +90,18 @@ function begin(member: Member, turn: Turn, round: Round): boolean {
     return false
   })
   if (batch.length === 0 && !heartbeatDue(member, turn.now)) return false
-  const requests = batch.map(({ request }) => request)
-  const requestHashes = batch.map(({ hash }) => hash)
-  const kind = kindOf(batch)
+  start(member, turn, round, { time, kind: kindOf(batch), requests: batch.map(({ request }) => request) })
+  return false
+}
+
+function start(
+  member: Member,
+  turn: Turn,
+  round: Round,
+  { time, kind, requests }: Pick<Block, 'time' | 'kind'> & { readonly requests: readonly Request[] },
+): void {
+  const { head, settings } = member
+  const requestHashes = requestHashesOf(requests)
   const draft: Block = {
     job: member.group.job,
     height: round.height,
@@ -97,7 +126,6 @@ function begin(member: Member, turn: Turn, round: Round): boolean {
     requests,
     requestHashes,
   })
-  return false
 }
 
 function finish(member: Member, turn: Turn, round: Round): boolean {
@@ -152,6 +180,7 @@ function propose(member: Member, turn: Turn, round: Round, content: Content): bo
   const signed = durably(member, turn, 'propose', { ...place(member, round, member.view), block_hash: content.hash })
   member.proposal = { signed, content }
   round.proposals.set(member.view, signed)
+  if (member.start !== null) round.starts.set(member.view, member.start)
   const message = proposalMessage(member)
   // Whoever voted for an earlier block of this view has entered it; who missed that asks.
   send(turn, 'all', member.ledView === member.view ? { ...message, tc: null } : message)
@@ -174,20 +203,28 @@ export function hearProposal(member: Member, turn: Turn, from: number, message: 
   if (before === undefined) {
     if (round.proposals.size >= VIEWS_KEPT) round.proposals.delete(Math.min(...round.proposals.keys()))
     round.proposals.set(view, signed)
+    round.starts.delete(view)
   } else if (!bytesEqual(before.body.block_hash, hash)) {
     accuse(member, turn, signed.from, { kind: 'double_proposal', first: before, second: signed })
     return
   }
-  if (height > member.head.height && (view === member.view || wanted(round, keyOf(hash))))
+  if (message.start !== null) round.starts.set(view, message.start)
+  if (height > member.head.height && (view === member.view || wanted(round, keyOf(hash), inheritedKey(member))))
     meetBlock(member, turn, round, { block, hash, requests, from })
   showProposal(member, turn, round)
 }
 
+/** The block that the epoch started from, at the height above the head. */
+export function inheritedKey(member: Member): string | undefined {
+  const inherited = inheritedHere(member)
+  return inherited === null ? undefined : keyOf(inherited.block_hash)
+}
+
 /** The block of the lock or of the certificate, which this member lacks. */
-export function wanted(round: Round, key: string): boolean {
+export function wanted(round: Round, key: string, inherited?: string): boolean {
   const lock = round.lock === null ? undefined : keyOf(round.lock.block_hash)
   const cert = round.cert === null ? undefined : keyOf(round.cert.qc1.block_hash)
   if (round.contents.has(key)) return false
-  if (key === lock || key === cert) return true
+  if (key === lock || key === cert || key === inherited) return true
   return round.vote2.some((byView) => [...byView.values()].some(({ body }) => keyOf(body.block_hash) === key))
 }

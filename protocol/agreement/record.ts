@@ -3,13 +3,27 @@
 
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Result } from '#protocol/codec/result.ts'
-import { array, boolean, digest, nullable, object, oneOf, readCbor, type Shaped, uint } from '#protocol/codec/shape.ts'
-import { MEMBERS_MAX, qc1Shape } from '#protocol/message/certificate.ts'
+import {
+  array,
+  boolean,
+  digest,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  readCbor,
+  type Shaped,
+  uint,
+} from '#protocol/codec/shape.ts'
+import { certShape, MEMBERS_MAX, QC1S_MAX, qc1Shape } from '#protocol/message/certificate.ts'
+import { startShape } from '#protocol/message/epoch.ts'
 import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts'
-import { contentShape, QC1S_MAX, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
+import { contentShape, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
 
 export const RECORD_VERSION = 1
 export const RECORD_BYTES_MAX = 2 * WIRE_BYTES_MAX
+
+const lastVote = object({ height: uint(), view: uint(VIEW_MAX) })
 
 export const recordShape = object({
   version: oneOf(RECORD_VERSION),
@@ -30,6 +44,19 @@ export const recordShape = object({
   qc1s: array(qc1Shape, QC1S_MAX),
   /** The locked block, so that it can be executed and proposed again. */
   locked: nullable(contentShape),
+  /** The proof of `epoch`'s start; absent in the first one, and before it was seen. */
+  start: optional(startShape),
+  /** A proof that a later epoch has started: nothing is signed in `epoch` any more. */
+  next_start: optional(startShape),
+  /** The head is the RECONFIG that ends `epoch`, and its proof is not here: the same. */
+  ended: optional(boolean()),
+  /** The own CLOSE of `epoch`, with what it names: the same. */
+  close: optional(object({ close: signedShape('close'), cert: nullable(certShape), qc1s: array(qc1Shape, QC1S_MAX) })),
+  /** The last votes of `epoch` at any height: a CLOSE lists them. */
+  last_vote1: optional(lastVote),
+  last_vote2: optional(lastVote),
+  /** The last epoch to abstain in; absent: `epoch` when `abstain` says so. */
+  abstain_through: optional(uint(EPOCH_MAX)),
   /** Own proposal of `height`, to be sent again byte for byte. */
   proposal: nullable(object({ signed: signedShape('propose'), content: contentShape })),
 })

@@ -7,11 +7,11 @@ import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Block } from '#protocol/message/block.ts'
-import type { Cert, Qc1 } from '#protocol/message/certificate.ts'
+import { type Cert, QC1S_MAX, type Qc1 } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
+import type { Start } from '#protocol/message/epoch.ts'
 import { orderedRequestHash, type Request } from '#protocol/message/request.ts'
 import type { Nay, Propose, Vote1, Vote2 } from '#protocol/message/statement.ts'
-import { QC1S_MAX } from '#protocol/message/wire.ts'
 
 /** A block with its requests, as it was first met. */
 export type Content = {
@@ -36,6 +36,8 @@ export type Round = {
   readonly height: number
   readonly contents: Map<string, Content>
   readonly proposals: Map<number, Signed<Propose>>
+  /** The start that the proposal of a view carried. */
+  readonly starts: Map<number, Start>
   readonly vote1: Ballots<Vote1>
   readonly vote2: Ballots<Vote2>
   readonly nay: Ballots<Nay>
@@ -53,6 +55,7 @@ export function createRound(height: number, members: number): Round {
     height,
     contents: new Map(),
     proposals: new Map(),
+    starts: new Map(),
     vote1: ballots(),
     vote2: ballots(),
     nay: ballots(),

@@ -1,14 +1,16 @@
 // What a member says about itself to outsiders.
 
-import { leaderAt, type Member } from '#protocol/agreement/member.ts'
+import { hasLeft } from '#protocol/agreement/epoch.ts'
+import { isMember, leaderAt, type Member } from '#protocol/agreement/member.ts'
 import type { MemberState, MemberStatus } from '#protocol/agreement/port.ts'
 import { queueLength } from '#protocol/agreement/queue.ts'
 import { joining } from '#protocol/agreement/sync.ts'
 
 function stateOf(member: Member): MemberState {
+  if (hasLeft(member)) return 'left'
   if (member.degraded) return 'degraded'
   if (member.disputed) return 'disputed'
-  if (joining(member)) return 'joining'
+  if (joining(member) || !isMember(member)) return 'joining'
   return member.abstain ? 'abstaining' : 'agreeing'
 }
 

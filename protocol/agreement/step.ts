@@ -6,20 +6,22 @@ import { bodyCame } from '#protocol/agreement/bodies.ts'
 import { adoptFetched, hearState, onCommitted, tryCommit } from '#protocol/agreement/commit.ts'
 import { judgeClaims } from '#protocol/agreement/dispute.ts'
 import { seal } from '#protocol/agreement/durable.ts'
+import { hearPlan, hearStart, otherEpoch, tryEnter } from '#protocol/agreement/epoch.ts'
 import { keepResult, meetBlock } from '#protocol/agreement/execution.ts'
+import { handOver, hearClose, hearReady } from '#protocol/agreement/handover.ts'
 import { formCert, formQc1, hearCert, hearQc1s, vote2OnLock } from '#protocol/agreement/lock.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import { expire, hearRequest, refuseAll, submit, watchLeader } from '#protocol/agreement/pending.ts'
 import type { Effect, Input } from '#protocol/agreement/port.ts'
-import { hearProposal, lead, wanted } from '#protocol/agreement/propose.ts'
+import { hearProposal, inheritedKey, lead, wanted } from '#protocol/agreement/propose.ts'
 import { announce, askAll, catchUp, greet, hearBlocks, heardRound, hearStatus } from '#protocol/agreement/sync.ts'
 import { restartTimer, settleTimer } from '#protocol/agreement/timer.ts'
 import { createTurn, type Turn } from '#protocol/agreement/turn.ts'
 import { enterByTc, formTc, hearTimeout, joinTimeouts, onTimer, timerEnded } from '#protocol/agreement/view.ts'
 import { considerProposal, hearNay, hearVote1, hearVote2 } from '#protocol/agreement/vote.ts'
 import { wake } from '#protocol/agreement/wake.ts'
-import { unreachable } from '#protocol/codec/result.ts'
+import { assert, unreachable } from '#protocol/codec/result.ts'
 import { blockHash } from '#protocol/message/block.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import type { Timeout } from '#protocol/message/statement.ts'
@@ -37,6 +39,8 @@ export function step(member: Member, input: Input): Effect[] {
   if (!member.started) {
     member.started = true
     member.headAt = now
+    if (member.groups.has(member.group.epoch + 1)) member.plannedAt = now
+    tryEnter(member, turn)
     askAll(member, turn)
   }
   take(member, turn, input)
@@ -63,7 +67,7 @@ function take(member: Member, turn: Turn, input: Input): void {
         if (!bodyCame(member.bodies, hash)) turn.effects.push({ type: 'dropBodies', hashes: [hash] })
       return
     case 'blocks':
-      return hearBlocks(member, turn, input.from, input.blocks)
+      return hearBlocks(member, turn, placeOf(member, input.from), input.blocks)
     case 'state':
       return hearState(member, turn, input.height, input.cert)
     case 'executed':
@@ -71,6 +75,10 @@ function take(member: Member, turn: Turn, input: Input): void {
       return
     case 'committed':
       return onCommitted(member, turn, input.height)
+    case 'plan':
+      hearPlan(member, turn, input.group)
+      tryEnter(member, turn)
+      return
     case 'tick':
       return expire(member, turn)
     case 'stop':
@@ -81,7 +89,44 @@ function take(member: Member, turn: Turn, input: Input): void {
   }
 }
 
-function hear(member: Member, turn: Turn, from: number, message: WireMessage): void {
+/** The place of somebody whom the driver names by the roster. */
+function placeOf(member: Member, index: number): number {
+  const place = member.places.indexOf(index)
+  assert(place >= 0, 'whoever speaks is in the roster')
+  return place
+}
+
+/** The epoch that a statement of the agreement is of; undefined: it is of none, or every epoch hears it. */
+function epochOf(message: WireMessage): number | undefined {
+  switch (message.type) {
+    case 'propose':
+      return message.propose.body.epoch
+    case 'vote1':
+    case 'vote2':
+      return message.vote.body.epoch
+    case 'nay':
+      return message.nay.body.epoch
+    case 'timeout':
+      return message.timeout.body.epoch
+    case 'tc':
+      return message.timeouts[0]?.body.epoch
+    case 'close':
+      return message.close.body.epoch
+    default:
+      return undefined
+  }
+}
+
+function hear(member: Member, turn: Turn, index: number, message: WireMessage): void {
+  if (message.type === 'propose' && message.start !== null) hearStart(member, turn, message.start)
+  // Only now: the start may have given everybody another place.
+  const from = placeOf(member, index)
+  const epoch = epochOf(message)
+  if (epoch === undefined || epoch === member.group.epoch) return hearNow(member, turn, from, message)
+  otherEpoch(member, turn, from, epoch)
+}
+
+function hearNow(member: Member, turn: Turn, from: number, message: WireMessage): void {
   switch (message.type) {
     case 'request':
       return hearRequest(member, turn, from, message.request, message.body)
@@ -102,7 +147,7 @@ function hear(member: Member, turn: Turn, from: number, message: WireMessage): v
       const { block, requests } = message.content
       const round = block.height > member.head.height ? heardRound(member, block.height) : undefined
       const hash = blockHash(member.domain, block)
-      if (round !== undefined && wanted(round, keyOf(hash)))
+      if (round !== undefined && wanted(round, keyOf(hash), inheritedKey(member)))
         meetBlock(member, turn, round, { block, hash, requests, from })
       return
     }
@@ -114,6 +159,12 @@ function hear(member: Member, turn: Turn, from: number, message: WireMessage): v
     case 'tc':
       hearQc1s(member, turn, message.qc1s)
       return hearTc(member, turn, message.timeouts)
+    case 'ready':
+      return hearReady(member, message.ready)
+    case 'close':
+      return hearClose(member, turn, message)
+    case 'start':
+      return hearStart(member, turn, message.start)
     case 'status':
       return hearStatus(member, turn, from, message)
     default:
@@ -129,7 +180,8 @@ function hearTc(member: Member, turn: Turn, timeouts: readonly Signed<Timeout>[]
 function advance(member: Member, turn: Turn): void {
   for (let pass = 0; pass < PASSES_MAX; pass++) {
     joinTimeouts(member, turn)
-    let moved = formTc(member, turn)
+    let moved = handOver(member, turn)
+    moved = formTc(member, turn) || moved
     if (member.committing === null) {
       moved = adoptFetched(member, turn) || moved
       moved = formQc1(member, turn) || moved

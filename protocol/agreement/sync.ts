@@ -1,6 +1,7 @@
 // Catch-up: who stands where, and how a member that was away gets back. It asks (`status` with `ask`); whoever is ahead says so, and it
 // fetches certified blocks and executes them again; from far behind it takes the state of a snapshot height and the blocks after it.
 
+import { hasLeft, otherEpoch } from '#protocol/agreement/epoch.ts'
 import {
   FETCH_DELTAS,
   FETCHED_MAX,
@@ -10,9 +11,10 @@ import {
   RESHARE_MAX,
   REST_DELTAS,
 } from '#protocol/agreement/limits.ts'
-import { currentRound, type Member, roundAt } from '#protocol/agreement/member.ts'
+import { currentRound, type Member, type Peer, roundAt } from '#protocol/agreement/member.ts'
 import { faultsOf, keyOf } from '#protocol/agreement/members.ts'
 import type { FetchedBlock } from '#protocol/agreement/port.ts'
+import { inheritedKey } from '#protocol/agreement/propose.ts'
 import { entriesOf } from '#protocol/agreement/queue.ts'
 import { chainTo, type Round } from '#protocol/agreement/round.ts'
 import { offeredState } from '#protocol/agreement/snapshot.ts'
@@ -27,9 +29,14 @@ export function heardRound(member: Member, height: number): Round | undefined {
   return height < next ? member.rounds.get(height) : roundAt(member, height)
 }
 
+/** Anybody of the roster, by place. */
+export function peerAt(member: Member, place: number): Peer | undefined {
+  return place < member.count ? member.peers[place] : member.guests[place - member.count]
+}
+
 /** Somebody signed something about `height` + 1: it holds `height`. */
 export function noteHeight(member: Member, turn: Turn, index: number, height: number): void {
-  const peer = member.peers[index]
+  const peer = peerAt(member, index)
   if (peer === undefined || index === member.self) return
   peer.heardAt = turn.now
   if (height > peer.height) peer.height = height
@@ -80,18 +87,22 @@ export function askAll(member: Member, turn: Turn): void {
 }
 
 export function hearStatus(member: Member, turn: Turn, from: number, status: WireOf<'status'>): void {
-  const peer = member.peers[from]
+  const peer = peerAt(member, from)
   if (peer === undefined || from === member.self) return
   peer.heardAt = turn.now
   peer.greeted = true
   peer.height = status.height
   peer.first = status.first
   peer.snapshot = status.snapshot
+  const { epoch } = member.group
+  if (status.epoch > epoch) askAll(member, turn)
+  if (status.epoch < epoch && !status.ask) return otherEpoch(member, turn, from, status.epoch)
   if (!status.ask) return
   if (status.height < member.head.height) peer.counts.stale++
   if (peer.answeredAt + member.settings.deltaMs / 4 > turn.now) return
   peer.answeredAt = turn.now
   send(turn, from, statusOf(member, false))
+  if (status.epoch < epoch && member.start !== null) send(turn, from, { type: 'start', start: member.start })
   for (const message of answers(member, status)) send(turn, from, message)
 }
 
@@ -105,6 +116,11 @@ function answers(member: Member, status: WireOf<'status'>): WireMessage[] {
     if (lock !== null) {
       const content = locked === undefined ? null : { block: locked.block, requests: locked.requests }
       messages.push({ type: 'qc1', qc1s: chainTo(round, lock.view), content })
+    }
+    const inherited = lock === null ? round.contents.get(inheritedKey(member) ?? '') : undefined
+    if (inherited !== undefined) {
+      const { block, requests } = inherited
+      messages.push({ type: 'qc1', qc1s: [], content: { block, requests } })
     }
     messages.push(...standing(member))
     if (round.cert !== null) messages.push({ type: 'cert', cert: round.cert })
@@ -131,7 +147,7 @@ export function patienceMs(member: Member): number {
 
 export function catchUp(member: Member, turn: Turn): void {
   const { head, settings } = member
-  const ahead = member.peers.filter(({ height }) => height > head.height)
+  const ahead = hasLeft(member) ? [] : member.peers.filter(({ height }) => height > head.height)
   if (ahead.length === 0 || member.committing !== null) {
     member.behindSince = null
     return

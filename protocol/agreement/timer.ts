@@ -1,6 +1,8 @@
 // R6: the view timer. It starts when something pends in the view, restarts after the own execution, and is 4Δ·1.5^k, k = time-outs since
 // the last commit, at most 60 s. R8: while idle a HEARTBEAT is due every so often, and pends like a request.
 
+import { hasLeft } from '#protocol/agreement/epoch.ts'
+import { reconfigDue } from '#protocol/agreement/handover.ts'
 import { TIMER_DELTAS, TIMER_GROWTH, TIMER_MS_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { queueLength } from '#protocol/agreement/queue.ts'
@@ -16,7 +18,8 @@ export function heartbeatDue(member: Member, now: number): boolean {
 
 /** Something waits for this view: a request, a HEARTBEAT, a proposal, a lock, or others who timed out of it. */
 export function pends(member: Member, now: number): boolean {
-  if (queueLength(member.queue) > 0 || heartbeatDue(member, now)) return true
+  if (hasLeft(member)) return false
+  if (queueLength(member.queue) > 0 || heartbeatDue(member, now) || reconfigDue(member)) return true
   const round = currentRound(member)
   if (round.lock !== null || round.proposals.has(member.view) || round.cert !== null) return true
   return member.peers.some(({ timeout }) => timeout !== null && timeout.body.view >= member.view)

@@ -9,10 +9,12 @@ export type Turn = {
   readonly effects: Effect[]
   /** The vote state changed: nothing may leave before it is durable. */
   dirty: boolean
+  /** Effects before this one name members by the roster already. */
+  named: number
 }
 
 export function createTurn(now: number): Turn {
-  return { now, effects: [], dirty: false }
+  return { now, effects: [], dirty: false, named: 0 }
 }
 
 export function send(turn: Turn, to: number | 'all', message: WireMessage): void {

@@ -1,9 +1,10 @@
 // R6: views. A view belongs to the epoch and only rises; TIMEOUTs of a quorum (a TC) start the next one, whatever heights they name.
 
 import { durably } from '#protocol/agreement/durable.ts'
+import { carriedStart } from '#protocol/agreement/epoch.ts'
 import { inspectTimeout } from '#protocol/agreement/evidence.ts'
 import { RESHARE_MAX } from '#protocol/agreement/limits.ts'
-import { currentRound, leaderAt, type Member } from '#protocol/agreement/member.ts'
+import { currentRound, leaderAt, type Member, voting } from '#protocol/agreement/member.ts'
 import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
 import { entriesOf, pardon } from '#protocol/agreement/queue.ts'
 import { chainTo } from '#protocol/agreement/round.ts'
@@ -36,7 +37,7 @@ function newer(a: Timeout, b: Timeout): boolean {
 /** A TC of the present view or a later one begins the next. True when the view rose. */
 export function enterByTc(member: Member, turn: Turn, timeouts: readonly Signed<Timeout>[]): boolean {
   const view = timeouts[0]?.body.view
-  if (view === undefined || view < member.view) return false
+  if (view === undefined || timeouts[0]?.body.epoch !== member.group.epoch || view < member.view) return false
   countSilence(member)
   member.view = view + 1
   member.tc = timeouts
@@ -90,7 +91,7 @@ export function joinTimeouts(member: Member, turn: Turn): void {
 
 /** Signs a TIMEOUT of the present view: the first one ends own voting in it, a later one tells of a newer height or lock. */
 export function timeOut(member: Member, turn: Turn): void {
-  if (member.abstain || member.stopped || member.committing !== null) return
+  if (!voting(member) || member.abstain || member.stopped || member.committing !== null) return
   const round = currentRound(member)
   const high = round.lock === null ? null : { view: round.lock.view, block_hash: round.lock.block_hash }
   const before = member.timeout?.body
@@ -148,7 +149,8 @@ export function proposalMessage(member: Member): WireOf<'propose'> {
   const { view } = proposal.signed.body
   const before = tc?.[0]?.body.view === view - 1 ? tc : null
   const qc1s = round.lock === null ? [] : chainTo(round, round.lock.view)
-  return { type: 'propose', propose: proposal.signed, block, requests, tc: before, qc1s }
+  const start = carriedStart(member)
+  return { type: 'propose', propose: proposal.signed, block, requests, tc: before, qc1s, start }
 }
 
 /** The timer ended: TIMEOUT, and everything else once more. */
@@ -158,6 +160,8 @@ export function onTimer(member: Member, turn: Turn): void {
   const round = currentRound(member)
   if (round.lock !== null && member.vote2?.body.view !== round.lock.view)
     send(turn, 'all', { type: 'qc1', qc1s: chainTo(round, round.lock.view), content: null })
+  const start = carriedStart(member)
+  if (start !== null) send(turn, 'all', { type: 'start', start })
   send(turn, 'all', statusOf(member, true))
   let shared = 0
   for (const { request } of entriesOf(member.queue, member.self)) {

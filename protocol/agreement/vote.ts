@@ -12,7 +12,9 @@ import { restartTimer } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
+import type { Qc1 } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
+import { FIRST_EPOCH, inheritedOf, startHeight } from '#protocol/message/epoch.ts'
 import type { Nay, Propose, Vote1, Vote2 } from '#protocol/message/statement.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
 
@@ -42,7 +44,10 @@ export function considerProposal(member: Member, turn: Turn): boolean {
   const { lock } = round
   // Any QC1 that the TC or the leader carried is accepted by now, so the lock is the highest of them all.
   if (lock !== null && (lock.view >= view || !bytesEqual(lock.block_hash, content.hash))) return false
-  if (objection(member, content, lock !== null) !== undefined) return false
+  const started = startedFrom(member, round, view)
+  if (started === 'unknown') return false
+  if (lock === null && started !== null && !bytesEqual(started.block_hash, content.hash)) return false
+  if (objection(member, content, lock !== null || started !== null) !== undefined) return false
   ensureExecuted(member, turn, content)
   switch (outcome(member, content)) {
     case 'unknown':
@@ -54,6 +59,18 @@ export function considerProposal(member: Member, turn: Turn): boolean {
       nay(member, turn, round, content, propose)
       return false
   }
+}
+
+/**
+ * R2, §6: the QC1 above the head that the epoch started from, by the start that the proposal carries, whichever this member entered by.
+ * `unknown`: the proposal has to carry one, and it does not, or this member has yet to reach its head.
+ */
+function startedFrom(member: Member, round: Round, view: number): Qc1 | null | 'unknown' {
+  const { head, group } = member
+  if (group.epoch === FIRST_EPOCH || head.epoch === group.epoch) return null
+  const start = round.starts.get(view)
+  if (start === undefined || start.epoch !== group.epoch || startHeight(start) >= round.height) return 'unknown'
+  return startHeight(start) + 1 === round.height ? inheritedOf(start) : null
 }
 
 /** R3: `jview` names the highest QC1 relied on: by the rule above, the own lock. */
@@ -120,7 +137,7 @@ export function showProposal(member: Member, turn: Turn, round: Round): void {
   if (content === undefined || !differ) return
   member.shown = view
   const { block, requests } = content
-  send(turn, 'all', { type: 'propose', propose, block, requests, tc: null, qc1s: [] })
+  send(turn, 'all', { type: 'propose', propose, block, requests, tc: null, qc1s: [], start: null })
 }
 
 export function hearVote2(member: Member, turn: Turn, vote: Signed<Vote2>): void {

@@ -1,6 +1,7 @@
 // When the member wants its next tick: the earliest of everything that waits for a time. Said anew in every step.
 
 import { bodiesHere } from '#protocol/agreement/bodies.ts'
+import { closeAt, nextSaying } from '#protocol/agreement/handover.ts'
 import { FETCH_DELTAS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { pendingDeadlines } from '#protocol/agreement/pending.ts'
@@ -17,6 +18,8 @@ export function wake(member: Member, turn: Turn): void {
   if (greeting !== undefined) times.push(greeting)
   const announcement = nextAnnouncement(member)
   if (announcement !== undefined) times.push(announcement)
+  const saying = nextSaying(member)
+  if (saying !== undefined) times.push(saying, closeAt(member) ?? saying)
   if (behindSince !== null) {
     times.push(behindSince + patienceMs(member))
     for (const { height, restsUntil } of member.peers) if (height > member.head.height) times.push(restsUntil)

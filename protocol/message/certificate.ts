@@ -15,6 +15,9 @@ import { EPOCH_MAX, VIEW_MAX } from '#protocol/message/statement.ts'
 /** Most members a group has; heads are counted. */
 export const MEMBERS_MAX = 64
 
+/** QC1s that one message carries: at most one a view at one height, and views with a QC1 but no CERT are rare. */
+export const QC1S_MAX = 64
+
 export type Quorum = 'bft' | 'all'
 
 /** Who decides a job in an epoch. `members` in their agreed order: a vote names its voter by the index here. */

@@ -35,6 +35,26 @@ export const nayBody = object({ ...place, block_hash: digest(), receipts_root: d
 /** `high`: the sender's highest QC1 at `height`, or null. */
 export const timeoutBody = object({ ...place, high: nullable(object({ view: uint(VIEW_MAX), block_hash: digest() })) })
 
+const certNamed = object({ epoch: uint(EPOCH_MAX), height: uint(), view: uint(VIEW_MAX), block_hash: digest() })
+const lastVote = object({ height: uint(), view: uint(VIEW_MAX) })
+
+/**
+ * "I vote in `epoch` no more" (§6). `high_cert`: its head's certificate, null at height 0. `high_qc1`: its lock above that head, or the
+ * QC1 that its epoch started from. The last votes it gave in the epoch, so that a later one is proof of a lie.
+ */
+export const closeBody = object({
+  job: digest(),
+  epoch: uint(EPOCH_MAX),
+  high_cert: nullable(certNamed),
+  high_qc1: nullable(certNamed),
+  last_vote1: nullable(lastVote),
+  last_vote2: nullable(lastVote),
+  /** `membersHash` of the next epoch's group. */
+  members_hash: digest(),
+})
+/** A member of `epoch`, which is to come, has the state of `height` and can vote (§6). */
+export const readyBody = object({ job: digest(), epoch: uint(EPOCH_MAX), height: uint(), state_root: cid() })
+
 /** A read's answer, signed by who served it (agreement §5). `nonce` only when the script asked for chance. */
 export const receiptBody = object({
   job: digest(),
@@ -102,6 +122,8 @@ export const STATEMENTS = {
   vote2: vote2Body,
   nay: nayBody,
   timeout: timeoutBody,
+  close: closeBody,
+  ready: readyBody,
   receipt: receiptBody,
   job_new: jobNewBody,
   job_end: jobEndBody,
@@ -118,6 +140,8 @@ export type Vote1 = StatementBody<'vote1'>
 export type Vote2 = StatementBody<'vote2'>
 export type Nay = StatementBody<'nay'>
 export type Timeout = StatementBody<'timeout'>
+export type Close = StatementBody<'close'>
+export type Ready = StatementBody<'ready'>
 export type Receipt = StatementBody<'receipt'>
 export type JobNew = StatementBody<'job_new'>
 export type Export = StatementBody<'export'>

@@ -3,6 +3,7 @@
 // its own votes name (R3: a VOTE1 counts only with the QC1 of its jview at hand).
 //
 //   request · propose · vote1 · vote2 · nay · qc1 · cert · timeout · tc · status      agreement: `protocol/agreement`
+//   ready · close · start                                                             from one epoch to the next (§6)
 //   want_blocks · blocks · want_bodies · bodies                                       transfer: the driver asks and answers
 
 import { type CborError, cborFromValue } from '#protocol/codec/cbor.ts'
@@ -22,7 +23,8 @@ import {
   union,
 } from '#protocol/codec/shape.ts'
 import { blockShape } from '#protocol/message/block.ts'
-import { certShape, MEMBERS_MAX, qc1Shape } from '#protocol/message/certificate.ts'
+import { certShape, MEMBERS_MAX, QC1S_MAX, qc1Shape } from '#protocol/message/certificate.ts'
+import { startShape } from '#protocol/message/epoch.ts'
 import { BODY_BYTES_MAX, requestShape } from '#protocol/message/request.ts'
 import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts'
 
@@ -32,8 +34,6 @@ export const INLINE_BODY_BYTES_MAX = 64 * 1024
 export const BATCH_REQUESTS_MAX = 256
 /** R8: bytes of the encoded REQUESTs of one block. */
 export const BATCH_BYTES_MAX = 256 * 1024
-/** QC1s that one message carries: at most one a view at one height, and views with a QC1 but no CERT are rare. */
-export const QC1S_MAX = 64
 /** One agreement message: a full block beside its justification. */
 export const WIRE_BYTES_MAX = 1024 * 1024
 /** Blocks and bodies in one transfer message. */
@@ -54,7 +54,7 @@ export const wireShape = union('type', {
     request: requestShape,
     body: nullable(bytes(INLINE_BODY_BYTES_MAX)),
   }),
-  /** `tc`: the TIMEOUTs of the view before, or null in view 0. */
+  /** `tc`: the TIMEOUTs of the view before, or null in view 0. `start`: of the epoch, until its first certificate. */
   propose: object({
     type: oneOf('propose'),
     propose: signedShape('propose'),
@@ -62,6 +62,7 @@ export const wireShape = union('type', {
     requests,
     tc: nullable(timeouts),
     qc1s,
+    start: nullable(startShape),
   }),
   vote1: object({ type: oneOf('vote1'), vote: signedShape('vote1'), qc1s }),
   vote2: object({ type: oneOf('vote2'), vote: signedShape('vote2') }),
@@ -71,6 +72,12 @@ export const wireShape = union('type', {
   cert: object({ type: oneOf('cert'), cert: certShape }),
   timeout: object({ type: oneOf('timeout'), timeout: signedShape('timeout'), qc1s }),
   tc: object({ type: oneOf('tc'), timeouts, qc1s }),
+  /** A member of the epoch to come can vote in it. */
+  ready: object({ type: oneOf('ready'), ready: signedShape('ready') }),
+  /** With the certificate and, last, the QC1 that it names. */
+  close: object({ type: oneOf('close'), close: signedShape('close'), cert: nullable(certShape), qc1s }),
+  /** The sender is in this epoch. */
+  start: object({ type: oneOf('start'), start: startShape }),
   /** Where the sender stands; not signed: the channel says who speaks, and nothing but help follows from it. */
   status: object({
     type: oneOf('status'),

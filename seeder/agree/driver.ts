@@ -11,6 +11,7 @@
 
 import { createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
+import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
 import { memberIndex } from '#protocol/agreement/members.ts'
 import type {
   Effect,
@@ -175,7 +176,6 @@ export class Driver {
     this.#member = options.createMember({
       domain,
       group,
-      self,
       signer,
       settings: {
         deltaMs: settings.delta_ms,
@@ -183,6 +183,7 @@ export class Driver {
         requestFuel: settings.request_fuel,
         blockFuel: options.blockFuel,
         snapshotHeights: settings.snapshot_heights,
+        handoverMs: HANDOVER_DELTAS * settings.delta_ms,
         image: options.runtime.image,
       },
       ...(restored.member === undefined ? {} : { restored: restored.member }),

@@ -1,18 +1,21 @@
 // Everything that honest members ever signed and sent, whether or not it arrived: what the Byzantine actor may know, and
 // what could be assembled from it. A vote counts as said when it leaves its sender.
 
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { type Block, blockHash } from '#protocol/message/block.ts'
-import type { Cert, Qc1, Qc2 } from '#protocol/message/certificate.ts'
+import type { Cert, Group, Qc1, Qc2 } from '#protocol/message/certificate.ts'
 import type { Domain, Signed } from '#protocol/message/domain.ts'
+import type { Start } from '#protocol/message/epoch.ts'
 import type { Request } from '#protocol/message/request.ts'
-import type { Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
-import type { WireMessage } from '#protocol/message/wire.ts'
+import type { Ready, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
+import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
 import { brief } from './chronicle.ts'
 
 export type Known = { readonly block: Block; readonly hash: Uint8Array; readonly requests: readonly Request[] }
 
-/** Votes of one (height, view, block), by member. */
+/** Votes of one (epoch, height, view, block), by seat. */
 export type Poll = {
+  readonly epoch: number
   readonly height: number
   readonly view: number
   readonly hash: Vote1['block_hash']
@@ -29,22 +32,26 @@ export type Air = {
   readonly blocksByHeight: Map<number, Known[]>
   readonly polls: Map<string, Poll>
   readonly pollsByHeight: Map<number, Poll[]>
-  /** TIMEOUTs by view and member, the latest last. */
-  readonly timeouts: Map<number, Map<number, Signed<Timeout>[]>>
+  /** TIMEOUTs by epoch and view, then seat, the latest last. */
+  readonly timeouts: Map<string, Map<number, Signed<Timeout>[]>>
+  /** CLOSEs of honest members with what they name, and starts, by epoch. */
+  readonly closes: Map<number, WireOf<'close'>[]>
+  readonly starts: Map<number, Start[]>
+  readonly readies: Signed<Ready>[]
   /** Valid QC1s by (height, view, block). */
   readonly qc1s: Map<string, Qc1>
   /** Certificates by height. */
   readonly certs: Map<number, Cert>
   readonly requests: Request[]
   readonly heard: WireMessage[]
-  poll(height: number, view: number, hash: Vote1['block_hash']): Poll
+  poll(epoch: number, height: number, view: number, hash: Vote1['block_hash']): Poll
   addBlock(block: Block, requests: readonly Request[]): Known
   addQc1(qc1: Qc1): void
   hear(message: WireMessage): void
 }
 
-export function placeName(height: number, view: number, hash: Uint8Array): string {
-  return `${height}/${view}/${brief(hash)}`
+export function placeName(epoch: number, height: number, view: number, hash: Uint8Array): string {
+  return `${epoch}/${height}/${view}/${brief(hash)}`
 }
 
 export function createAir(domain: Domain): Air {
@@ -56,6 +63,8 @@ export function createAir(domain: Domain): Air {
   const certs = new Map<number, Cert>()
   const heard: WireMessage[] = []
   const requests: Request[] = []
+  const closes = new Map<number, WireOf<'close'>[]>()
+  const starts = new Map<number, Start[]>()
   let turn = 0
   const air: Air = {
     blocks,
@@ -63,15 +72,18 @@ export function createAir(domain: Domain): Air {
     polls,
     pollsByHeight,
     timeouts: new Map(),
+    closes,
+    starts,
+    readies: [],
     qc1s,
     certs,
     requests,
     heard,
-    poll(height, view, hash) {
-      const name = placeName(height, view, hash)
+    poll(epoch, height, view, hash) {
+      const name = placeName(epoch, height, view, hash)
       let poll = polls.get(name)
       if (poll === undefined) {
-        poll = { height, view, hash, vote1: new Map(), vote2: new Map() }
+        poll = { epoch, height, view, hash, vote1: new Map(), vote2: new Map() }
         polls.set(name, poll)
         const of = pollsByHeight.get(height)
         if (of === undefined) pollsByHeight.set(height, [poll])
@@ -93,7 +105,7 @@ export function createAir(domain: Domain): Air {
       return known
     },
     addQc1(qc1) {
-      const name = placeName(qc1.height, qc1.view, qc1.block_hash)
+      const name = placeName(qc1.epoch, qc1.height, qc1.view, qc1.block_hash)
       if (!qc1s.has(name)) qc1s.set(name, qc1)
     },
     hear(message) {
@@ -103,6 +115,18 @@ export function createAir(domain: Domain): Air {
       if (message.type === 'propose') air.addBlock(message.block, message.requests)
       if (message.type === 'qc1' && message.content !== null) {
         air.addBlock(message.content.block, message.content.requests)
+      }
+      if (message.type === 'ready' && air.readies.length < HEARD_MAX) air.readies.push(message.ready)
+      if (message.type === 'close') {
+        const of = closes.get(message.close.body.epoch) ?? []
+        closes.set(message.close.body.epoch, of)
+        if (!of.some(({ close }) => close.from === message.close.from)) of.push(message)
+      }
+      const start = message.type === 'start' || message.type === 'propose' ? message.start : null
+      if (start !== null) {
+        const of = starts.get(start.epoch) ?? []
+        starts.set(start.epoch, of)
+        if (of.length < 16 && !of.includes(start)) of.push(start)
       }
       if (message.type === 'cert') {
         air.addQc1(message.cert.qc1)
@@ -114,31 +138,30 @@ export function createAir(domain: Domain): Air {
   return air
 }
 
+/** Their indices in the group, in order, with the seats' votes. */
+function inOrder<T>(group: Group, votes: ReadonlyMap<number, Signed<T>>, some: readonly number[]) {
+  return some
+    .map((seat) => {
+      const vote = votes.get(seat)
+      if (vote === undefined) throw new Error(`no vote of seat ${seat}`)
+      return [group.members.findIndex((key) => bytesEqual(key, vote.from)), vote] as const
+    })
+    .sort(([a], [b]) => a - b)
+}
+
 /** QC1 of these votes: member order, each once. */
-export function qc1OfVotes(votes: ReadonlyMap<number, Signed<Vote1>>, some: readonly number[]): Qc1 {
+export function qc1OfVotes(group: Group, votes: ReadonlyMap<number, Signed<Vote1>>, some: readonly number[]): Qc1 {
   const first = votes.get(some[0] ?? -1)
   if (first === undefined) throw new Error(`no vote of member ${some[0]}`)
   const { job, epoch, height, view, block_hash } = first.body
-  const entries = [...some]
-    .sort((a, b) => a - b)
-    .map((member) => {
-      const vote = votes.get(member)
-      if (vote === undefined) throw new Error(`no vote of member ${member}`)
-      return [member, vote.body.jview, vote.signature] as const
-    })
+  const entries = inOrder(group, votes, some).map(([index, vote]) => [index, vote.body.jview, vote.signature] as const)
   return { job, epoch, height, view, block_hash, votes: entries }
 }
 
-export function qc2OfVotes(votes: ReadonlyMap<number, Signed<Vote2>>, some: readonly number[]): Qc2 {
+export function qc2OfVotes(group: Group, votes: ReadonlyMap<number, Signed<Vote2>>, some: readonly number[]): Qc2 {
   const first = votes.get(some[0] ?? -1)
   if (first === undefined) throw new Error(`no vote of member ${some[0]}`)
   const { job, epoch, height, view, block_hash } = first.body
-  const entries = [...some]
-    .sort((a, b) => a - b)
-    .map((member) => {
-      const vote = votes.get(member)
-      if (vote === undefined) throw new Error(`no vote of member ${member}`)
-      return [member, vote.signature] as const
-    })
+  const entries = inOrder(group, votes, some).map(([index, vote]) => [index, vote.signature] as const)
   return { job, epoch, height, view, block_hash, votes: entries }
 }

@@ -3,27 +3,31 @@
 // hidden and invented, certificates assembled from honest votes and its own and shown to some, replays, wrong results, noise.
 
 import { leaderOf } from '#protocol/agreement/members.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { CODEC_DAG_PB, cidFromDigest } from '#protocol/content/cid.ts'
-import type { Signer } from '#protocol/identity/keys.ts'
+import type { PublicKey, Signer } from '#protocol/identity/keys.ts'
 import { BLOCK_KINDS, type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
 import { type Cert, type Group, type Qc1, quorumOf } from '#protocol/message/certificate.ts'
 import { type Domain, type Signed, signStatement } from '#protocol/message/domain.ts'
+import { membersHash, reconfigRequest, type Start } from '#protocol/message/epoch.ts'
 import { type Request, requestsRoot } from '#protocol/message/request.ts'
-import type { Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
-import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import type { Ready, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
+import { type WireMessage, type WireOf, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { type Air, type Known, type Poll, placeName, qc1OfVotes, qc2OfVotes } from './air.ts'
 import { brief } from './chronicle.ts'
 import { GENESIS_STATE, type Ledger, type LedgerState, ledgerSteps } from './ledger.ts'
 import type { Random } from './random.ts'
 
 /** What the actor sees of an honest member: it has friends everywhere. */
-export type Glimpse = { readonly height: number; readonly view: number; readonly clock: number }
+export type Glimpse = { readonly epoch: number; readonly height: number; readonly view: number; readonly clock: number }
 
 export type ByzantineOptions = {
   readonly domain: Domain
-  readonly group: Group
+  /** Of all epochs. */
+  readonly groups: readonly Group[]
+  readonly seatOf: (key: PublicKey) => number
   readonly signers: ReadonlyMap<number, Signer>
   readonly air: Air
   readonly ledger: Ledger
@@ -40,6 +44,7 @@ export type Byzantine = { act(): void }
 
 /** Two blocks in one view of an own leader, each for its own part of the honest members. */
 type Plot = {
+  readonly epoch: number
   readonly height: number
   readonly view: number
   readonly parts: readonly { readonly known: Known; readonly targets: readonly number[] }[]
@@ -57,10 +62,22 @@ type Flaw = (typeof FLAWS)[number]
 const OWN_BLOCKS_MAX = 3
 
 export function createByzantine(options: ByzantineOptions): Byzantine {
-  const { domain, group, signers, air, ledger, random, victims } = options
-  const q = quorumOf(group)
-  const members = [...signers.keys()]
-  const { job, epoch } = group
+  const { domain, groups, seatOf, signers, air, ledger, random, victims } = options
+  const first = groups[0]
+  if (first === undefined) throw new Error('there is a first group')
+  const { job } = first
+  const q = quorumOf(first)
+  /** The epoch that the actor has in mind, and its own seats in it. */
+  let group = first
+  let epoch = 0
+  let members: number[] = []
+  const thinkOf = (at: number) => {
+    group = groups[at] ?? first
+    epoch = group.epoch
+    members = group.members.map(seatOf).filter((seat) => signers.has(seat))
+  }
+  const leaderAt = (view: number) => seatOf(group.members[leaderOf(group, view)] ?? group.members[0] ?? nobody)
+  const nobody = new Uint8Array(32) as PublicKey
   const madeAt = new Map<number, number>()
   const states = new Map<number, LedgerState>([[brief(genesisHash(domain, job)), GENESIS_STATE]])
 
@@ -72,7 +89,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
   /** The same words of a member are signed once: a twin of an honest one would not sign them anew either. */
   const signed = new Map<string, Signed<Vote1> | Signed<Vote2>>()
   const vote1 = (member: number, height: number, view: number, hash: Digest, jview: number | null): Signed<Vote1> => {
-    const name = `1/${member}/${placeName(height, view, hash)}/${jview}`
+    const name = `1/${member}/${placeName(epoch, height, view, hash)}/${jview}`
     let vote = signed.get(name) as Signed<Vote1> | undefined
     if (vote === undefined) {
       vote = signStatement(domain, 'vote1', signerOf(member), { job, epoch, height, view, block_hash: hash, jview })
@@ -81,7 +98,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     return vote
   }
   const vote2 = (member: number, height: number, view: number, hash: Digest): Signed<Vote2> => {
-    const name = `2/${member}/${placeName(height, view, hash)}`
+    const name = `2/${member}/${placeName(epoch, height, view, hash)}`
     let vote = signed.get(name) as Signed<Vote2> | undefined
     if (vote === undefined) {
       vote = signStatement(domain, 'vote2', signerOf(member), { job, epoch, height, view, block_hash: hash })
@@ -138,7 +155,16 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     let time = Math.max(floor + 1, clock - random.below(300))
     if (flaw === 'not_later') time = Math.max(0, floor - random.below(2))
     if (flaw === 'ill_timed') time = Math.max(floor + 1, clock + random.pick([-9_000, -4_000, 1_500, 9_000, 90_000]))
-    const kind = flaw === 'kind' ? random.pick(BLOCK_KINDS) : requests.length === 0 ? 'heartbeat' : 'normal'
+    const last = flaw === undefined && groups.length > 1 && random.chance(0.25) ? someReconfig(time) : undefined
+    if (last !== undefined) requests.splice(0, requests.length, last)
+    const kind =
+      last !== undefined
+        ? 'reconfig'
+        : flaw === 'kind'
+          ? random.pick(BLOCK_KINDS)
+          : requests.length === 0
+            ? 'heartbeat'
+            : 'normal'
     const after = run(before, { parent, time, kind }, requests, flaw === 'roots')
     const code = flaw === 'code' ? cidFromDigest(CODEC_DAG_PB, taggedHash('other code')) : after.code
     const image = flaw === 'image' ? taggedHash('other image') : options.image
@@ -160,7 +186,10 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
   const qc1sAt = (height: number, hash?: Uint8Array, below = Number.POSITIVE_INFINITY): Qc1[] =>
     [...air.qc1s.values()].filter(
       (qc1) =>
-        qc1.height === height && qc1.view < below && (hash === undefined || brief(qc1.block_hash) === brief(hash)),
+        qc1.epoch === epoch &&
+        qc1.height === height &&
+        qc1.view < below &&
+        (hash === undefined || brief(qc1.block_hash) === brief(hash)),
     )
   /** QC1s that a message with this jview has to carry: that one and what its own votes name. */
   const carried = (height: number, hash: Uint8Array, below: number): Qc1[] =>
@@ -186,7 +215,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     const chosen = random.chance(0.5)
       ? [...new Set([...members, ...random.shuffled([...poll.vote1.keys()])])].slice(0, q)
       : random.shuffled([...votes.keys()]).slice(0, q)
-    const qc1 = qc1OfVotes(votes, chosen)
+    const qc1 = qc1OfVotes(group, votes, chosen)
     air.addQc1(qc1)
     return qc1
   }
@@ -201,7 +230,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
   const someTc = (height: number, view: number): Signed<Timeout>[] | null => {
     if (view < 0) return null
     const honest = random
-      .shuffled([...(air.timeouts.get(view) ?? new Map<number, Signed<Timeout>[]>()).values()])
+      .shuffled([...(air.timeouts.get(`${epoch}/${view}`) ?? new Map<number, Signed<Timeout>[]>()).values()])
       .map((copies) => random.pick(copies))
     if (random.chance(0.5)) honest.sort((a, b) => (a.body.high?.view ?? -1) - (b.body.high?.view ?? -1))
     const all = [...members.map((member) => lateness(member, height, view)), ...honest]
@@ -220,7 +249,10 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
 
   let plot: Plot | undefined
   const beginPlot = (height: number, view: number, clock: number) => {
-    if (!signers.has(leaderOf(group, view)) || (plot !== undefined && plot.height === height && plot.view === view))
+    if (
+      !signers.has(leaderAt(view)) ||
+      (plot !== undefined && plot.epoch === epoch && plot.height === height && plot.view === view)
+    )
       return
     const x = someBlock(height, clock)
     const y = someBlock(height, clock)
@@ -232,7 +264,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       { known: x, targets: order.slice(0, cut) },
       { known: y, targets: [...order.slice(cut), ...both] },
     ]
-    plot = { height, view, parts, steps: 0 }
+    plot = { epoch, height, view, parts, steps: 0 }
   }
   /** One step of the plot, to one part: the proposal, its votes, what they make. */
   const pursue = ({ height, view, parts, steps }: Plot) => {
@@ -240,7 +272,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     // Now and then the others hear of it too: who restarted meanwhile may have forgotten what it was told.
     const targets = random.chance(0.2) ? victims : own
     const hash = known.hash as Digest
-    const leader = leaderOf(group, view)
+    const leader = leaderAt(view)
     const stage = steps < 3 ? 0 : random.below(5)
     if (stage === 0) {
       const tc = someTc(height, view - 1)
@@ -255,6 +287,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
         requests: known.requests,
         tc,
         qc1s: qc1s.slice(0, 64),
+        start: someStart(epoch),
       })
     } else if (stage === 1) {
       const justified = carried(height, hash, view)
@@ -267,23 +300,23 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
         })
       }
     } else if (stage === 2) {
-      const qc1 = assemble(air.poll(height, view, hash))
+      const qc1 = assemble(air.poll(epoch, height, view, hash))
       if (qc1 !== undefined)
         tell(leader, targets, { type: 'qc1', qc1s: [...carried(height, hash, view), qc1].slice(-64), content: null })
     } else if (stage === 3) {
       for (const member of members) tell(member, targets, { type: 'vote2', vote: vote2(member, height, view, hash) })
-    } else certify(air.poll(height, view, hash), (cert) => tell(leader, targets, { type: 'cert', cert }))
+    } else certify(air.poll(epoch, height, view, hash), (cert) => tell(leader, targets, { type: 'cert', cert }))
   }
 
   /** A certificate that only the actor could assemble. */
   const certify = (poll: Poll, give: (cert: Cert) => void) => {
     if (poll.vote2.size === 0 || poll.vote2.size + members.length < q) return
     const known = air.blocks.get(brief(poll.hash))
-    const qc1 = air.qc1s.get(placeName(poll.height, poll.view, poll.hash)) ?? assemble(poll)
+    const qc1 = air.qc1s.get(placeName(poll.epoch, poll.height, poll.view, poll.hash)) ?? assemble(poll)
     if (known === undefined || qc1 === undefined) return
     const votes = new Map(poll.vote2)
     for (const member of members) votes.set(member, vote2(member, poll.height, poll.view, poll.hash as Digest))
-    const qc2 = qc2OfVotes(votes, random.shuffled([...votes.keys()]).slice(0, q))
+    const qc2 = qc2OfVotes(group, votes, random.shuffled([...votes.keys()]).slice(0, q))
     const cert = { block: known.block, qc1, qc2 }
     if (!air.certs.has(poll.height)) air.certs.set(poll.height, cert)
     give(cert)
@@ -308,16 +341,103 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
     return walk(message, 0) as WireMessage
   }
 
+  /** A start that somebody could show: one that was said, or one made of CLOSEs with the least in them and the actor's own. */
+  const someStart = (at: number): Start | null => {
+    const said = air.starts.get(at) ?? []
+    const before = groups[at - 1]
+    if (before === undefined) return null
+    if (said.length > 0 && random.chance(0.5)) return random.pick(said)
+    const made = startOf(before)
+    return made ?? (said.length > 0 ? random.pick(said) : null)
+  }
+  const height = (close: WireOf<'close'>) => close.cert?.block.height ?? 0
+  const startOf = (before: Group): Start | null => {
+    const own = before.members.map(seatOf).filter((seat) => signers.has(seat))
+    const honest = random.shuffled(air.closes.get(before.epoch) ?? [])
+    if (random.chance(0.7)) honest.sort((a, b) => height(a) - height(b) || a.qc1s.length - b.qc1s.length)
+    const lies = own.map((seat) => someClose(seat, before.epoch)).filter((close) => close !== undefined)
+    const chosen = [...lies, ...honest].slice(0, q)
+    if (chosen.length < q) return null
+    const top = chosen.reduce((a, b) => (height(b) > height(a) ? b : a))
+    const high = chosen
+      .filter((close) => close.qc1s.at(-1)?.height === height(top) + 1)
+      .map((close) => close.qc1s)
+      .sort((a, b) => rank(b.at(-1)) - rank(a.at(-1)))
+    const closes = chosen.map(({ close }) => close)
+    return { job, epoch: before.epoch + 1, cert: top.cert, reconfig: null, closes, qc1s: high[0] ?? [] }
+  }
+  const rank = (qc1: Qc1 | undefined) => (qc1 === undefined ? -1 : qc1.epoch * 1_000 + qc1.view)
+  /** A CLOSE that knows as little as it likes. */
+  const someClose = (seat: number, at: number): WireOf<'close'> | undefined => {
+    const next = groups[at + 1]
+    if (next === undefined) return undefined
+    const known = [...air.certs.values()].filter((cert) => cert.qc1.epoch <= at)
+    const cert = known.length === 0 || random.chance(0.3) ? null : random.pick(known)
+    const named = ({ epoch: of, height: on, view, block_hash }: Qc1) => ({ epoch: of, height: on, view, block_hash })
+    const body = {
+      job,
+      epoch: at,
+      high_cert: cert === null ? null : named(cert.qc1),
+      high_qc1: null,
+      last_vote1: null,
+      last_vote2: null,
+      members_hash: membersHash(next),
+    }
+    return { type: 'close', close: signStatement(domain, 'close', signerOf(seat), body), cert, qc1s: [] }
+  }
+  const handOver = (me: number) => {
+    const dice = random.real()
+    if (dice < 0.4) {
+      const close = someClose(me, epoch)
+      if (close !== undefined) show(me, close)
+    } else if (dice < 0.75) {
+      const start = someStart(epoch + 1)
+      if (start !== null) showFew(me, { type: 'start', start })
+    } else {
+      const next = groups[epoch + 1]
+      const below = [...air.certs.values()]
+      if (next === undefined || below.length === 0 || !next.members.map(seatOf).includes(me)) return
+      const { block } = random.pick(below)
+      const body = { job, epoch: next.epoch, height: block.height, state_root: block.state_root }
+      show(me, { type: 'ready', ready: signStatement(domain, 'ready', signerOf(me), body) })
+    }
+  }
+  /** The last block of an epoch, of READYs that were said. */
+  const someReconfig = (time: number): Request | undefined => {
+    const next = groups[epoch + 1]
+    if (next === undefined) return undefined
+    const byIndex = new Map<number, Signed<Ready>>()
+    for (const ready of air.readies) {
+      const index = next.members.findIndex((key) => bytesEqual(key, ready.from))
+      if (ready.body.epoch === next.epoch && index >= 0) byIndex.set(index, ready)
+    }
+    const own = next.members.map((key, index) => [index, seatOf(key)] as const).filter(([, seat]) => signers.has(seat))
+    const block = [...air.certs.values()][0]?.block
+    for (const [index, seat] of own) {
+      if (block === undefined) continue
+      const body = { job, epoch: next.epoch, height: block.height, state_root: block.state_root }
+      byIndex.set(index, signStatement(domain, 'ready', signerOf(seat), body))
+    }
+    const ready = [...byIndex]
+      .sort(([a], [b]) => a - b)
+      .map(([index, { body, signature }]) => ({ index, height: body.height, state_root: body.state_root, signature }))
+    if (ready.length < q) return undefined
+    return reconfigRequest(job, time, { epoch: next.epoch, membersHash: membersHash(next), ready })
+  }
+
   return {
     act() {
       const victim = random.pick(victims)
       const seen = options.glimpse(victim)
       if (seen === undefined) return
+      thinkOf(random.chance(0.9) ? seen.epoch : random.below(groups.length))
+      if (members.length === 0) return
       const me = random.pick(members)
+      if (groups.length > 1 && random.chance(0.2)) return handOver(me)
       const height = Math.max(1, seen.height + 1 - (random.chance(0.05) ? 1 : 0) + (random.chance(0.08) ? 1 : 0))
       const view = Math.max(0, seen.view + (random.chance(0.3) ? random.below(3) - 1 : 0))
       if (random.chance(0.5)) {
-        if (seen.height + 1 !== plot?.height || seen.view !== plot.view)
+        if (seen.height + 1 !== plot?.height || epoch !== plot.epoch || seen.view !== plot.view)
           beginPlot(seen.height + 1, seen.view, seen.clock)
         if (plot !== undefined && plot.steps < PLOT_STEPS_MAX) {
           plot.steps++
@@ -329,9 +449,9 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       if (dice < 0.22) {
         // Now and then one proposes whose turn it is not.
         const usurps = random.chance(0.15)
-        const turn = usurps ? view : [view, view + 1].find((at) => signers.has(leaderOf(group, at)))
+        const turn = usurps ? view : [view, view + 1].find((at) => signers.has(leaderAt(at)))
         if (turn === undefined) return
-        const leader = usurps ? me : leaderOf(group, turn)
+        const leader = usurps ? me : leaderAt(turn)
         const known = someBlock(height, seen.clock)
         if (known === undefined) return
         const tc = someTc(height, turn - 1)
@@ -346,6 +466,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
           requests: known.requests,
           tc,
           qc1s: qc1s.slice(0, 64),
+          start: someStart(epoch),
         })
       } else if (dice < 0.4) {
         const known = someBlock(height, seen.clock)
@@ -368,7 +489,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
           show(member, { type: 'vote2', vote: vote2(member, height, view, known.hash as Digest) })
         }
       } else if (dice < 0.66) {
-        const polls = air.pollsByHeight.get(height) ?? []
+        const polls = (air.pollsByHeight.get(height) ?? []).filter((poll) => poll.epoch === epoch)
         if (polls.length === 0) return
         const qc1 = assemble(random.pick(polls))
         if (qc1 === undefined) return
@@ -385,7 +506,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
         if (timeouts !== null) show(me, { type: 'tc', timeouts, qc1s: qc1sOfTc(height, timeouts) })
       } else if (dice < 0.86) {
         for (const poll of air.pollsByHeight.get(height) ?? [])
-          certify(poll, (cert) => show(me, { type: 'cert', cert }))
+          if (poll.epoch === epoch) certify(poll, (cert) => show(me, { type: 'cert', cert }))
       } else if (dice < 0.91) {
         if (air.heard.length > 0) show(me, random.pick(air.heard))
       } else if (dice < 0.94) {

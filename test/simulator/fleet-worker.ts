@@ -8,7 +8,7 @@ import { runWorld } from './world.ts'
 parentPort?.on('message', (range: RangeOrder) => {
   const reports: RunReport[] = []
   for (let seed = range.from; seed < range.from + range.count; seed++) {
-    const { digest, violations, totals } = runWorld(scenarioFromSeed(seed, range.group))
+    const { digest, violations, totals } = runWorld(scenarioFromSeed(seed, range.group, range.epochs))
     reports.push({ seed, digest, violations, totals })
     if (range.untilViolation && violations.length > 0) break
   }

@@ -21,6 +21,7 @@ export type RangeOrder = {
   readonly from: number
   readonly count: number
   readonly group?: GroupKind
+  readonly epochs?: number
   /** End the range at its first violation. */
   readonly untilViolation: boolean
 }
@@ -29,6 +30,7 @@ export type FleetOptions = {
   readonly from: number
   readonly seeds: number
   readonly group?: GroupKind
+  readonly epochs?: number
   readonly threads?: number
   /** Hand out nothing more once a run has failed. */
   readonly untilViolation?: boolean
@@ -64,7 +66,11 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     const count = Math.min(RANGE_SEEDS, left)
     const range = { from: next, count, untilViolation: options.untilViolation ?? false }
     next += count
-    return options.group === undefined ? range : { ...range, group: options.group }
+    return {
+      ...range,
+      ...(options.group === undefined ? {} : { group: options.group }),
+      ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
+    }
   }
 
   const worker = () =>

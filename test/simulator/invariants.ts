@@ -12,11 +12,12 @@
 //   G11  what was acknowledged is durable at the member that said so
 // Beside them, by their rules' names: R2 (block time rises), R3 (a VOTE1 counts with the QC1 of its jview) and R8 (a block's fuel). G10 and the end of G11 are the world's.
 
-import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
+import { accusationOf, type Evidence } from '#protocol/agreement/evidence-shape.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
 import { recordFromBytes } from '#protocol/agreement/record.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
+import { assert } from '#protocol/codec/result.ts'
 import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
 import type { Group, Qc1, Qc2 } from '#protocol/message/certificate.ts'
@@ -78,7 +79,9 @@ export type Judge = {
 export type JudgeOptions = {
   readonly scenario: Scenario
   readonly domain: Domain
-  readonly group: Group
+  /** Of all epochs. */
+  readonly groups: readonly Group[]
+  readonly seatOf: (key: PublicKey) => number
   readonly air: Air
   readonly ledger: Ledger
   readonly keys: Keyring
@@ -87,6 +90,7 @@ export type JudgeOptions = {
 
 type Signing = {
   readonly order: number
+  readonly epoch: number
   readonly height: number
   readonly view: number
   readonly what: Statement['type']
@@ -95,32 +99,22 @@ type Signing = {
 }
 
 /** VOTE2 says that its own QC1 is the lock, VOTE1 names it as jview, TIMEOUT as high; a proposal says nothing of it. */
-function lockShown(statement: Statement): number {
+function lockShown(statement: Exclude<Statement, { type: 'close' }>): number {
   if (statement.type === 'vote2') return statement.body.view
   if (statement.type === 'vote1') return statement.body.jview ?? -1
   return statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : -1
 }
 type Said = { readonly signings: Signing[]; readonly names: Set<string>; readonly record: MemberRecord }
 
-function accusedKey(evidence: Evidence): PublicKey {
-  switch (evidence.kind) {
-    case 'amnesia':
-    case 'hidden_lock':
-      return evidence.vote2.from
-    case 'wrong_result':
-      return evidence.claim.signed.from
-    case 'wrong_receipt':
-      return evidence.receipt.from
-    default:
-      return evidence.first.from
-  }
-}
-
 export function createJudge(options: JudgeOptions): Judge {
-  const { scenario, domain, group, air, ledger, keys, chronicle } = options
+  const { scenario, domain, groups, seatOf, air, ledger, keys, chronicle } = options
   // Counted here anew: a judge that asked the product for its quorum would believe any.
   const q = scenario.quorum === 'all' ? scenario.members : Math.floor((2 * scenario.members) / 3) + 1
-  const byzantine = [...scenario.faults].filter(([, fault]) => fault === 'byzantine').map(([member]) => member)
+  const liars = scenario.epochs.map(({ members }) =>
+    members.filter((member) => scenario.faults.get(member) === 'byzantine'),
+  )
+  const byzantineOf = (epoch: number): readonly number[] => liars[epoch] ?? []
+  const seatAt = (epoch: number, index: number): number => scenario.epochs[epoch]?.members[index] ?? -1
   const isMalicious = (member: number) => scenario.faults.get(member) === 'byzantine'
   const isFaulty = (member: number) => scenario.faults.has(member)
   const violations: Violation[] = []
@@ -139,7 +133,10 @@ export function createJudge(options: JudgeOptions): Judge {
     }
   }
 
-  const genesis = genesisHash(domain, group.job)
+  const first = groups[0]
+  assert(first !== undefined, 'there is a first group')
+  const { job } = first
+  const genesis = genesisHash(domain, job)
   truths.set(brief(genesis), GENESIS_STATE)
 
   const reexecute = (parent: LedgerState, block: Block, requests: readonly Request[]): LedgerState =>
@@ -165,14 +162,21 @@ export function createJudge(options: JudgeOptions): Judge {
     bytesEqual(block.receipts_root, receiptsRoot(truth.applied.map((applied) => applied.leaf)))
 
   const obtainable = (poll: Poll) =>
-    poll.vote1.size + byzantine.length >= q && poll.vote2.size + byzantine.length >= q && poll.vote2.size > 0
+    poll.vote1.size + byzantineOf(poll.epoch).length >= q &&
+    poll.vote2.size + byzantineOf(poll.epoch).length >= q &&
+    poll.vote2.size > 0
 
   /** The best QC1 of the same block below `view` that exists: what a liar would name as its jview. */
   const bestJview = (poll: Poll): number | null => {
     let best: number | null = null
     for (const other of air.pollsByHeight.get(poll.height) ?? []) {
-      const same = other.view < poll.view && bytesEqual(other.hash, poll.hash)
-      if (same && other.vote1.size + byzantine.length >= q && other.vote1.size > 0 && other.view > (best ?? -1)) {
+      const same = other.epoch === poll.epoch && other.view < poll.view && bytesEqual(other.hash, poll.hash)
+      if (
+        same &&
+        other.vote1.size + byzantineOf(poll.epoch).length >= q &&
+        other.vote1.size > 0 &&
+        other.view > (best ?? -1)
+      ) {
         best = other.view
       }
     }
@@ -194,8 +198,8 @@ export function createJudge(options: JudgeOptions): Judge {
       if (lie !== undefined) guilty.set(member, lie)
     }
     const common = (poll: Poll) => ({
-      job: group.job,
-      epoch: group.epoch,
+      job,
+      epoch: poll.epoch,
       height: poll.height,
       view: poll.view,
       block_hash: poll.hash,
@@ -207,20 +211,21 @@ export function createJudge(options: JudgeOptions): Judge {
       for (const [member, vote] of poll.vote1) {
         if (votes++ >= q) break
         show(member, { type: 'vote1', body: vote.body })
-        if (vote.body.jview !== null) showQc1(air.polls.get(placeName(poll.height, vote.body.jview, poll.hash)))
+        if (vote.body.jview !== null)
+          showQc1(air.polls.get(placeName(poll.epoch, poll.height, vote.body.jview, poll.hash)))
       }
       const jview = bestJview(poll)
-      for (const member of byzantine) {
+      for (const member of byzantineOf(poll.epoch)) {
         if (votes++ >= q) break
         show(member, { type: 'vote1', body: { ...common(poll), jview } })
-        if (jview !== null) showQc1(air.polls.get(placeName(poll.height, jview, poll.hash)))
+        if (jview !== null) showQc1(air.polls.get(placeName(poll.epoch, poll.height, jview, poll.hash)))
       }
     }
     for (const poll of [x, y]) {
       showQc1(poll)
       let votes = 0
       for (const [member, vote] of poll.vote2) if (votes++ < q) show(member, { type: 'vote2', body: vote.body })
-      for (const member of byzantine) if (votes++ < q) show(member, { type: 'vote2', body: common(poll) })
+      for (const member of byzantineOf(poll.epoch)) if (votes++ < q) show(member, { type: 'vote2', body: common(poll) })
     }
     return guilty
   }
@@ -248,11 +253,11 @@ export function createJudge(options: JudgeOptions): Judge {
     }
     for (const other of there) {
       if (bytesEqual(other.hash, poll.hash)) continue
-      const pair = `${poll.height}/${[placeName(poll.height, poll.view, poll.hash), placeName(other.height, other.view, other.hash)].sort().join()}`
+      const pair = `${poll.height}/${[placeName(poll.epoch, poll.height, poll.view, poll.hash), placeName(other.epoch, other.height, other.view, other.hash)].sort().join()}`
       if (judgedForks.has(pair)) continue
       judgedForks.add(pair)
       forks++
-      const where = `height ${poll.height}: ${short(other.hash)} (view ${other.view}) and ${short(poll.hash)} (view ${poll.view})`
+      const where = `height ${poll.height}: ${short(other.hash)} (epoch ${other.epoch}, view ${other.view}) and ${short(poll.hash)} (epoch ${poll.epoch}, view ${poll.view})`
       if (!scenario.overBound) violate('G1', `two certificates can be assembled at ${where}`, now)
       const [x, y] = other.view <= poll.view ? [other, poll] : [poll, other]
       const guilty = culpritsOf(x, y)
@@ -276,6 +281,15 @@ export function createJudge(options: JudgeOptions): Judge {
   const checkOrder = (member: number, of: Said, signing: Signing, now: number) => {
     for (const other of of.signings) {
       const [first, second] = other.order < signing.order ? [other, signing] : [signing, other]
+      if (second.epoch < first.epoch) {
+        violate('G4', `member ${member} signs ${second.what} of epoch ${second.epoch} after one of ${first.epoch}`, now)
+        continue
+      }
+      if (second.epoch > first.epoch) continue
+      if (first.what === 'close') {
+        violate('G4', `member ${member} signs ${second.what} of epoch ${second.epoch} after its CLOSE`, now)
+      }
+      if (first.what === 'close' || second.what === 'close') continue
       if (second.view < first.view) {
         violate(
           'G4',
@@ -299,16 +313,17 @@ export function createJudge(options: JudgeOptions): Judge {
   /** `seat`: it is sent now by its signer; absent: it comes to light in what somebody made of votes. */
   const state = (member: number, statement: Statement, signature: Signature, now: number, seat?: Seat) => {
     const of = saidBy(member)
+    if (statement.type === 'close') return stateClose(member, statement, signature, now, seat)
     const { body } = statement
     const tail = statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : brief(statement.body.block_hash)
-    const name = `${statement.type}/${body.height}/${body.view}/${tail}`
+    const name = `${statement.type}/${body.epoch}/${body.height}/${body.view}/${tail}`
     const again = of.names.has(name)
     if (again && statement.type !== 'vote1') return
     of.names.add(name)
     if (!again) {
       const order = keys.madeAt(signature)
-      const { height, view } = body
-      const signing = { height, view, what: statement.type, lock: lockShown(statement) }
+      const { epoch, height, view } = body
+      const signing = { epoch, height, view, what: statement.type, lock: lockShown(statement) }
       if (order !== undefined) checkOrder(member, of, { order, ...signing }, now)
     }
     if (seat !== undefined && !again) checkDurable(seat, statement, signature, now)
@@ -318,13 +333,51 @@ export function createJudge(options: JudgeOptions): Judge {
     }
   }
 
+  const stateClose = (
+    member: number,
+    statement: Extract<Statement, { type: 'close' }>,
+    signature: Signature,
+    now: number,
+    seat?: Seat,
+  ) => {
+    const of = saidBy(member)
+    const { epoch } = statement.body
+    const name = `close/${epoch}/${signature.join()}`
+    if (of.names.has(name)) return
+    of.names.add(name)
+    const order = keys.madeAt(signature)
+    if (order !== undefined) checkOrder(member, of, { order, epoch, height: 0, view: 0, what: 'close', lock: -1 }, now)
+    const bytes = seat?.disk.synced().record
+    const record = bytes === undefined ? undefined : recordFromBytes(bytes)
+    if (seat !== undefined) {
+      const kept = record?.ok === true ? record.value : undefined
+      const known =
+        kept !== undefined &&
+        kept.epoch === epoch &&
+        bytesEqual(kept.close?.close.signature ?? signature.slice(1), signature)
+      if (kept === undefined || (kept.epoch <= epoch && !known))
+        violate('R1', `member ${member} sends CLOSE of epoch ${epoch}, which its record does not know`, now)
+    }
+    const lie = of.record.add(statement)
+    if (lie !== undefined) violate('G3', `${lie} by honest member ${member} with its CLOSE of epoch ${epoch}`, now)
+  }
+
   /** R1: the durable record knows of what leaves now, or of something later. */
-  const checkDurable = (seat: Seat, statement: Statement, signature: Signature, now: number) => {
+  const checkDurable = (
+    seat: Seat,
+    statement: Exclude<Statement, { type: 'close' }>,
+    signature: Signature,
+    now: number,
+  ) => {
     const bytes = seat.disk.synced().record
     const record = bytes === undefined ? undefined : recordFromBytes(bytes)
     const { type, body } = statement
     const what = `member ${seat.index} sends ${type} of height ${body.height}, view ${body.view}`
     if (record === undefined || !record.ok) return violate('R1', `${what} without a record`, now)
+    if (record.value.epoch !== body.epoch) {
+      if (record.value.epoch < body.epoch) violate('R1', `${what} with a record of epoch ${record.value.epoch}`, now)
+      return
+    }
     if (record.value.height !== body.height) {
       if (record.value.height < body.height)
         violate('R1', `${what} with a record of height ${record.value.height}`, now)
@@ -338,11 +391,11 @@ export function createJudge(options: JudgeOptions): Judge {
   }
 
   /** R3: whoever hands on a QC1 has, or could have, the QC1s that its votes rely on. (A certificate need not show them.) */
-  const checkReliance = ({ height, view, block_hash, votes }: Qc1, now: number) => {
+  const checkReliance = ({ epoch, height, view, block_hash, votes }: Qc1, now: number) => {
     for (const [member, jview] of votes) {
       if (jview === null) continue
-      const named = air.polls.get(placeName(height, jview, block_hash))
-      if (named === undefined || named.vote1.size + byzantine.length < q) {
+      const named = air.polls.get(placeName(epoch, height, jview, block_hash))
+      if (named === undefined || named.vote1.size + byzantineOf(epoch).length < q) {
         violate(
           'R3',
           `a QC1 of height ${height}, view ${view} counts a vote of ${member} whose jview ${jview} has none`,
@@ -354,11 +407,12 @@ export function createJudge(options: JudgeOptions): Judge {
 
   /** A member of a star never sends its vote to itself: it comes to light in what it makes of the votes. */
   const absorbQc1 = (qc1: Qc1, now: number) => {
-    const poll = air.poll(qc1.height, qc1.view, qc1.block_hash)
-    const { job, epoch, height, view, block_hash } = qc1
+    const poll = air.poll(qc1.epoch, qc1.height, qc1.view, qc1.block_hash)
+    const { epoch, height, view, block_hash } = qc1
     let grew = false
-    for (const [member, jview, signature] of qc1.votes) {
-      const from = group.members[member]
+    for (const [index, jview, signature] of qc1.votes) {
+      const member = seatAt(epoch, index)
+      const from = groups[epoch]?.members[index]
       if (isMalicious(member) || poll.vote1.has(member) || from === undefined) continue
       const body = { job, epoch, height, view, block_hash, jview }
       state(member, { type: 'vote1', body }, signature, now)
@@ -368,11 +422,12 @@ export function createJudge(options: JudgeOptions): Judge {
     if (grew) checkCertifiable(poll, now)
   }
   const absorbQc2 = (qc2: Qc2, now: number) => {
-    const poll = air.poll(qc2.height, qc2.view, qc2.block_hash)
-    const { job, epoch, height, view, block_hash } = qc2
+    const poll = air.poll(qc2.epoch, qc2.height, qc2.view, qc2.block_hash)
+    const { epoch, height, view, block_hash } = qc2
     let grew = false
-    for (const [member, signature] of qc2.votes) {
-      const from = group.members[member]
+    for (const [index, signature] of qc2.votes) {
+      const member = seatAt(epoch, index)
+      const from = groups[epoch]?.members[index]
       if (isMalicious(member) || poll.vote2.has(member) || from === undefined) continue
       const body = { job, epoch, height, view, block_hash }
       state(member, { type: 'vote2', body }, signature, now)
@@ -411,7 +466,7 @@ export function createJudge(options: JudgeOptions): Judge {
           if (mine(message.vote)) {
             const { body } = message.vote
             state(seat.index, { type: 'vote1', body }, message.vote.signature, now, seat)
-            const poll = air.poll(body.height, body.view, body.block_hash)
+            const poll = air.poll(body.epoch, body.height, body.view, body.block_hash)
             if (!poll.vote1.has(seat.index)) {
               poll.vote1.set(seat.index, message.vote)
               checkCertifiable(poll, now)
@@ -422,7 +477,7 @@ export function createJudge(options: JudgeOptions): Judge {
           if (mine(message.vote)) {
             const { body } = message.vote
             state(seat.index, { type: 'vote2', body }, message.vote.signature, now, seat)
-            const poll = air.poll(body.height, body.view, body.block_hash)
+            const poll = air.poll(body.epoch, body.height, body.view, body.block_hash)
             if (!poll.vote2.has(seat.index)) {
               poll.vote2.set(seat.index, message.vote)
               checkCertifiable(poll, now)
@@ -433,16 +488,20 @@ export function createJudge(options: JudgeOptions): Judge {
           if (mine(message.timeout)) {
             const { body } = message.timeout
             state(seat.index, { type: 'timeout', body }, message.timeout.signature, now, seat)
-            let byMember = air.timeouts.get(body.view)
+            let byMember = air.timeouts.get(`${body.epoch}/${body.view}`)
             if (byMember === undefined) {
               byMember = new Map()
-              air.timeouts.set(body.view, byMember)
+              air.timeouts.set(`${body.epoch}/${body.view}`, byMember)
             }
             const list = byMember.get(seat.index)
             if (list === undefined) byMember.set(seat.index, [message.timeout])
             else if (!list.some(({ signature }) => bytesEqual(signature, message.timeout.signature)))
               list.push(message.timeout)
           }
+          break
+        case 'close':
+          if (mine(message.close))
+            state(seat.index, { type: 'close', body: message.close.body }, message.close.signature, now, seat)
           break
         case 'nay':
           if (mine(message.nay) && !isFaulty(seat.index)) {
@@ -473,7 +532,7 @@ export function createJudge(options: JudgeOptions): Judge {
       }
       absorbQc1(cert.qc1, now)
       absorbQc2(cert.qc2, now)
-      if (!obtainable(air.poll(block.height, cert.qc1.view, hash))) {
+      if (!obtainable(air.poll(cert.qc1.epoch, block.height, cert.qc1.view, hash))) {
         violate('G1', `${name}: commits a certificate for which too few ever voted`, now)
       }
       const before = chain.get(block.height - 1)
@@ -532,8 +591,8 @@ export function createJudge(options: JudgeOptions): Judge {
     },
 
     accused(seat, evidence, now) {
-      const key = accusedKey(evidence)
-      const accused = group.members.findIndex((member) => bytesEqual(member, key))
+      const key = accusationOf(evidence).from
+      const accused = seatOf(key)
       chronicle.mix(0xe0, accused, evidence.kind.length)
       // What a broken executor calls a wrong result convinces nobody who executes again.
       const unfounded = seat.wrong && evidence.kind === 'wrong_result' && evidence.cert === null

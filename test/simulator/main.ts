@@ -14,6 +14,7 @@ const USAGE = `usage: npm run simulate -- [options]
   --seed S             the first seed; alone: this one world
   --from S             the first seed of many (default 1)
   --members 4|7|3all   this kind of group only (default: by seed)
+  --epochs N           so many epochs in every world (default: by seed)
   --trace              print what happened, with --seed
   --json               one line: {"runs","violations","firstSeed","digest"}
 `
@@ -24,6 +25,7 @@ type Options = {
   readonly seeds: number
   readonly from: number
   readonly group: GroupKind | undefined
+  readonly epochs: number | undefined
   readonly trace: boolean
   readonly json: boolean
 }
@@ -45,6 +47,7 @@ function optionsFromArguments(args: readonly string[]): Options | 'help' {
         seed: { type: 'string' },
         from: { type: 'string' },
         members: { type: 'string' },
+        epochs: { type: 'string' },
         trace: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
@@ -62,10 +65,12 @@ function optionsFromArguments(args: readonly string[]): Options | 'help' {
   if (seeds < 1) throw new UsageError('--seeds takes a number above 0')
   const group = GROUP_KINDS.find((kind) => kind === values.members)
   if (values.members !== undefined && group === undefined) throw new UsageError('--members takes 4, 7 or 3all')
+  const epochs = count('epochs', values.epochs as string | undefined)
+  if (epochs !== undefined && (epochs < 1 || epochs > 16)) throw new UsageError('--epochs takes 1 to 16')
   const trace = values.trace === true
   if (trace && (seed === undefined || seeds !== 1)) throw new UsageError('--trace goes with one --seed')
   if (trace && values.json === true) throw new UsageError('--trace and --json exclude each other')
-  return { seeds, from: seed ?? from ?? 1, group, trace, json: values.json === true }
+  return { seeds, from: seed ?? from ?? 1, group, epochs, trace, json: values.json === true }
 }
 
 const BAR_WIDTH = 32
@@ -80,8 +85,8 @@ function progress(total: number): (done: number, violations: number) => void {
   }
 }
 
-function traceOne(seed: number, group: GroupKind | undefined): number {
-  const result = runWorld(scenarioFromSeed(seed, group), { trace: true })
+function traceOne(seed: number, group: GroupKind | undefined, epochs: number | undefined): number {
+  const result = runWorld(scenarioFromSeed(seed, group, epochs), { trace: true })
   for (const line of result.lines) process.stdout.write(`${line}\n`)
   process.stdout.write(`seed ${seed}  digest ${result.digest}  ${JSON.stringify(result.totals)}\n`)
   for (const violation of result.violations) process.stdout.write(`${violation.rule}: ${violation.text}\n`)
@@ -94,8 +99,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  const { seeds, from, group, json } = options
-  if (options.trace) return traceOne(from, group)
+  const { seeds, from, group, epochs, json } = options
+  if (options.trace) return traceOne(from, group, epochs)
   const abort = new AbortController()
   process.once('SIGINT', () => abort.abort())
   const bar = process.stderr.isTTY === true
@@ -104,6 +109,7 @@ async function main(args: readonly string[]): Promise<number> {
     seeds,
     signal: abort.signal,
     ...(group === undefined ? {} : { group }),
+    ...(epochs === undefined ? {} : { epochs }),
     ...(bar ? { onProgress: progress(seeds) } : {}),
   })
   if (bar) process.stderr.write('\n')
@@ -117,7 +123,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (result.first !== null) {
       process.stdout.write(`first failure: seed ${firstSeed}\n`)
       for (const violation of result.first.violations) process.stdout.write(`  ${violation.rule}: ${violation.text}\n`)
-      const members = group === undefined ? '' : ` --members ${group}`
+      const members = `${group === undefined ? '' : ` --members ${group}`}${epochs === undefined ? '' : ` --epochs ${epochs}`}`
       process.stdout.write(`see it: npm run simulate -- --seed ${firstSeed}${members} --trace\n`)
     }
   }

@@ -54,6 +54,11 @@ export type Scenario = {
   readonly writesPerClient: number
   readonly thinkMs: number
   readonly executeMs: number
+  /** The groups, epoch after epoch, by the seats' numbers, and when each is made known. A seat is numbered when it first stands in one. */
+  readonly epochs: readonly { readonly members: readonly number[]; readonly plannedAt: number }[]
+  /** All that ever sit in one of them. */
+  readonly seats: number
+  readonly handoverMs: number
 }
 
 export const DELTA_MS = 1000
@@ -83,7 +88,46 @@ function netOf(random: Random, goodAt: number): NetProfile {
   return { ...base, ...cuts, loss: 0.35, double: 0.02, slow: 0.1, slowMs: 20_000 }
 }
 
-export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
+/** Most epochs that a world draws. */
+const EPOCHS_MAX = 4
+
+/** Later groups: one seat is replaced, now and then two or all; the faulty stay within the bound. */
+function epochsOf(
+  seed: number,
+  size: number,
+  count: number | undefined,
+  bound: number,
+  faults: Map<number, Fault>,
+  goodAt: number,
+) {
+  const random = randomFromSeed(seed, 'epochs')
+  const drawn = random.chance(0.45) ? 2 + random.below(EPOCHS_MAX - 1) : 1
+  const epochs = [{ members: Array.from({ length: size }, (_, index) => index), plannedAt: 0 }]
+  let seats = size
+  let plannedAt = random.between(1_000, goodAt * 0.6)
+  for (let epoch = 1; epoch < (count ?? drawn); epoch++) {
+    const before = epochs[epoch - 1]?.members ?? []
+    const many = random.pick([1, 1, 1, 1, 2, 2, size])
+    const leaving = new Set(random.shuffled(before).slice(0, many))
+    const staying = before.filter((seat) => !leaving.has(seat))
+    const away = Array.from({ length: seats }, (_, seat) => seat).filter((seat) => !before.includes(seat))
+    let faulty = staying.filter((seat) => faults.has(seat)).length
+    const members = before.map((seat) => {
+      if (!leaving.has(seat)) return seat
+      const back = away.findIndex((each) => random.chance(0.15) && (!faults.has(each) || faulty < bound))
+      const next = back < 0 ? seats++ : (away.splice(back, 1)[0] ?? seats++)
+      if (back < 0 && faulty < bound && random.chance(faults.has(seat) ? 0.7 : 0.2)) faults.set(next, 'byzantine')
+      if (faults.has(next)) faulty++
+      return next
+    })
+    epochs.push({ members, plannedAt: Math.min(plannedAt, goodAt - 4_000) })
+    plannedAt += random.pick([500, 4_000, 15_000]) * random.between(0.5, 1.5)
+  }
+  return { epochs, seats, handoverMs: random.pick([1_000, 6_000, 20_000]) }
+}
+
+/** `count`: so many epochs; absent: by the seed. */
+export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number): Scenario {
   const random = randomFromSeed(seed, 'scenario')
   const drawn = random.real()
   const group = kind ?? (drawn < 0.7 ? '4' : drawn < 0.85 ? '7' : '3all')
@@ -135,6 +179,9 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     }
   }
 
+  const over = epochsOf(seed, members, overBound ? 1 : count, bound, faults, goodAt)
+  const skews = randomFromSeed(seed, 'late skews')
+
   return {
     seed,
     group,
@@ -147,7 +194,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     goodAt,
     endAt: goodAt + LIVENESS_MS,
     crashes,
-    skewMs: everyone.map(() => random.between(-900, 900)),
+    skewMs: Array.from({ length: over.seats }, (_, seat) => (seat < members ? random : skews).between(-900, 900)),
     malice: {
       everyMs: overBound ? 60 : random.pick([120, 300, 900]),
       reach: random.pick([0.3, 0.5, 0.8]),
@@ -157,5 +204,6 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind): Scenario {
     writesPerClient: 1 + random.below(5),
     thinkMs: random.pick([100, 2_000, 8_000]),
     executeMs: random.pick([1, 30, 400]),
+    ...over,
   }
 }

@@ -11,7 +11,7 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import { receiptsRoot } from '#protocol/message/block.ts'
-import type { Cert } from '#protocol/message/certificate.ts'
+import type { Cert, Group } from '#protocol/message/certificate.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
 import { brief, short } from './chronicle.ts'
 import { createDisk, type Disk } from './disk.ts'
@@ -32,6 +32,7 @@ export type Surroundings = {
   committed(seat: Seat, effect: Extract<Effect, { type: 'commit' }>, state: LedgerState, now: number): void
   replied(seat: Seat, effect: Extract<Effect, { type: 'reply' }>, now: number): void
   refused(seat: Seat, effect: Extract<Effect, { type: 'refuse' }>, now: number): void
+  entered(seat: Seat, effect: Extract<Effect, { type: 'epoch' }>, now: number): void
   accused(seat: Seat, effect: Extract<Effect, { type: 'evidence' }>, now: number): void
   stepped(seat: Seat, input: Input, effects: readonly Effect[], now: number): void
   /** The machine threw, or asked for what no shell could do. */
@@ -47,8 +48,10 @@ export type SeatOptions = {
   readonly executeMs: number
   /** Time that a sync takes, at most. */
   readonly syncMs: number
-  /** Hands over to the machine's constructor what all members share. */
-  readonly start: (index: number, signer: Signer, restored: Restored | undefined) => Machine
+  /** Hands over to the machine's constructor what all members share, and the groups of so many epochs. */
+  readonly start: (signer: Signer, epochs: number, restored: Restored | undefined) => Machine
+  /** Groups that are known at the first start. */
+  readonly epochs: number
 }
 
 export type ArmedCrash = {
@@ -79,8 +82,10 @@ export type Seat = {
   readonly wrong: boolean
   readonly disk: Disk
   readonly up: boolean
-  /** Has lost its disk at some time: it abstains. */
-  readonly abstains: boolean
+  /** It lost its disk when so many epochs were known to it, and abstains in those; 0: never. */
+  readonly abstains: number
+  /** Epochs whose groups are known to it. */
+  readonly epochs: number
   /** Rises with every start: answers to an earlier life are dropped. */
   readonly life: number
   /** Bodies in memory, by brief hash. */
@@ -89,6 +94,8 @@ export type Seat = {
   status(): MemberStatus
   boot(now: number): void
   deliver(input: Input, now: number): void
+  /** The group of the next epoch is known from now on, whatever happens to it. */
+  learn(group: Group, now: number): void
   /** The next step that has effects is cut off, or none if it does not come soon. */
   armCrash(crash: ArmedCrash): void
   disarm(): void
@@ -100,12 +107,14 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
   const disk = createDisk()
   let machine: Machine | undefined
   let up = false
-  let abstains = false
+  let abstains = 0
+  let { epochs } = options
   let life = 0
   let lastClock = 0
   let busyUntil = 0
   let wake = 0
   let view = 0
+  let epoch = 0
   let armed: ArmedCrash | undefined
   let bodies = new Map<number, Digest>()
   let runs = new Map<number, Run>()
@@ -203,7 +212,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     disk.crash(random)
     if (wipe) {
       disk.wipe()
-      abstains = true
+      abstains = epochs
     }
     around.note(seat, now, () => (wipe ? 'CRASH, disk lost' : 'CRASH'))
     around.at(Math.min(now + downMs, backBy), (back) => seat.boot(back))
@@ -259,6 +268,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
         case 'evidence':
           around.accused(seat, effect, now)
           break
+        case 'epoch':
+          around.entered(seat, effect, now)
+          break
         case 'keepBody':
           bodies.set(brief(effect.hash), effect.hash)
           break
@@ -313,6 +325,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     }
     around.stepped(seat, stamped, effects, now)
     const status = machine.status()
+    if (status.epoch < epoch) around.broken(seat, `epoch falls from ${epoch} to ${status.epoch}`, now, 'G4')
+    if (status.epoch > epoch) view = 0
+    epoch = status.epoch
     if (status.view < view) around.broken(seat, `view falls from ${view} to ${status.view}`, now, 'G4')
     view = status.view
     perform(effects, now)
@@ -334,7 +349,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     if (image.head === 0) states.push({ height: 0, time: 0 })
     return {
       // Once it has a record again, the record itself has to say that this member abstains.
-      abstain: abstains && image.record === undefined,
+      abstain: abstains > 0 && image.record === undefined,
       recent,
       states,
       firstBlock: heights[0] ?? image.head + 1,
@@ -355,6 +370,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     get abstains() {
       return abstains
     },
+    get epochs() {
+      return epochs
+    },
     get life() {
       return life
     },
@@ -371,13 +389,14 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
       up = true
       life++
       view = 0
+      epoch = 0
       busyUntil = 0
       bodies = new Map(disk.image.bodies.map((hash) => [brief(hash), hash]))
       runs = new Map()
       looseStates = new Map()
-      around.note(seat, now, () => `starts at height ${disk.image.head}${abstains ? ', abstaining' : ''}`)
+      around.note(seat, now, () => `starts at height ${disk.image.head}${abstains > 0 ? ', abstaining' : ''}`)
       try {
-        machine = options.start(index, signer, restored(now))
+        machine = options.start(signer, epochs, restored(now))
       } catch (cause) {
         around.broken(seat, cause instanceof Error ? (cause.stack ?? cause.message) : String(cause), now)
         up = false
@@ -387,6 +406,11 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     },
     deliver(input, now) {
       if (up) take(input, now)
+    },
+    learn(group, now) {
+      if (group.epoch < epochs) return
+      epochs = group.epoch + 1
+      seat.deliver({ type: 'plan', group, now: 0 }, now)
     },
     armCrash(crashing) {
       if (up) armed = crashing

@@ -5,7 +5,7 @@ import { unreachable } from '#protocol/codec/result.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
 import { short } from './chronicle.ts'
 
-const place = (body: { height: number; view: number }) => `h${body.height} v${body.view}`
+const place = (body: { epoch: number; height: number; view: number }) => `e${body.epoch} h${body.height} v${body.view}`
 
 export function lineOfMessage(message: WireMessage): string {
   switch (message.type) {
@@ -37,8 +37,25 @@ export function lineOfMessage(message: WireMessage): string {
     }
     case 'tc':
       return `TC v${message.timeouts[0]?.body.view ?? '?'} by ${message.timeouts.length}`
+    case 'ready':
+      return `READY e${message.ready.body.epoch} h${message.ready.body.height}`
+    case 'close': {
+      const { body } = message.close
+      const cert = body.high_cert === null ? '-' : `h${body.high_cert.height}`
+      const qc1 =
+        body.high_qc1 === null
+          ? '-'
+          : `${short(body.high_qc1.block_hash)}@e${body.high_qc1.epoch}/${body.high_qc1.view}`
+      return `CLOSE e${body.epoch} cert ${cert} qc1 ${qc1}`
+    }
+    case 'start': {
+      const { epoch, cert, reconfig, closes, qc1s } = message.start
+      const last = qc1s.at(-1)
+      const by = reconfig === null ? `${closes.length} closes` : 'RECONFIG'
+      return `START e${epoch} h${cert?.block.height ?? 0} by ${by} inherits ${short(last?.block_hash)}`
+    }
     case 'status':
-      return `STATUS h${message.height} v${message.view} first ${message.first} snapshot ${message.snapshot ?? '-'}${message.disputed ? ' disputed' : ''}${message.ask ? ' ask' : ''}`
+      return `STATUS e${message.epoch} h${message.height} v${message.view} first ${message.first} snapshot ${message.snapshot ?? '-'}${message.disputed ? ' disputed' : ''}${message.ask ? ' ask' : ''}`
     default:
       return unreachable(message)
   }
@@ -63,6 +80,8 @@ export function lineOfEffect(effect: Effect): string | undefined {
       return `keep body ${short(effect.hash)}`
     case 'dropBodies':
       return `drop bodies ${effect.hashes.map(short).join(' ')}`
+    case 'epoch':
+      return `EPOCH ${effect.group.epoch} at h${effect.height}`
     case 'fetchBodies':
       return `fetch bodies ${effect.hashes.map(short).join(' ')} from ${effect.from}`
     case 'fetchBlocks':

@@ -15,7 +15,7 @@ import type { Keyring } from './signatures.ts'
 export type Want = Extract<Effect, { type: 'fetchBodies' | 'fetchBlocks' | 'fetchState' }>
 
 export type TransferOptions = {
-  readonly door: Door
+  door(seat: Seat): Door
   readonly keys: Keyring
   readonly seats: ReadonlyMap<number, Seat>
   readonly members: number
@@ -37,7 +37,7 @@ type Answer =
   | { readonly type: 'state'; readonly cert: Cert }
 
 export function createTransfer(options: TransferOptions): (seat: Seat, want: Want, now: number) => void {
-  const { door, keys, seats, random } = options
+  const { keys, seats, random } = options
 
   const blocksFrom = (at: (height: number) => StoredBlock | undefined, from: number): FetchedBlock[] => {
     const blocks: FetchedBlock[] = []
@@ -87,14 +87,14 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
       return true
     }
     if (answer.type === 'state') {
-      const cert = verifyCert(door, answer.cert, keys.verify)
+      const cert = verifyCert(options.door(seat), answer.cert, keys.verify)
       if (!cert.ok || want.type !== 'fetchState' || cert.value.block.height !== want.height) return false
       seat.deliver({ type: 'state', height: want.height, cert: cert.value, now: 0 }, now)
       return true
     }
     const blocks = []
     for (const fetched of answer.blocks) {
-      const block = verifyFetched(door, fetched, keys.verify)
+      const block = verifyFetched(options.door(seat), fetched, keys.verify)
       if (!block.ok) return false
       blocks.push(block.value)
     }

@@ -2,7 +2,8 @@
 // driven by one queue of events and one seed. Two phases: until `goodAt` anything may happen and only safety is owed; after it
 // the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
 
-import { createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
+import { admitGroup, createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
+import { keyOf, rosterOf } from '#protocol/agreement/members.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
 import { SALT_BYTES } from '#protocol/message/request.ts'
@@ -27,6 +28,8 @@ import { createTransfer } from './transfer.ts'
 export type { Violation } from './invariants.ts'
 
 export type Totals = {
+  /** Most epochs that a member entered. */
+  readonly epochs: number
   readonly events: number
   readonly heights: number
   readonly views: number
@@ -51,6 +54,7 @@ export type WorldResult = {
 export function totalsOf(all: readonly Totals[]): Totals {
   const sum = (of: (totals: Totals) => number) => all.reduce((total, totals) => total + of(totals), 0)
   return {
+    epochs: sum((totals) => totals.epochs),
     events: sum((totals) => totals.events),
     heights: sum((totals) => totals.heights),
     views: sum((totals) => totals.views),
@@ -78,22 +82,58 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const chronicle = createChronicle(options.trace === true)
   const random = randomFromSeed(scenario.seed, `world/${scenario.group}`)
   const keys = keyring(random.fork('keys'))
-  const everyone = Array.from({ length: scenario.members }, (_, index) => index)
+  const everyone = Array.from({ length: scenario.seats }, (_, index) => index)
   const signers = everyone.map(() => keys.create())
   const domain = { chainId: taggedHash('simulated chain'), generation: 1 }
   const job: Digest = taggedHash('job', random.bytes(8))
   const image = sha256(new Uint8Array(1))
-  const group: Group = { job, epoch: 1, members: signers.map((signer) => signer.publicKey), quorum: scenario.quorum }
-  const door = createDoor(domain, group)
+  const signerOf = (seat: number) => {
+    const signer = signers[seat]
+    if (signer === undefined) throw new Error(`there is no seat ${seat}`)
+    return signer
+  }
+  const groups = scenario.epochs.map(
+    ({ members }, epoch): Group => ({
+      job,
+      epoch,
+      members: members.map((seat) => signerOf(seat).publicKey),
+      quorum: scenario.quorum,
+    }),
+  )
+  const group = groups[0]
+  if (group === undefined) throw new Error('a world has a first epoch')
+  /** Doors by how many epochs' groups are known behind them, and whom they name. */
+  const doors = groups.map((_, last) => {
+    const door = createDoor(domain, group)
+    for (const later of groups.slice(1, last + 1)) admitGroup(door, later)
+    return door
+  })
+  const rosters = groups.map((_, last) => rosterOf(groups.slice(0, last + 1)).length)
+  const doorAt = (epochs: number) => {
+    const door = doors[Math.max(0, epochs - 1)]
+    if (door === undefined) throw new Error(`there is no epoch ${epochs - 1}`)
+    return door
+  }
+  const all = doorAt(groups.length)
+  const seatByKey = new Map(signers.map((signer, seat) => [keyOf(signer.publicKey), seat]))
   const ledger = createLedger({ idempotencyMs: IDEMPOTENCY_MS, requestFuel: REQUEST_FUEL, blockFuel: BLOCK_FUEL })
   const air = createAir(domain)
-  const judge = createJudge({ scenario, domain, group, air, ledger, keys, chronicle })
+  const judge = createJudge({
+    scenario,
+    domain,
+    groups,
+    seatOf: (key) => seatByKey.get(keyOf(key)) ?? -1,
+    air,
+    ledger,
+    keys,
+    chronicle,
+  })
   const queue = eventQueue<(now: number) => void>()
-  const net = virtualNet(scenario.net, scenario.members, random.fork('net'))
+  const net = virtualNet(scenario.net, scenario.seats, random.fork('net'))
   const chance = random.fork('world')
   const seats = new Map<number, Seat>()
   const known = new Map<number, StoredBlock>()
-  const totals = { events: 0, crashes: 0, evidence: 0, refused: 0 }
+  const totals = { epochs: 1, events: 0, crashes: 0, evidence: 0, refused: 0 }
   let now = 0
   let halted = false
 
@@ -104,15 +144,17 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     requestFuel: REQUEST_FUEL,
     blockFuel: BLOCK_FUEL,
     snapshotHeights: chance.pick([2, 4, 1024]),
+    handoverMs: scenario.handoverMs,
     image,
   }
 
-  const verdicts = new WeakMap<WireMessage, ReturnType<typeof verifyWire>>()
-  const verify = (message: WireMessage) => {
-    let verdict = verdicts.get(message)
+  const verdicts = groups.map(() => new WeakMap<WireMessage, ReturnType<typeof verifyWire>>())
+  const verify = (message: WireMessage, epochs: number) => {
+    const known = verdicts[epochs - 1]
+    let verdict = known?.get(message)
     if (verdict === undefined) {
-      verdict = verifyWire(door, message, keys.verify)
-      verdicts.set(message, verdict)
+      verdict = verifyWire(doorAt(epochs), message, keys.verify)
+      known?.set(message, verdict)
     }
     return verdict
   }
@@ -120,10 +162,12 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     at(time, (arrived) => {
       const seat = seats.get(to)
       if (seat === undefined || !seat.up) return
-      const verdict = verify(message)
+      // Who is in no group that is known there is not heard, and what speaks of a later epoch not either.
+      if (from >= (rosters[seat.epochs - 1] ?? 0)) return
+      const verdict = verify(message, seat.epochs)
       if (!verdict.ok) {
         totals.refused++
-        if (seats.has(from))
+        if (seats.has(from) && (verdict.error.code !== 'wrong_epoch' || seat.epochs === groups.length))
           judge.violate(
             'driver',
             `the door refuses ${message.type} of honest member ${from}: ${verdict.error.code}`,
@@ -142,7 +186,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
 
   const clients: Clients = createClients({
     job,
-    members: scenario.members,
+    members: scenario.seats,
     seats,
     random: random.fork('clients'),
     at,
@@ -150,10 +194,10 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   })
 
   const transfer = createTransfer({
-    door,
+    door: (seat) => doorAt(seat.epochs),
     keys,
     seats,
-    members: scenario.members,
+    members: scenario.seats,
     random: random.fork('transfer'),
     at,
     arrivals: (from, to, time) => net.arrivals(from, to, time),
@@ -179,7 +223,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       }
       if (to === 'all') {
         chronicle.note(time, () => `${seat.index} -> all  ${lineOfMessage(message)}`)
-        for (const member of everyone) if (member !== seat.index) transmit(seat.index, member, sent, time)
+        const roster = rosters[seat.epochs - 1] ?? 0
+        for (const member of everyone)
+          if (member !== seat.index && member < roster) transmit(seat.index, member, sent, time)
       } else {
         chronicle.note(time, () => `${seat.index} -> ${to}  ${lineOfMessage(message)}`)
         if (to === seat.index) judge.violate('driver', `member ${to} sends to itself`, time)
@@ -188,11 +234,11 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     },
     fetch: transfer,
     verifiedCert(cert: Cert) {
-      const verdict = verifyCert(door, cert, keys.verify)
+      const verdict = verifyCert(all, cert, keys.verify)
       return verdict.ok ? verdict.value : undefined
     },
     committed(seat, effect, _state, time) {
-      if (!verifyCert(door, effect.cert, keys.verify).ok) {
+      if (!verifyCert(all, effect.cert, keys.verify).ok) {
         judge.violate(
           'G1',
           `member ${seat.index} commits height ${effect.cert.block.height} on an invalid certificate`,
@@ -211,6 +257,11 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     },
     refused(seat, effect, time) {
       clients.refused(seat, effect.requestHash, effect.code, time)
+    },
+    entered(seat, effect, time) {
+      chronicle.mix(0xe9, seat.index, effect.group.epoch, effect.height)
+      chronicle.note(time, () => `${seat.index} == enters epoch ${effect.group.epoch} at height ${effect.height}`)
+      totals.epochs = Math.max(totals.epochs, effect.group.epoch + 1)
     },
     accused(seat, effect, time) {
       totals.evidence++
@@ -233,6 +284,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     },
   }
 
+  const plans = random.fork('plans')
+  /** The epoch that a seat is first in. */
+  const bornIn = (member: number) => scenario.epochs.findIndex(({ members }) => members.includes(member))
   const malicious = new Map(
     everyone
       .filter((member) => scenario.faults.get(member) === 'byzantine')
@@ -249,14 +303,30 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
         skewMs: scenario.skewMs[member] ?? 0,
         executeMs: scenario.executeMs,
         syncMs: chance.pick([0, 5, 60]),
-        start: (self, own, restored) =>
-          startMachine({ domain, group, self, signer: own, settings, ...(restored === undefined ? {} : { restored }) }),
+        epochs: bornIn(member) + 1,
+        start: (own, epochs, restored) =>
+          startMachine({
+            domain,
+            group,
+            later: groups.slice(1, epochs),
+            signer: own,
+            settings,
+            ...(restored === undefined ? {} : { restored }),
+          }),
       },
       around,
       random.fork(`seat/${member}`),
     )
     seats.set(member, seat)
-    at(chance.between(0, 2_000), (time) => seat.boot(time))
+    const born = bornIn(member)
+    const bornAt = scenario.epochs[born]?.plannedAt ?? 0
+    at(bornAt + chance.between(0, 2_000), (time) => seat.boot(time))
+    for (const later of groups.slice(born + 1)) {
+      const plannedAt = scenario.epochs[later.epoch]?.plannedAt ?? 0
+      at(Math.max(plannedAt, bornAt) + later.epoch + plans.between(0, 3_000), (time) => {
+        for (const each of groups.slice(0, later.epoch + 1)) seat.learn(each, time)
+      })
+    }
   }
   const alive = [...seats.values()]
 
@@ -277,7 +347,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     const dice = random.fork('byzantine')
     const actor: Byzantine = createByzantine({
       domain,
-      group,
+      groups,
+      seatOf: (key) => seatByKey.get(keyOf(key)) ?? -1,
       signers: malicious,
       air,
       ledger,
@@ -288,8 +359,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       glimpse(member) {
         const seat = seats.get(member)
         if (seat === undefined || !seat.up) return undefined
-        const { height, view } = seat.status()
-        return { height, view, clock: Math.floor(EPOCH_MS + now) }
+        const { epoch, height, view } = seat.status()
+        return { epoch, height, view, clock: Math.floor(EPOCH_MS + now) }
       },
       send(from, to, message) {
         chronicle.note(now, () => `${from} ~> ${to}  ${lineOfMessage(message)}`)
@@ -320,19 +391,26 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     const visit = (time: number) => {
       if (left-- <= 0 || time >= scenario.goodAt) return
       const kind = { keyed: visitors.chance(0.8), update: visitors.chance(0.05) }
-      clients.write(`c${client}w${left}`, kind, visitors.below(scenario.members), time)
+      clients.write(`c${client}w${left}`, kind, visitors.below(scenario.seats), time)
       at(time + visitors.between(0.1, 2) * scenario.thinkMs, visit)
     }
     at(visitors.between(0, scenario.goodAt * 0.5), visit)
   }
 
   // Progress is owed when enough members follow the rules with their votes intact.
-  const voters = () => alive.filter((seat) => !seat.wrong && !seat.abstains)
+  const quorum = quorumOf(group)
+  const goesOn = ({ members }: Scenario['epochs'][number], epoch: number) =>
+    members.filter((member) => {
+      const seat = seats.get(member)
+      return seat !== undefined && !seat.wrong && seat.abstains <= epoch
+    }).length >= quorum
+  const last = scenario.epochs.at(-1)?.members ?? []
+  const sitting = () => alive.filter((seat) => last.includes(seat.index))
   let owed = false
   let viewAtGood = 0
   const probes: Write[] = []
   at(scenario.goodAt + DELTA_MS, () => {
-    owed = !scenario.overBound && voters().length >= quorumOf(group) && alive.every((seat) => seat.up)
+    owed = !scenario.overBound && scenario.epochs.every(goesOn) && alive.every((seat) => seat.up)
     if (!owed) return
     viewAtGood = Math.max(...alive.map((seat) => seat.status().view))
     for (const seat of alive) {
@@ -346,7 +424,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const settledBy = () =>
     owed &&
     clients.writes.every((write) => write.acknowledged !== undefined || !write.keyed) &&
-    alive.every((seat) => seat.up && seat.disk.image.head >= judge.chain.size)
+    sitting().every(
+      (seat) => seat.up && seat.disk.image.head >= judge.chain.size && seat.status().epoch === groups.length - 1,
+    )
 
   let settled = false
   const endAt = () => (owed ? scenario.endAt : scenario.goodAt + WATCH_MS)
@@ -371,7 +451,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       if (acknowledged === undefined || scenario.quorum !== 'bft') continue
       const views = (judge.chain.get(acknowledged.height)?.view ?? viewAtGood) - viewAtGood
       viewsToCommit = Math.max(viewsToCommit, views)
-      if (views > bound && scenario.crashes.length === 0 && probe.attempts === 1) {
+      if (views > bound && groups.length === 1 && scenario.crashes.length === 0 && probe.attempts === 1) {
         judge.violate('G10', `${probe.name} took ${views} views after the one under way, not ${bound}`, now)
       }
     }
@@ -381,7 +461,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
         .map((write) => write.name)
       const heads = alive.map(
         (seat) =>
-          `${seat.index}:${seat.up ? `${seat.disk.image.head}/v${seat.status().view}/${seat.status().state}` : 'down'}`,
+          `${seat.index}:${seat.up ? `${seat.disk.image.head}/e${seat.status().epoch}/v${seat.status().view}/${seat.status().state}` : 'down'}`,
       )
       judge.violate(
         'G10',

@@ -35,6 +35,7 @@ export const SETTINGS: MemberSettings = {
   requestFuel: 1,
   blockFuel: 256,
   snapshotHeights: 4,
+  handoverMs: 120_000,
   image: IMAGE,
 }
 
@@ -149,7 +150,7 @@ export class Cluster {
 
   #create(self: number, restored?: Restored): Member {
     const { group, settings } = this
-    const base = { domain: DOMAIN, group, self, signer: signerOf(self), settings }
+    const base = { domain: DOMAIN, group, signer: signerOf(self), settings }
     return createMember(restored === undefined ? base : { ...base, restored })
   }
 
@@ -352,6 +353,7 @@ export class Cluster {
         node.wakeAt = effect.time
         return
       case 'release':
+      case 'epoch':
         return
     }
   }

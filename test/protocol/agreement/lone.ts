@@ -45,7 +45,6 @@ export class Lone {
     const base = {
       domain: DOMAIN,
       group: this.group,
-      self: this.self,
       signer: signerOf(this.self),
       settings: this.settings,
     }
@@ -123,7 +122,15 @@ export class Lone {
     const { view = 0, tc = null, qc1s = [] } = options
     const body = { ...this.place(block.height, view), block_hash: blockHash(DOMAIN, block) }
     const signer = signerOf(options.by ?? this.leader(view))
-    return { type: 'propose', propose: signStatement(DOMAIN, 'propose', signer, body), block, requests, tc, qc1s }
+    return {
+      type: 'propose',
+      propose: signStatement(DOMAIN, 'propose', signer, body),
+      block,
+      requests,
+      tc,
+      qc1s,
+      start: null,
+    }
   }
 
   vote1(by: number, block: Block, view = 0, jview: number | null = null, qc1s: readonly Qc1[] = []): WireOf<'vote1'> {
