@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   init: () => import('#cli/command/init.ts'),
   dev: () => import('#cli/command/dev.ts'),
   publish: () => import('#cli/command/publish.ts'),
+  members: () => import('#cli/command/members.ts'),
   unpublish: () => import('#cli/command/unpublish.ts'),
   export: () => import('#cli/command/export.ts'),
   import: () => import('#cli/command/import.ts'),

@@ -36,10 +36,10 @@ export type Judgement = {
   readonly isProven: boolean
 }
 
-/** Judges canonical bytes of evidence; `groupOf` takes a job's id, hexadecimal. */
+/** Judges canonical bytes of evidence; `groupsOf` takes a job's id, hexadecimal. */
 export type EvidenceJudge = (
   domain: Domain,
-  groupOf: (job: string) => Group | undefined,
+  groupsOf: (job: string) => readonly Group[] | undefined,
   bytes: Uint8Array,
 ) => Promise<Result<Judgement, { readonly code: string }>>
 

@@ -10,7 +10,7 @@ import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
-import { startAudits } from '#seeder/agree/audit.ts'
+import { originAt, startAudits } from '#seeder/agree/audit.ts'
 import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
@@ -34,6 +34,7 @@ import { startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
 import { type RegistrationFacts, startRegistrar } from '#seeder/register/registrar.ts'
+import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -181,6 +182,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     port: await portFor(options.httpPort, httpPort, address),
     plainPorts: memo.plainPorts,
     ...gatewayOf(holder),
+    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), now),
     main,
     registry,
     log,
@@ -251,6 +253,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       if (watched.has(name)) continue
       watched.add(name)
       site.onEvidence(() => registrar.announce())
+      site.onEpoch(() => registrar.announce())
       // A site is announced when it has something to show.
       const stop = site.onHead(() => {
         stop()
@@ -285,6 +288,19 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
 function gatewayOf(holder: NetworkHolder): { gateway?: string } {
   const [gateway] = holder.file().gateways
   return gateway === undefined ? {} : { gateway }
+}
+
+/** The first member of the present group that says where it has the site; the gateway knows when none of them answers. */
+async function presentOrigin(holder: NetworkHolder, self: PeerName, siteName: string): Promise<string | undefined> {
+  const directory = holder.directory()
+  for (const peer of directory.jobByName(siteName)?.members ?? []) {
+    const http = directory.peer(peer)?.http
+    if (http === undefined || peer === self) continue
+    const origin = await originAt(http, siteName).catch(() => undefined)
+    if (origin !== undefined) return origin
+  }
+  const { gateway } = gatewayOf(holder)
+  return gateway === undefined ? undefined : `${gateway}/${siteName}`
 }
 
 /** Sites that have something current to show, members that answered lately, members against which there is proof. */

@@ -14,7 +14,13 @@ import { exchange } from '#cli/network/http.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert, type Result } from '#protocol/codec/result.ts'
 import { readCbor, type Shape } from '#protocol/codec/shape.ts'
-import { type AdmissionError, applyJobEnd, applyJobNew, applyPeerRecord } from '#protocol/directory/admission.ts'
+import {
+  type AdmissionError,
+  applyJobEnd,
+  applyJobNew,
+  applyMembers,
+  applyPeerRecord,
+} from '#protocol/directory/admission.ts'
 import {
   domainOf,
   type NetworkFile,
@@ -105,6 +111,9 @@ const SENTENCE: Record<AdmissionError['code'], string> = {
   not_the_uploader: 'only the key that published this job may end it',
   not_newer: 'a newer record of this peer is known',
   not_the_peer: 'a peer signs its own record',
+  unknown_peer: 'a member is a peer of the network, named once',
+  not_the_network_key: 'only the key of the network names the members of a group',
+  other_epoch: 'the group has changed meanwhile: look again, then say it anew',
 }
 
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
@@ -183,7 +192,10 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     const route = `${request.method} ${request.url}`
     if (route === 'GET /network') return answer(response, 200, file)
     if (request.method !== 'POST')
-      return answer(response, 404, { code: 'not_found', message: 'GET /network, POST /peers, /jobs, /jobs/end' })
+      return answer(response, 404, {
+        code: 'not_found',
+        message: 'GET /network, POST /peers, /jobs, /jobs/members, /jobs/end',
+      })
     const bytes = await bodyOf(request)
     if (bytes === undefined)
       return answer(response, 413, { code: 'too_large', message: `at most ${STATEMENT_BYTES_MAX} bytes` })
@@ -205,6 +217,14 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         (statement) => ({ job: hexFromBytes(jobId(statement.from, statement.body)) }),
       )
     }
+    if (route === 'POST /jobs/members')
+      return admit(
+        'members',
+        bytes,
+        response,
+        (statement) => applyMembers(file, statement, now),
+        (statement) => ({ epoch: statement.body.epoch }),
+      )
     if (route === 'POST /jobs/end')
       return admit(
         'job_end',
@@ -213,7 +233,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         (statement) => applyJobEnd(file, statement, now),
         () => ({}),
       )
-    answer(response, 404, { code: 'not_found', message: 'GET /network, POST /peers, /jobs, /jobs/end' })
+    answer(response, 404, { code: 'not_found', message: 'GET /network, POST /peers, /jobs, /jobs/members, /jobs/end' })
   }
 
   const server: Server = createServer(

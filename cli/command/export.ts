@@ -13,7 +13,7 @@ import { base64FromBytes, bytesFromBase64 } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
-import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
+import { domainOf, groupOf, groupsOf } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { type Cert, certChecks, certShape, runChecks } from '#protocol/message/certificate.ts'
 import { signStatement } from '#protocol/message/domain.ts'
@@ -76,7 +76,10 @@ async function run(context: CommandContext): Promise<number> {
         continue
       }
       const cert = certOf(answer.headers['interpeer-certificate'])
-      const checks = cert === undefined ? undefined : certChecks(domainOf(file), group, cert)
+      const checks =
+        cert === undefined
+          ? undefined
+          : certChecks(domainOf(file), groupsOf(job).find(({ epoch }) => epoch === cert.qc1.epoch) ?? group, cert)
       if (cert === undefined || !checks?.ok || !runChecks(checks.value, verify).ok) {
         last = failed('certificate', `${member.peer.slice(0, 12)}… sent a state without a valid certificate`)
         continue

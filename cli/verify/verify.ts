@@ -22,7 +22,7 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { unreachable } from '#protocol/codec/result.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import { directoryOf } from '#protocol/directory/directory.ts'
-import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { domainOf, groupOf, handingOver, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { verify } from '#seeder/identity/keys.ts'
@@ -112,6 +112,7 @@ function verifyFile(options: VerifyOptions, path: string): Verdict {
   const rules: CheckRules = {
     domain: domainOf(file),
     group: groupOf(job),
+    ...formerOf(job, judgedAt),
     now: judgedAt,
     freshMs: file.settings.fresh_ms,
     sha256: nativeSha256,
@@ -123,6 +124,12 @@ function verifyFile(options: VerifyOptions, path: string): Verdict {
 }
 
 /** The numbers of an error, for people. */
+/** §5: while a group hands over, the certificates of the one before it count too. */
+function formerOf(job: NetworkJob, now: number): Pick<CheckRules, 'former'> {
+  const former = handingOver(job, now)
+  return former === undefined ? {} : { former }
+}
+
 function numbersOf(error: { readonly code: string }): string {
   return Object.entries(error)
     .filter(([name]) => name !== 'code')
@@ -172,6 +179,7 @@ async function verifyUrl(options: Omit<VerifyOptions, 'output'>, url: string): P
   const rules: CheckRules = {
     domain: domainOf(file),
     group: groupOf(job),
+    ...formerOf(job, judgedAt),
     now: judgedAt,
     freshMs: file.settings.fresh_ms,
     sha256: nativeSha256,

@@ -6,7 +6,7 @@ import type { GatewayError } from '#gateway/http/errors.ts'
 import { JUDGED_MAX } from '#gateway/settings.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { groupOf } from '#protocol/directory/network-file.ts'
+import { groupsOf } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 
 export type EvidenceAnswer = {
@@ -20,11 +20,11 @@ export type EvidenceAnswer = {
 export async function takeEvidence(gateway: Gateway, bytes: Uint8Array): Promise<Result<EvidenceAnswer, GatewayError>> {
   const { network, ports, locations } = gateway
   if (network === undefined) return err({ code: 'no_network' })
-  const groupOfJob = (job: string) => {
+  const groupsOfJob = (job: string) => {
     const found = locations.jobById(job)
-    return found === undefined ? undefined : groupOf(found)
+    return found === undefined ? undefined : groupsOf(found)
   }
-  const judged = await ports.judge(network.domain, groupOfJob, bytes)
+  const judged = await ports.judge(network.domain, groupsOfJob, bytes)
   if (!judged.ok) return err({ code: 'bad_evidence', detail: judged.error.code })
   const { accused, kind, hash, job, isProven } = judged.value
   const answer = { accused: peerName(accused), kind, evidence: hexFromBytes(hash), proven: isProven }

@@ -8,13 +8,13 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok } from '#protocol/codec/result.ts'
 
 export function evidenceJudge(verify: GatewayPorts['verify']): EvidenceJudge {
-  return async (domain, groupOf, bytes) => {
+  return async (domain, groupsOf, bytes) => {
     const evidence = evidenceFromBytes(bytes)
     if (!evidence.ok) return evidence
     const job = accusationOf(evidence.value).job
-    const group = groupOf(hexFromBytes(job))
-    if (group === undefined) return err({ code: 'unknown_job' })
-    const verdict = await verifyEvidenceAsync(domain, group, evidence.value, verify)
+    const groups = groupsOf(hexFromBytes(job))
+    if (groups === undefined) return err({ code: 'unknown_job' })
+    const verdict = await verifyEvidenceAsync(domain, groups, evidence.value, verify)
     if (!verdict.ok) return verdict
     const { accused, proof } = verdict.value
     const hash = evidenceHash(evidence.value)

@@ -61,6 +61,8 @@ export type CheckRules = {
   readonly domain: Domain
   /** Who is in the group of the job, in its present epoch. */
   readonly group: Group
+  /** §5: the group of the epoch before it, while it may not have handed over yet. */
+  readonly former?: Group
   /** The visitor's clock, ms since the epoch. */
   readonly now: number
   /** A certificate older than this is stale. */
@@ -185,8 +187,13 @@ function answerHash(answer: Answer, claimed: Digest, sha256: Sha256 | undefined)
   }
 }
 
+/** The group that counts for this epoch; of any other epoch the present one, whose checks refuse it. */
+function groupOfEpoch({ group, former }: CheckRules, epoch: number): Group {
+  return former !== undefined && former.epoch === epoch ? former : group
+}
+
 function certifies(rules: CheckRules, cert: Cert): Result<readonly AnswerCheck[], CheckError> {
-  const checks = certChecks(rules.domain, rules.group, cert)
+  const checks = certChecks(rules.domain, groupOfEpoch(rules, cert.qc1.epoch), cert)
   if (!checks.ok) return err(certError(checks.error))
   return ok(
     checks.value.map(({ key, message, signature, index }) => ({
@@ -222,12 +229,12 @@ export function examineAnswer(
   if (!age.ok) return age
   const common = {
     job: group.job,
-    epoch: group.epoch,
+    epoch: cert.qc1.epoch,
     height: block.height,
     stateRoot: block.state_root,
     time: block.time,
     ageMs: age.value,
-    voters: cert.qc2.votes.flatMap(([at]) => group.members[at] ?? []),
+    voters: cert.qc2.votes.flatMap(([at]) => groupOfEpoch(rules, cert.qc1.epoch).members[at] ?? []),
   }
   const facts = { ...asked, method: asked.method === 'HEAD' ? 'GET' : asked.method }
 
@@ -252,8 +259,11 @@ export function examineAnswer(
 
   const { from, body, signature } = evidence.receipt
   if (!bytesEqual(body.job, group.job)) return err({ code: 'wrong_job' })
-  if (!group.members.some((member) => bytesEqual(member, from))) return err({ code: 'receipt_not_member' })
-  if (body.epoch !== group.epoch) return err({ code: 'receipt_epoch', expected: group.epoch, actual: body.epoch })
+  // Whoever serves is a member of the epoch it is in: the certificate's, or the next one before its first certificate.
+  const serving = groupOfEpoch(rules, body.epoch)
+  if (!serving.members.some((member) => bytesEqual(member, from))) return err({ code: 'receipt_not_member' })
+  if (body.epoch !== serving.epoch || body.epoch < cert.qc1.epoch)
+    return err({ code: 'receipt_epoch', expected: group.epoch, actual: body.epoch })
   if (body.height !== block.height) return err({ code: 'receipt_height', expected: block.height, actual: body.height })
   if (!bytesEqual(body.state_root, block.state_root)) return err({ code: 'state_root' })
   if (!bytesEqual(requestHash(facts), body.request_hash)) return err({ code: 'request_hash' })

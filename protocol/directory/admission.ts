@@ -13,12 +13,13 @@ import {
   type NetworkFile,
   type NetworkJob,
   type NetworkPeer,
+  PAST_EPOCHS_MAX,
   PEERS_MAX,
   type UnsignedNetworkFile,
 } from '#protocol/directory/network-file.ts'
 import { peerName, publicKeyFromName } from '#protocol/identity/keys.ts'
 import type { Signed } from '#protocol/message/domain.ts'
-import { type JobEnd, type JobNew, jobId, type PeerRecord } from '#protocol/message/statement.ts'
+import { type JobEnd, type JobNew, jobId, type Members, type PeerRecord } from '#protocol/message/statement.ts'
 
 /** A statement's time may be this far from the admitting clock. */
 export const STATEMENT_SKEW_MS = 10 * 60_000
@@ -71,6 +72,11 @@ export type AdmissionError =
   | { readonly code: 'not_the_uploader' }
   | { readonly code: 'not_newer'; readonly sequence: number }
   | { readonly code: 'not_the_peer' }
+  /** A member that is no peer of the network, or named twice. */
+  | { readonly code: 'unknown_peer'; readonly peer: string }
+  | { readonly code: 'not_the_network_key' }
+  /** The group went on meanwhile: the statement is about another epoch. */
+  | { readonly code: 'other_epoch'; readonly expected: number; readonly actual: number }
 
 function unsigned(file: NetworkFile): UnsignedNetworkFile {
   const { signature: _, ...rest } = file
@@ -135,6 +141,33 @@ export function applyJobEnd(
   if (ended.length >= JOBS_MAX) return err({ code: 'full' })
   const jobs = file.jobs.filter((known) => known.job !== job)
   return ok(raised(file, now, { jobs, ended: [...ended, { job, time: now }] }))
+}
+
+/**
+ * The file with another group for a job: its epoch rises by one, and the former group stays named, for it has to hand over. `statement` is
+ * verified, and counts only when the network's own key signed it. The group keeps its size.
+ */
+export function applyMembers(
+  file: NetworkFile,
+  statement: Signed<Members>,
+  now: number,
+): Result<UnsignedNetworkFile, AdmissionError> {
+  const { job: id, epoch, members: keys, time } = statement.body
+  if (peerName(statement.from) !== file.network_key) return err({ code: 'not_the_network_key' })
+  if (Math.abs(now - time) > STATEMENT_SKEW_MS) return err({ code: 'clock_skew', skewMs: time - now })
+  const at = file.jobs.findIndex((known) => known.job === hexFromBytes(id))
+  const job = file.jobs[at]
+  if (job === undefined) return err({ code: 'unknown_job' })
+  if (epoch !== job.epoch + 1) return err({ code: 'other_epoch', expected: job.epoch + 1, actual: epoch })
+  const members = keys.map(peerName)
+  const expected = job.members.length
+  if (members.length !== expected) return err({ code: 'group_too_small', expected, actual: members.length })
+  for (const [index, peer] of members.entries())
+    if (members.indexOf(peer) !== index || !file.peers.some((known) => known.peer === peer))
+      return err({ code: 'unknown_peer', peer })
+  const past = [{ epoch: job.epoch, members: job.members }, ...(job.past ?? [])].slice(0, PAST_EPOCHS_MAX)
+  const since = Math.max(now, file.time)
+  return ok(raised(file, now, { jobs: file.jobs.with(at, { ...job, epoch, members, since, past }) }))
 }
 
 /** The file with a peer's newest addresses. A record that says nothing new gives the same file back. */

@@ -2,7 +2,13 @@
 
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import { groupOf, type NetworkFile, type NetworkJob, type NetworkPeer } from '#protocol/directory/network-file.ts'
+import {
+  groupOf,
+  groupsOf,
+  type NetworkFile,
+  type NetworkJob,
+  type NetworkPeer,
+} from '#protocol/directory/network-file.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 
@@ -12,8 +18,10 @@ export type Directory = {
   jobById(job: Digest): NetworkJob | undefined
   /** The group of a job in its present epoch. */
   group(job: Digest): Group | undefined
+  /** Its groups of all epochs that are known, oldest first. */
+  groups(job: Digest): readonly Group[]
   peer(name: PeerName | string): NetworkPeer | undefined
-  /** Jobs that a peer is a member of. */
+  /** Jobs that a peer is a member of, in the epoch that is named. */
   jobsOf(name: PeerName | string): readonly NetworkJob[]
 }
 
@@ -35,6 +43,10 @@ export function directoryOf(file: NetworkFile): Directory {
       const group = groupOf(found)
       groups.set(key, group)
       return group
+    },
+    groups(job) {
+      const found = byId.get(hexFromBytes(job))
+      return found === undefined ? [] : groupsOf(found)
     },
     peer: (name) => peers.get(name),
     jobsOf: (name) => file.jobs.filter((job) => job.members.includes(name)),

@@ -33,6 +33,10 @@ import { EPOCH_MAX } from '#protocol/message/statement.ts'
 export const NETWORK_FILE_BYTES_MAX = 4 * 1024 * 1024
 export const JOBS_MAX = 4096
 export const PEERS_MAX = 4096
+/** Former groups of a job that the file names: who was away that long begins anew. */
+export const PAST_EPOCHS_MAX = 8
+/** §5: so long after an epoch was named, certificates of the one before it count: the hand-over takes its time. */
+export const HANDOVER_GRACE_MS = 15 * 60_000
 
 const hex32 = text(64, /^[0-9a-f]{64}$/)
 const url = text(256, /^https?:\/\/[^\s/]+$/)
@@ -90,6 +94,10 @@ const networkShape = object({
       epoch: uint(EPOCH_MAX),
       quorum: oneOf('bft', 'all'),
       members: array(hex32, MEMBERS_MAX),
+      /** When `epoch` was named here, ms since the epoch; absent in the first one. */
+      since: optional(uint()),
+      /** The groups of the epochs before it, newest first, without a gap; older ones than so many are forgotten. */
+      past: optional(array(object({ epoch: uint(EPOCH_MAX), members: array(hex32, MEMBERS_MAX) }), PAST_EPOCHS_MAX)),
     }),
     JOBS_MAX,
   ),
@@ -107,6 +115,8 @@ export type NetworkFileError =
   | { readonly code: 'wrong_network_key' }
   | { readonly code: 'wrong_chain' }
   | { readonly code: 'bad_signature' }
+  /** Former epochs of this job leave a gap, or are not former ones. */
+  | { readonly code: 'past_epochs'; readonly job: string }
   | { readonly code: 'duplicate'; readonly what: string }
 
 /** Verifies `signature` over `message`; injected, sync or async. */
@@ -171,6 +181,8 @@ export function readNetworkFile(
   for (const job of file.jobs)
     if (new Set(job.members).size !== job.members.length)
       return err({ code: 'duplicate', what: `member of ${job.name}` })
+  for (const { job, epoch, past = [] } of file.jobs)
+    if (past.some((former, index) => former.epoch !== epoch - 1 - index)) return err({ code: 'past_epochs', job })
   const key = publicKeyFromName(file.network_key)
   assert(key.ok, 'the shape allows 32 bytes only')
   return ok({ file, key: key.value, message: networkFileHash(file), signature: knownHex(file.signature) as Signature })
@@ -189,6 +201,22 @@ export function verifyNetworkFile(
 
 export type NetworkJob = NetworkFile['jobs'][number]
 export type NetworkPeer = NetworkFile['peers'][number]
+
+/** The groups of a job that the file knows, oldest first; the last is of the epoch that it names. */
+export function groupsOf(job: NetworkJob): readonly [Group, ...Group[]] {
+  const [first = groupOf(job), ...later] = [
+    ...(job.past ?? []).map((former) => groupOf({ ...job, ...former })).reverse(),
+    groupOf(job),
+  ]
+  return [first, ...later]
+}
+
+/** §5: the group whose certificates count beside the present one's, while it may not have handed over yet. */
+export function handingOver(job: NetworkJob, now: number): Group | undefined {
+  const [former] = job.past ?? []
+  if (former === undefined || job.since === undefined || now > job.since + HANDOVER_GRACE_MS) return undefined
+  return groupOf({ ...job, ...former })
+}
 
 export function groupOf(job: NetworkJob): Group {
   const id = digestFromBytes(knownHex(job.job))

@@ -80,6 +80,14 @@ export const jobNewBody = object({
   time: uint(),
 })
 
+/** The holder of the network's key names the group of a job's next epoch, in its order. */
+export const membersBody = object({
+  job: digest(),
+  epoch: uint(EPOCH_MAX),
+  members: array(publicKey, 64),
+  time: uint(),
+})
+
 /** The uploader ends its job. */
 export const jobEndBody = object({ job: digest(), time: uint() })
 
@@ -127,6 +135,7 @@ export const STATEMENTS = {
   receipt: receiptBody,
   job_new: jobNewBody,
   job_end: jobEndBody,
+  members: membersBody,
   export: exportBody,
   update: updateBody,
   register: registerBody,
@@ -145,6 +154,7 @@ export type Ready = StatementBody<'ready'>
 export type Receipt = StatementBody<'receipt'>
 export type JobNew = StatementBody<'job_new'>
 export type Export = StatementBody<'export'>
+export type Members = StatementBody<'members'>
 export type JobEnd = StatementBody<'job_end'>
 export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>

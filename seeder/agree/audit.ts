@@ -112,10 +112,13 @@ async function audit(options: AuditOptions, { site, peer }: Pair): Promise<void>
   site.record({ kind: 'wrong_receipt', receipt: theirs.receipt, cert, request: { ...request, body_hash } })
 }
 
-async function originAt(http: string, siteName: string): Promise<string | undefined> {
+/** A site's origin at a member, as the member itself says. */
+export async function originAt(http: string, siteName: string): Promise<string | undefined> {
   const answer = await call(`${http}/.well-known/interpeer/status`, { method: 'GET', answerBytesMax: STATUS_BYTES_MAX })
-  const { sites } = JSON.parse(answer.body.toString('utf8')) as { sites?: { name?: string; origin?: string }[] }
-  const origin = sites?.find(({ name }) => name === siteName)?.origin
+  const { sites } = JSON.parse(answer.body.toString('utf8')) as {
+    sites?: { name?: string; origin?: string; state?: string }[]
+  }
+  const origin = sites?.find(({ name, state }) => name === siteName && state !== 'left')?.origin
   return origin !== undefined && URL.canParse(origin) && /^https?:$/.test(new URL(origin).protocol) ? origin : undefined
 }
 

@@ -9,10 +9,10 @@
 // requests, blocks and vote state are one transaction. When the disk or the runtime fails, the loop stands still: this member
 // says nothing, tells its visitors so, and tries again until it works.
 
-import { createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
+import { admitGroup, createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
-import { memberIndex } from '#protocol/agreement/members.ts'
+import { rosterOf } from '#protocol/agreement/members.ts'
 import type {
   Effect,
   ExecutionContext,
@@ -61,7 +61,8 @@ export type Member = {
 export type DriverOptions = {
   readonly name: string
   readonly uploader: PublicKey
-  readonly group: Group
+  /** Of the epochs that are known, one after the other; `plan` adds to them. */
+  readonly groups: readonly [Group, ...Group[]]
   readonly domain: Domain
   readonly signer: Signer
   readonly settings: NetworkSettings
@@ -84,6 +85,8 @@ export type Done = { readonly result: BlockResult; readonly leaves: readonly Rec
 export type DriverHooks = {
   /** Durable here; `done` unless the state was taken over from another member. */
   onCommit(head: Head, done: Done | undefined): void
+  /** This member is in another epoch now. */
+  onEpoch(group: Group): void
   onReply(requestHash: Digest, height: number, index: number): void
   onRefuse(requestHash: Digest, code: RefuseCode): void
   onEvidence(evidence: Evidence): void
@@ -100,11 +103,10 @@ type Immediate = Exclude<Outer, { type: 'persist' | 'commit' }>
 class Stopped extends Error {}
 
 export class Driver {
-  /** This member's index in the group. */
-  readonly self: number
-  /** Of all members, by index. */
-  readonly names: readonly PeerName[]
-  readonly others: readonly PeerName[]
+  /** Who is named in any of the groups, by roster index, and who of them this is. */
+  #names: readonly PeerName[]
+  readonly #self: number
+  readonly #groups: Group[]
   readonly bodies: BodyKeeper
   readonly execution: ExecutionSite
   /** What was proven before this start. */
@@ -138,35 +140,36 @@ export class Driver {
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: DriverOptions, hooks: DriverHooks) {
-    const { group, domain, signer, store, network, settings } = options
+    const { domain, signer, store, network, settings } = options
+    const [first] = options.groups
     this.#options = options
     this.#hooks = hooks
-    this.#job = group.job
-    const self = memberIndex(group, signer.publicKey)
-    assert(self !== undefined, 'a seeder hosts only jobs of whose group it is a member')
-    this.self = self
-    this.names = group.members.map(peerName)
-    this.others = this.names.filter((_, index) => index !== self)
-    this.#inbox = new Inbox(group.members.length)
-    this.#refused = group.members.map(() => 0)
+    this.#job = first.job
+    this.#groups = [...options.groups]
+    this.#names = rosterOf(options.groups).map(peerName)
+    this.#self = this.#names.indexOf(peerName(signer.publicKey))
+    assert(this.#self >= 0, 'a seeder hosts only jobs in one of whose groups it is')
+    this.#inbox = new Inbox(this.#names.length)
+    this.#refused = this.#names.map(() => 0)
     this.#log = options.log
-    this.bodies = new BodyKeeper(group.job, store.settings)
-    this.#door = createDoor(domain, group, nativeSha256)
+    this.bodies = new BodyKeeper(first.job, store.settings)
+    this.#door = createDoor(domain, first, nativeSha256)
+    for (const group of options.groups) admitGroup(this.#door, group)
     this.execution = {
       name: options.name,
-      rule: { domain, job: group.job, uploader: options.uploader },
+      rule: { domain, job: first.job, uploader: options.uploader },
       limits: executionLimits(settings),
     }
     this.#transfer = new Transfer({
-      job: group.job,
+      job: first.job,
       door: this.#door,
-      others: this.others,
+      others: () => this.others,
       network,
       store,
       bodies: this.bodies,
       signal: this.#abort.signal,
     })
-    const restored: RestoredSite = restoreMember({ store, group, door: this.#door, bodies: this.bodies })
+    const restored: RestoredSite = restoreMember({ store, job: first.job, door: this.#door, bodies: this.bodies })
     this.#states = new Set(restored.member?.states.map((state) => state.height))
     if (options.stateDamaged) this.#damagedHead = restored.head
     else this.#head = restored.head
@@ -175,7 +178,8 @@ export class Driver {
     this.#timer = new WakeTimer(() => this.tick(), options.now)
     this.#member = options.createMember({
       domain,
-      group,
+      group: first,
+      later: options.groups.slice(1),
       signer,
       settings: {
         deltaMs: settings.delta_ms,
@@ -200,6 +204,35 @@ export class Driver {
     return this.#head
   }
 
+  /** Everybody else who is named in any of the groups. */
+  get others(): readonly PeerName[] {
+    return this.#names.filter((_, index) => index !== this.#self)
+  }
+
+  /** The group of the epoch that this member is in. */
+  get group(): Group {
+    const { epoch } = this.#member.status()
+    const group = this.#groups.find((known) => known.epoch === epoch)
+    assert(group !== undefined, 'a member is in an epoch whose group is known')
+    return group
+  }
+
+  /** The groups of the epochs that follow those that are known. */
+  plan(groups: readonly Group[]): void {
+    for (const group of groups) {
+      if (group.epoch !== (this.#groups.at(-1)?.epoch ?? 0) + 1) continue
+      this.#groups.push(group)
+      admitGroup(this.#door, group)
+      const before = this.#names.length
+      this.#names = rosterOf(this.#groups).map(peerName)
+      for (let more = before; more < this.#names.length; more++) {
+        this.#inbox.grow()
+        this.#refused.push(0)
+      }
+      this.give({ type: 'plan', group, now: this.now() })
+    }
+  }
+
   get stopping(): boolean {
     return this.#stopping
   }
@@ -220,8 +253,8 @@ export class Driver {
 
   /** One frame of a member. The promise holds its channel back. */
   receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
-    const from = this.names.indexOf(peer)
-    if (from < 0 || from === this.self || this.#stopping) return undefined
+    const from = this.#names.indexOf(peer)
+    if (from < 0 || from === this.#self || this.#stopping) return undefined
     const held = this.#inbox.add(from, bytes)
     this.counts.lost_frames = this.#inbox.lost
     this.#awake()
@@ -352,7 +385,7 @@ export class Driver {
 
   #refuse(from: number, facts: { readonly code: string; readonly type?: string }): void {
     this.counts.refused_frames++
-    this.#log.debug('message_refused', { site: this.#options.name, peer: this.names[from], ...facts })
+    this.#log.debug('message_refused', { site: this.#options.name, peer: this.#names[from], ...facts })
     // Who holds another version of the network file may speak of another epoch.
     if (facts.code === 'wrong_epoch') return
     const refused = (this.#refused[from] ?? 0) + 1
@@ -361,7 +394,7 @@ export class Driver {
   }
 
   #cut(from: number): void {
-    const peer = this.names[from]
+    const peer = this.#names[from]
     assert(peer !== undefined, 'frames come from members')
     this.#options.network.offend(peer)
   }
@@ -495,16 +528,19 @@ export class Driver {
         return this.#hooks.onReply(effect.requestHash, effect.height, effect.index)
       case 'refuse':
         return this.#hooks.onRefuse(effect.requestHash, effect.code)
+      case 'epoch':
+        this.#log.info('epoch', { site: this.#options.name, epoch: effect.group.epoch, height: effect.height })
+        return this.#hooks.onEpoch(effect.group)
       case 'evidence':
         return this.#hooks.onEvidence(effect.evidence)
       case 'fetchBodies':
         void this.#transfer
-          .fetchBodies(effect.hashes, this.names[effect.from])
+          .fetchBodies(effect.hashes, this.#names[effect.from])
           .then((hashes) => this.give({ type: 'bodies', hashes, now: this.now() }))
         return
       case 'fetchBlocks':
         void this.#transfer
-          .fetchBlocks(effect.fromHeight, this.names[effect.from])
+          .fetchBlocks(effect.fromHeight, this.#names[effect.from])
           .then((blocks) => this.give({ type: 'blocks', from: effect.from, blocks, now: this.now() }))
         return
       case 'fetchState':
@@ -524,7 +560,7 @@ export class Driver {
       for (const peer of this.others) this.#options.network.send(peer, bytes)
       return
     }
-    const peer = this.names[effect.to]
+    const peer = this.#names[effect.to]
     assert(peer !== undefined, 'a message goes to a member')
     this.#options.network.send(peer, bytes)
   }
@@ -574,7 +610,7 @@ export class Driver {
     const { height } = effect
     let cert: Awaited<ReturnType<Transfer['fetchState']>>
     try {
-      cert = await this.#transfer.fetchState(height, this.names[effect.from])
+      cert = await this.#transfer.fetchState(height, this.#names[effect.from])
     } catch (cause) {
       this.#log.error('state_transfer_failed', { site: this.#options.name, height, cause })
     }
@@ -588,5 +624,5 @@ function pause(ms: number): Promise<void> {
 
 /** Others see it: it must not happen before what it leans on is durable. */
 function isFor(effect: Outer): boolean {
-  return effect.type === 'send' || effect.type === 'reply' || effect.type === 'refuse'
+  return effect.type === 'epoch' || effect.type === 'send' || effect.type === 'reply' || effect.type === 'refuse'
 }

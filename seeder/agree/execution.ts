@@ -35,7 +35,7 @@ export type ExecutionSite = {
   readonly limits: ExecutionLimits
 }
 
-/** What is to be run; `refused` when the block is an UPDATE that its uploader did not sign: the same for every member. */
+/** What is to be run; `refused`: nothing is, as for an UPDATE of whom nobody asked; `refused` when the block is an UPDATE that its uploader did not sign: the same for every member. */
 export type Prepared =
   | { readonly kind: 'run'; readonly job: BlockJob; readonly codeRoot?: BlockJob['stateRoot'] }
   | { readonly kind: 'refused'; readonly result: BlockResult }
@@ -50,6 +50,7 @@ export function prepare(site: ExecutionSite, context: ExecutionContext, bodies: 
     stateRoot: context.stateRoot,
     limits: site.limits,
   }
+  if (context.kind === 'reconfig') return { kind: 'refused', result: unchanged(context) }
   if (context.kind === 'update') {
     const request = context.requests[0]
     const requestHash = context.requestHashes[0]
@@ -82,6 +83,12 @@ function idempotencyOf(request: Request): Pick<Extract<Step, { kind: 'request' }
   return {
     idempotency: { key: idempotencyKey(key, request.method, request.target), bodyHash: request.body_hash },
   }
+}
+
+/** §6: the end of an epoch changes nothing of the site. */
+function unchanged({ stateRoot, codeRoot }: ExecutionContext): BlockResult {
+  const response: ScriptResponse = { status: 204, headers: [], body: new Uint8Array(0) }
+  return { stateRoot, codeRoot, outcomes: [{ response, fuel: 0 }], blocks: [], logs: [] }
 }
 
 function refusedUpdate(context: ExecutionContext, error: UpdateError): BlockResult {

@@ -13,7 +13,7 @@ export type InboxFrame = { readonly from: number; readonly bytes: Uint8Array }
 type Queue = { frames: Uint8Array[]; held: PromiseWithResolvers<void> | undefined }
 
 export class Inbox {
-  readonly #queues: readonly Queue[]
+  readonly #queues: Queue[]
   #turn = 0
   #size = 0
   #holds = true
@@ -21,6 +21,11 @@ export class Inbox {
 
   constructor(members: number) {
     this.#queues = Array.from({ length: members }, () => ({ frames: [], held: undefined }))
+  }
+
+  /** Somebody more may send. */
+  grow(): void {
+    this.#queues.push({ frames: [], held: undefined })
   }
 
   get size(): number {

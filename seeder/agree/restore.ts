@@ -46,17 +46,19 @@ export function bundleLabel(codeRoot: Cid): string {
   return `bundle/${textFromCid(codeRoot)}`
 }
 
-/** What `Store.verify` asks at start. `groupOf` is undefined for a job that this seeder does not host any more: left alone. */
-export function startChecks(domain: Domain, groupOf: (job: Digest) => Group | undefined): StartChecks {
+/** What `Store.verify` asks at start. `groupsOf` is empty for a job that this seeder does not host any more: left alone. */
+export function startChecks(domain: Domain, groupsOf: (job: Digest) => readonly Group[]): StartChecks {
   return {
     head(job, head) {
-      const group = groupOf(job)
-      if (group === undefined) return true
+      const groups = groupsOf(job)
+      if (groups.length === 0) return true
       const cert = certFromBytes(head.certificate)
       if (!cert.ok || cert.value.block.height !== head.height) return false
       if (textFromCid(cert.value.block.state_root) !== textFromCid(head.stateRoot)) return false
-      const checks = certChecks(domain, group, cert.value)
-      return checks.ok && runChecks(checks.value, verify).ok
+      const { epoch } = cert.value.qc1
+      const group = groups.find((known) => known.epoch === epoch)
+      const checks = group === undefined ? undefined : certChecks(domain, group, cert.value)
+      return checks?.ok === true && runChecks(checks.value, verify).ok
     },
     votes: (_job, record) => voteFromBytes(record).ok,
   }
@@ -71,15 +73,14 @@ export type RestoredSite = {
 
 type Found = {
   readonly store: Store
-  readonly group: Group
+  readonly job: Digest
   readonly door: Door
   readonly bodies: BodyKeeper
 }
 
 /** Throws when the head does not verify: `Store.verify` is asked first, and a damaged job is cleared. */
 export function restoreMember(found: Found): RestoredSite {
-  const { store, group, door, bodies } = found
-  const { job } = group
+  const { store, job, door, bodies } = found
   const evidence = evidenceOf(store, job)
   const row = store.certified.head(job)
   const saved = store.votes.load(job)
@@ -100,7 +101,7 @@ export function restoreMember(found: Found): RestoredSite {
     return { evidence, member: { ...member, recent: [], states: [{ height: 0, time: 0 }], firstBlock: 1 } }
   const cert = certFromBytes(row.certificate)
   const checked = cert.ok ? verifyCert(door, cert.value, verify) : cert
-  if (!checked.ok) throw new Error(`the head of ${group.epoch} does not verify: ${checked.error.code}`)
+  if (!checked.ok) throw new Error(`the head does not verify: ${checked.error.code}`)
   const { block } = checked.value
   return {
     evidence,

@@ -4,6 +4,7 @@ import { leaderOf } from '#protocol/agreement/members.ts'
 import type { MemberStatus as MachineMember } from '#protocol/agreement/port.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
+import { peerName } from '#protocol/identity/keys.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Driver } from '#seeder/agree/driver.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
@@ -45,6 +46,8 @@ export class MissedHeights {
 
 export type StatusParts = {
   readonly group: Group
+  /** Index in the group; -1: not in it. */
+  readonly self: number
   readonly driver: Driver
   readonly missed: MissedHeights
   readonly network: Pick<PeerNetwork, 'link'>
@@ -77,11 +80,11 @@ export function siteStatus(parts: StatusParts): SiteStatus {
 }
 
 function memberStatus(parts: StatusParts, ownHeight: number, height: number, index: number): MemberStatus {
-  const { group, driver, missed, network, now } = parts
+  const { group, missed, network, now } = parts
   const peer = group.members[index]
-  const name = driver.names[index]
-  assert(peer !== undefined && name !== undefined, 'status is by member index')
-  if (index === driver.self) return { peer, state: 'self', height }
+  assert(peer !== undefined, 'status is by member index')
+  const name = peerName(peer)
+  if (index === parts.self) return { peer, state: 'self', height }
   const link = network.link(name)
   const answers = link.connected && now - link.heardAt <= SEEN_MS && missed.of(index).running < MISSED_SILENT
   // A commit takes a round trip to be told: one height behind is level.
@@ -90,11 +93,12 @@ function memberStatus(parts: StatusParts, ownHeight: number, height: number, ind
 }
 
 /** Of the group by kind, of a member by `kind peer`; zeroes of members are left out. */
-function countsOf({ driver, missed, counted }: StatusParts, machine: MachineMember): Record<string, number> {
+function countsOf({ group, driver, missed, counted }: StatusParts, machine: MachineMember): Record<string, number> {
   const counts: Record<string, number> = { ...machine.counts, ...driver.counts, ...Object.fromEntries(counted) }
   for (const [index, member] of machine.members.entries()) {
     for (const [kind, count] of Object.entries({ ...member.counts, missed: missed.of(index).all })) {
-      if (count > 0) counts[`${kind} ${driver.names[index]}`] = count
+      if (count > 0)
+        counts[`${kind} ${group.members[index] === undefined ? index : peerName(group.members[index])}`] = count
     }
   }
   return counts

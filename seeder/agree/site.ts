@@ -3,12 +3,12 @@
 
 import { type Evidence, evidenceHash, evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import type { RefuseCode } from '#protocol/agreement/port.ts'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { merklePath } from '#protocol/codec/merkle.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
-import type { PeerName } from '#protocol/identity/keys.ts'
+import { type PeerName, peerName } from '#protocol/identity/keys.ts'
 import { receiptLeaf } from '#protocol/message/block.ts'
 import type { Cert, Group } from '#protocol/message/certificate.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
@@ -38,32 +38,56 @@ type Waiting = {
 export class Site implements HostedSite {
   readonly job: Digest
   readonly name: string
-  readonly group: Group
   readonly #options: DriverOptions
   readonly #driver: Driver
-  readonly #missed: MissedHeights
+  #group: Group
+  #left: boolean
+  #missed: MissedHeights
   readonly #waiting = new Map<string, Waiting>()
   readonly #done = new Map<number, Done>()
   readonly #listeners = new Set<(head: Head) => void>()
   readonly #evidenceListeners = new Set<() => void>()
+  readonly #epochListeners = new Set<() => void>()
   readonly #counts = new Map<string, number>()
   #evidence: readonly EvidenceSummary[]
 
   constructor(options: DriverOptions) {
     this.#options = options
-    this.job = options.group.job
+    this.job = options.groups[0].job
     this.name = options.name
-    this.group = options.group
     this.#driver = new Driver(options, {
       onCommit: (head, done) => this.#committed(head, done),
+      onEpoch: (group) => this.#entered(group),
       onReply: (requestHash, height, index) => this.#reply(requestHash, height, index),
       onRefuse: (requestHash, code) => this.#settle(requestHash, refusal(REFUSALS[code])),
       onEvidence: (evidence) => this.#recordQuietly(evidence),
       onFailing: () => this.#refuseAll('degraded'),
     })
-    this.#missed = new MissedHeights(this.#driver.self, this.group.members.length)
+    this.#group = this.#driver.group
+    this.#left = this.#driver.status().state === 'left'
+    this.#missed = this.#newMissed()
     this.#evidence = this.#driver.restoredEvidence
     this.#driver.start()
+  }
+
+  /** Of the epoch that this member is in. */
+  get group(): Group {
+    return this.#group
+  }
+
+  /** Groups of epochs that are to come, as far as they are new. */
+  plan(groups: readonly Group[]): void {
+    this.#driver.plan(groups)
+    const name = peerName(this.#options.signer.publicKey)
+    const comes = groups.some(
+      ({ epoch, members }) => epoch > this.#group.epoch && members.some((key) => peerName(key) === name),
+    )
+    if (comes) this.#left = false
+  }
+
+  /** It is in no group any more. */
+  hasLeft(): boolean {
+    return this.#left
   }
 
   // What the HTTP edge asks.
@@ -75,6 +99,7 @@ export class Site implements HostedSite {
   status(): SiteStatus {
     return siteStatus({
       group: this.group,
+      self: this.#selfIndex(),
       driver: this.#driver,
       missed: this.#missed,
       network: this.#options.network,
@@ -163,6 +188,11 @@ export class Site implements HostedSite {
     return () => this.#evidenceListeners.delete(listener)
   }
 
+  onEpoch(listener: () => void): () => void {
+    this.#epochListeners.add(listener)
+    return () => this.#epochListeners.delete(listener)
+  }
+
   /** Something about a member that is no proof: it is shown and has no other consequence. */
   count(kind: string, peer: PeerName): void {
     const key = `${kind} ${peer}`
@@ -202,6 +232,22 @@ export class Site implements HostedSite {
   async stop(): Promise<void> {
     await this.#driver.stop()
     this.#refuseAll('stopping')
+  }
+
+  #newMissed(): MissedHeights {
+    return new MissedHeights(this.#selfIndex(), this.#group.members.length)
+  }
+
+  /** -1: not in the group. */
+  #selfIndex(): number {
+    return this.#group.members.findIndex((key) => bytesEqual(key, this.#options.signer.publicKey))
+  }
+
+  #entered(group: Group): void {
+    this.#group = group
+    this.#left = this.#driver.status().state === 'left'
+    this.#missed = this.#newMissed()
+    for (const listener of [...this.#epochListeners]) listener()
   }
 
   #committed(head: Head, done: Done | undefined): void {
@@ -274,6 +320,7 @@ const REFUSALS: Record<RefuseCode, Refusal['code']> = {
   duplicate: 'timed_out',
   malformed: 'timed_out',
   disputed: 'disputed',
+  not_a_member: 'not_ready',
   joining: 'not_ready',
   stopped: 'stopping',
 }

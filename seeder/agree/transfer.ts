@@ -35,7 +35,7 @@ export type TransferOptions = {
   readonly job: Digest
   readonly door: Door
   /** All members but oneself. */
-  readonly others: readonly PeerName[]
+  readonly others: () => readonly PeerName[]
   readonly network: Pick<PeerNetwork, 'request' | 'link' | 'offend'>
   readonly store: Store
   readonly bodies: BodyKeeper
@@ -160,7 +160,7 @@ export class Transfer {
   async #rounds(first: PeerName | undefined, attempt: (peer: PeerName) => Promise<boolean>): Promise<boolean> {
     const { others, network, signal } = this.#options
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const ordered = [...others].sort((a, b) => Number(b === first) - Number(a === first))
+      const ordered = [...others()].sort((a, b) => Number(b === first) - Number(a === first))
       for (const peer of ordered) {
         if (signal.aborted) return false
         if (network.link(peer).connected && (await attempt(peer))) return true

@@ -8,7 +8,13 @@ import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
-import { groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import {
+  groupOf,
+  groupsOf,
+  type NetworkFile,
+  type NetworkJob,
+  PAST_EPOCHS_MAX,
+} from '#protocol/directory/network-file.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
 import type { ContentServer, SharedSite } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
@@ -24,6 +30,8 @@ import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import type { StartDamage, Store } from '#seeder/store/port.ts'
 
 const START_ANEW_MS = 5_000
+/** §6: who left answers with a redirect, and hands out what it has, for so many hand-overs. */
+export const LEAVER_HANDOVERS = 2
 /** A vote record that does not decode: who finds it abstains (R1). */
 const NO_VOTES = new Uint8Array(0)
 
@@ -58,7 +66,7 @@ export class SiteHost implements HostedSites {
   /** The store was lost: this member signs nothing in the present epoch of any of its jobs (R1). Before `start`. */
   votesAreLost(): void {
     const { store, holder, log } = this.#options
-    const jobs = holder.file().jobs.filter((job) => job.members.includes(this.#self))
+    const jobs = holder.file().jobs.filter((job) => this.#sits(job, PAST_EPOCHS_MAX))
     store.transact(() => {
       for (const job of jobs) store.votes.save(groupOf(job).job, NO_VOTES)
     })
@@ -68,7 +76,7 @@ export class SiteHost implements HostedSites {
   /** Checks the store, then starts the sites of the present network file. */
   async start(): Promise<void> {
     const { store, holder, log } = this.#options
-    this.#damage = store.verify(startChecks(holder.domain, (job) => holder.directory().group(job)))
+    this.#damage = store.verify(startChecks(holder.domain, (job) => holder.directory().groups(job)))
     for (const { job, part } of this.#damage) {
       log.error('store_damaged', { job, part })
       // What the head's certificate does not vouch for is worth nothing: the others have it. In the same moment it is written down
@@ -140,16 +148,19 @@ export class SiteHost implements HostedSites {
     if (this.#stopping) return
     const { holder, network, store, log } = this.#options
     const file = holder.file()
-    const wanted = new Map(
-      file.jobs.filter((job) => job.members.includes(this.#self)).map((job) => [job.job, job] as const),
-    )
+    const wanted = new Map(file.jobs.filter((job) => this.#hosts(job)).map((job) => [job.job, job] as const))
     const known = file.peers.map((peer) => ({ peer: peer.peer as PeerName, addresses: peer.addresses }))
     network.setKnown(known)
-    network.setWanted(new Set([...wanted.values()].flatMap((job) => job.members as readonly PeerName[])))
+    network.setWanted(
+      new Set([...wanted.values()].flatMap((job) => groupsOf(job).flatMap(({ members }) => members.map(peerName)))),
+    )
     let changed = false
     for (const [key, hosted] of this.#byJob) {
       const job = wanted.get(key)
-      if (job !== undefined && hosted.fingerprint === fingerprintOf(file, job)) continue
+      if (job !== undefined && hosted.fingerprint === fingerprintOf(file, job)) {
+        hosted.site.plan(groupsOf(job))
+        continue
+      }
       this.#byJob.delete(key)
       this.#byName.delete(hosted.site.name)
       changed = true
@@ -173,6 +184,21 @@ export class SiteHost implements HostedSites {
     if (changed) for (const listener of [...this.#listeners]) listener()
   }
 
+  /** Its key stands in the present group, or in one of so many before it. */
+  #sits({ members, epoch, past = [] }: NetworkJob, handOvers: number): boolean {
+    if (members.includes(this.#self)) return true
+    return past.some((former) => former.epoch >= epoch - handOvers && former.members.includes(this.#self))
+  }
+
+  /** A member of the group, of one to come, or one that left lately; and whoever left earlier, until it knows that it has. */
+  #hosts(job: NetworkJob): boolean {
+    if (this.#sits(job, LEAVER_HANDOVERS)) return true
+    const { site } = this.#byJob.get(job.job) ?? {}
+    return site === undefined
+      ? this.#sits(job, PAST_EPOCHS_MAX) && this.#options.store.certified.head(groupOf(job).job) !== undefined
+      : !site.hasLeft()
+  }
+
   /** A site whose loop broke is put up again from what is on disk, after a pause. */
   #startAnew(key: string, broken: Site): void {
     setTimeout(() => {
@@ -185,15 +211,16 @@ export class SiteHost implements HostedSites {
 
   #start(file: NetworkFile, job: NetworkJob): Hosted {
     const { holder, log, signer, store, runtime, network, createMember, now } = this.#options
-    const group = groupOf(job)
+    const groups = groupsOf(job)
+    const [{ job: id }] = groups
     const uploader = publicKeyFromName(job.uploader)
     assert(uploader.ok, 'a network file names uploaders by their keys')
-    const damaged = this.#damage.filter((each) => bytesEqual(each.job, group.job))
-    this.#damage = this.#damage.filter((each) => !bytesEqual(each.job, group.job))
+    const damaged = this.#damage.filter((each) => bytesEqual(each.job, id))
+    this.#damage = this.#damage.filter((each) => !bytesEqual(each.job, id))
     const site: Site = new Site({
       name: job.name,
       uploader: uploader.value,
-      group,
+      groups,
       domain: holder.domain,
       signer,
       settings: file.settings,
@@ -211,7 +238,8 @@ export class SiteHost implements HostedSites {
   }
 }
 
-/** A site is started anew when any of this changes. */
+/** A site is started anew when any of this changes; another group is none of it. */
 function fingerprintOf(file: NetworkFile, job: NetworkJob): string {
-  return JSON.stringify([job, file.settings])
+  const { job: id, name, uploader, account, quorum } = job
+  return JSON.stringify([id, name, uploader, account, quorum, file.settings])
 }

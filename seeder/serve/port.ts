@@ -59,8 +59,8 @@ export type SiteStatus = {
   readonly view: number
   readonly leader: PublicKey
   readonly stateRoot: Cid
-  /** `joining`: catching up; `disputed`: members' results differ and no certificate forms; `degraded`: cannot persist or execute. */
-  readonly state: 'agreeing' | 'joining' | 'disputed' | 'degraded'
+  /** `left`: the group goes on without it; `joining`: catching up, or not in the group yet; `disputed`: members' results differ and no certificate forms; `degraded`: cannot persist or execute. */
+  readonly state: 'agreeing' | 'joining' | 'disputed' | 'degraded' | 'left'
   readonly degraded?: string
   readonly members: readonly MemberStatus[]
   readonly evidence: readonly EvidenceSummary[]
@@ -73,6 +73,8 @@ export type HostedSite = {
   readonly job: Digest
   readonly name: string
   readonly group: Group
+  /** The group went on without this member: visitors are sent on. */
+  hasLeft?(): boolean
   head(): Head | undefined
   status(): SiteStatus
   /** Runs a read on the head's state. */

@@ -20,6 +20,7 @@ import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { HEADS_KEPT, SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
+import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
 import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
@@ -50,6 +51,8 @@ export type ServeOptions = {
    * with `plain` a port beside those of the sites. False: not its business.
    */
   readonly main?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Where a site is hosted that this seeder has left. */
+  readonly whereabouts?: Whereabouts
   /** Origin of a gateway, for `rel="canonical"`. */
   readonly gateway?: string
   readonly limits?: Partial<ServeLimits>
@@ -302,6 +305,18 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     }
   }
 
+  async function away(
+    response: ServerResponse,
+    request: RequestHead,
+    site: HostedSite,
+    whereabouts: Whereabouts,
+  ): Promise<void> {
+    // The body stays where it is: the visitor sends it again to whom it is sent on.
+    if (request.hasBody) linger(response)
+    if (await sendOn(response, site.name, request.target, whereabouts)) return
+    say(response, request, { code: 'not_ready' }, { close: request.hasBody })
+  }
+
   function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
     const began = performance.now()
     const failed = (cause: unknown): void => {
@@ -342,6 +357,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (request.target.startsWith(WELL_KNOWN)) {
       serveWellKnown(response, request, site, assets, now())
       return 'well_known'
+    }
+    if (site.hasLeft?.() === true && options.whereabouts !== undefined) {
+      later(away(response, request, site, options.whereabouts), 'refused')
+      return undefined
     }
     const source = req.socket.remoteAddress ?? ''
     const head = site.head()

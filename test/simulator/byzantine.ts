@@ -439,7 +439,7 @@ export function createByzantine(options: ByzantineOptions): Byzantine {
       if (random.chance(0.5)) {
         if (seen.height + 1 !== plot?.height || epoch !== plot.epoch || seen.view !== plot.view)
           beginPlot(seen.height + 1, seen.view, seen.clock)
-        if (plot !== undefined && plot.steps < PLOT_STEPS_MAX) {
+        if (plot !== undefined && plot.epoch === epoch && plot.steps < PLOT_STEPS_MAX) {
           plot.steps++
           pursue(plot)
           return

@@ -1,4 +1,4 @@
-// node hunt.ts <from> <seeds> <group | any> <rule,…>
+// node hunt.ts <from> <seeds> <group | any> <rule,…> <epochs | any>
 //
 // Runs worlds one after another until one breaks one of the named invariants, and prints one JSON line: {"runs","seed","rule","others"}.
 // The mutation gate runs it inside a patched copy of the source tree.
@@ -6,7 +6,7 @@
 import { GROUP_KINDS, scenarioFromSeed } from './scenario.ts'
 import { runWorld } from './world.ts'
 
-const [from = '1', seeds = '100', kind = 'any', wanted = ''] = process.argv.slice(2)
+const [from = '1', seeds = '100', kind = 'any', wanted = '', epochs = 'any'] = process.argv.slice(2)
 const group = GROUP_KINDS.find((known) => known === kind)
 const rules = wanted.split(',')
 const others: Record<string, number> = {}
@@ -14,7 +14,8 @@ let found: { seed: number; rule: string } | undefined
 let runs = 0
 for (let seed = Number(from); seed < Number(from) + Number(seeds) && found === undefined; seed++) {
   runs++
-  for (const violation of runWorld(scenarioFromSeed(seed, group)).violations) {
+  for (const violation of runWorld(scenarioFromSeed(seed, group, epochs === 'any' ? undefined : Number(epochs)))
+    .violations) {
     if (rules.includes(violation.rule)) found ??= { seed, rule: violation.rule }
     else others[violation.rule] = (others[violation.rule] ?? 0) + 1
   }

@@ -82,7 +82,7 @@ export type Seat = {
   readonly wrong: boolean
   readonly disk: Disk
   readonly up: boolean
-  /** It lost its disk when so many epochs were known to it, and abstains in those; 0: never. */
+  /** It came back from losing its disk when so many epochs were known to it, and abstains in those; 0: never. */
   readonly abstains: number
   /** Epochs whose groups are known to it. */
   readonly epochs: number
@@ -340,6 +340,8 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     const cert = head === undefined ? undefined : around.verifiedCert(head.cert)
     if (head !== undefined && cert === undefined) around.broken(seat, 'its own head does not verify', now)
     const heights = [...image.blocks.keys()].sort((a, b) => a - b)
+    // What it learnt while it was down counts too.
+    if (abstains > 0 && image.record === undefined) abstains = epochs
     const recent = heights.map((height) => {
       const block = image.blocks.get(height)
       assert(block !== undefined, 'listed heights are stored')

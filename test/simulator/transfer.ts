@@ -18,7 +18,8 @@ export type TransferOptions = {
   door(seat: Seat): Door
   readonly keys: Keyring
   readonly seats: ReadonlyMap<number, Seat>
-  readonly members: number
+  /** So many seats are known to a seat. */
+  reach(seat: Seat): number
   readonly random: Random
   at(time: number, event: (now: number) => void): void
   /** Arrival times of one message. */
@@ -112,7 +113,7 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
         if (settled || over || !seat.up || seat.life !== life) return
         over = true
         if (tries < TRIES_MAX) {
-          const others = Array.from({ length: options.members }, (_, index) => index).filter(
+          const others = Array.from({ length: options.reach(seat) }, (_, index) => index).filter(
             (index) => index !== seat.index && index !== target,
           )
           attempt(others.length === 0 ? target : random.pick(others), tries + 1, then)

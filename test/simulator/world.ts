@@ -197,7 +197,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     door: (seat) => doorAt(seat.epochs),
     keys,
     seats,
-    members: scenario.seats,
+    reach: (seat) => rosters[seat.epochs - 1] ?? 0,
     random: random.fork('transfer'),
     at,
     arrivals: (from, to, time) => net.arrivals(from, to, time),

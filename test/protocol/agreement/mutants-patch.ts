@@ -24,6 +24,8 @@ export type Mutant = {
   readonly seeds: number
   readonly from?: number
   readonly group?: GroupKind
+  /** So many epochs in every world; absent: by the seed. */
+  readonly epochs?: number
 }
 
 export type Kill = {
@@ -63,7 +65,13 @@ export async function huntMutant(mutant: Mutant): Promise<Kill> {
       const path = join(copy, patch.file)
       await writeFile(path, applyPatch(await readFile(path, 'utf8'), patch))
     }
-    const args = [String(mutant.from ?? 1), String(mutant.seeds), mutant.group ?? 'any', mutant.breaks.join(',')]
+    const args = [
+      String(mutant.from ?? 1),
+      String(mutant.seeds),
+      mutant.group ?? 'any',
+      mutant.breaks.join(','),
+      String(mutant.epochs ?? 'any'),
+    ]
     const output = await new Promise<string>((resolve, reject) => {
       execFile(
         process.execPath,

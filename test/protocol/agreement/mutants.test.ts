@@ -5,8 +5,11 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { MUTANTS } from './mutants.ts'
+import { MUTANTS as SINGLE } from './mutants.ts'
+import { EPOCH_MUTANTS } from './mutants-epochs.ts'
 import { applyPatch, huntMutant } from './mutants-patch.ts'
+
+const MUTANTS = [...SINGLE, ...EPOCH_MUTANTS]
 
 /** Hunts at a time: one a core of a small machine. */
 const HUNTERS = 2
