@@ -13,7 +13,7 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
-import { ephemeralSigner } from '#seeder/identity/keys.ts'
+import { ephemeralSigner, loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { until } from './until.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
@@ -44,6 +44,8 @@ export type SeederProcess = {
 export type Seeders = AsyncDisposable & {
   readonly directory: string
   readonly networkPath: string
+  /** The file with the network's key. */
+  readonly networkKey: string
   readonly admission: Admission
   readonly uploader: Signer
   readonly all: readonly SeederProcess[]
@@ -140,7 +142,8 @@ async function launch(
 export async function startSeeders(options: SeedersOptions = {}): Promise<Seeders> {
   const directory = mkdtempSync(join(tmpdir(), 'seeders-'))
   const networkPath = join(directory, 'network.json')
-  const signer = ephemeralSigner()
+  const networkKey = join(directory, 'network.pem')
+  const signer = loadOrCreateSigner(networkKey)
   const uploader = ephemeralSigner()
   const first = signNetworkFile(
     {
@@ -166,6 +169,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
   const seeders: Seeders = {
     directory,
     networkPath,
+    networkKey,
     admission,
     uploader,
     all,

@@ -1,0 +1,110 @@
+// §6 on real processes: under load and kills the members of a group are replaced one after the other, until none of the first is left.
+// What was acknowledged is there once, in one order; the heights have no gap; nobody is called a liar; who left sends its visitors on.
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as pass } from 'node:timers/promises'
+import { exchange } from '#cli/network/http.ts'
+import { interpeer } from '#test/support/command.ts'
+import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { until } from '#test/support/until.ts'
+
+const SITE = 'lines'
+const WRITERS = 4
+const MEMBERS = 4
+const TRIES_MAX = 400
+
+async function write(seeders: Seeders, line: string, first: number): Promise<void> {
+  const key = randomBytes(16).toString('base64url')
+  for (let turn = first; turn < first + TRIES_MAX; turn++) {
+    try {
+      const seeder = seeders.all[turn % seeders.all.length]
+      const options = { method: 'POST', body: Buffer.from(line), headers: { 'idempotency-key': key } }
+      if ((await seeder?.ask(SITE, '/', options))?.status === 201) return
+    } catch {
+      // That one is away, or not there yet: the next one is asked.
+    }
+    await pass(50)
+  }
+  throw new Error(`nobody took ${line}`)
+}
+
+async function replace(seeders: Seeders, out: SeederProcess, next: SeederProcess): Promise<void> {
+  const { networkKey, networkPath } = seeders
+  const peers = ['--replace', out.ready.peer, '--with', next.ready.peer]
+  const end = await interpeer(['members', SITE, ...peers, '--key', networkKey, '--network', networkPath, '--json'])
+  assert.equal(end.code, 0, JSON.stringify(end))
+}
+
+test('§6 G8 G11 members are replaced one after the other under load and kills until none of the first is left', async () => {
+  await using seeders = await startSeeders({ count: MEMBERS })
+  await seeders.publish(join(import.meta.dirname, 'lines'))
+  const first = [...seeders.all]
+  const acknowledged: string[] = []
+  let over = false
+  const writers = Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let count = 0; !over; count++) {
+      const line = `${writer}-${count}`
+      await write(seeders, line, writer + count)
+      acknowledged.push(line)
+    }
+  })
+  let present = [...first]
+  await using _ = { [Symbol.asyncDispose]: async () => void (over = true) }
+  for (const [turn, out] of first.entries()) {
+    const next = await seeders.start(`t${turn + 1}`)
+    await until('the new peer in the network file', async () =>
+      seeders.admission.file().peers.some(({ peer }) => peer === next.ready.peer),
+    )
+    await replace(seeders, out, next)
+    // In the midst of the hand-over one member is killed: each time another one, the leaver and the joiner among them.
+    const victim = [present[1], next, out, present[2]][turn]
+    assert.ok(victim !== undefined)
+    await pass(200 * turn)
+    victim.kill('SIGKILL')
+    const again = await seeders.restart(victim)
+    present = [...present.filter(({ label }) => label !== out.label), next].map((each) =>
+      each === victim ? again : each,
+    )
+    await until(
+      `epoch ${turn + 1} at every member`,
+      async () => {
+        const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
+        return sites.every((site) => site?.epoch === turn + 1 && site.state === 'agreeing')
+      },
+      40_000,
+    )
+  }
+  over = true
+  await Promise.all(writers)
+  assert.ok(present.every((seeder) => first.every(({ label }) => label !== seeder.label)))
+  const lines = await until(
+    'the same lines at every member',
+    async () => {
+      const all = await Promise.all(
+        present.map(async (seeder) => (await seeder.ask(SITE, '/').catch(() => undefined))?.body.toString()),
+      )
+      const [one] = all
+      return one !== undefined && all.every((each) => each === one) && (JSON.parse(one) as string[])
+    },
+    60_000,
+  )
+  assert.deepEqual([...lines].sort(), [...acknowledged].sort())
+  for (const seeder of present) {
+    const site = await seeder.site(SITE)
+    assert.deepEqual(site?.evidence, [], 'a hand-over makes no liar')
+    const origin = (await seeder.report())?.sites.find((each) => each.name === SITE)?.origin
+    for (let height = site?.height ?? 0; height > Math.max(0, (site?.height ?? 0) - 20); height--) {
+      const found = await exchange(`${origin}/.well-known/interpeer/certificate/${height}`, { timeoutMs: 5_000 })
+      assert.equal(found.status, 200, `the certificate of height ${height}`)
+    }
+  }
+  // The last to leave.
+  const left = seeders.all.find(({ label }) => label === first.at(-1)?.label)
+  const sent = await left?.ask(SITE, '/page?x=1')
+  assert.equal(sent?.status, 307)
+  const target = sent.headers.location ?? ''
+  assert.match(target, /\/page\?x=1$/)
+})
