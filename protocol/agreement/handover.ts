@@ -6,7 +6,7 @@ import { hearStart, inheritedHere } from '#protocol/agreement/epoch.ts'
 import { inspectClose } from '#protocol/agreement/evidence.ts'
 import { CLOSE_DELTAS, HANDOVER_RESEND_DELTAS } from '#protocol/agreement/limits.ts'
 import { hearCert, hearQc1s } from '#protocol/agreement/lock.ts'
-import { currentRound, isMember, type Member, voting } from '#protocol/agreement/member.ts'
+import { currentRound, isMember, type Member, type ShownClose, voting } from '#protocol/agreement/member.ts'
 import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
 import { chainTo } from '#protocol/agreement/round.ts'
 import { joining, nextGreeting } from '#protocol/agreement/sync.ts'
@@ -15,7 +15,7 @@ import { windowWhole } from '#protocol/agreement/window.ts'
 import type { Group, Qc1 } from '#protocol/message/certificate.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
-import { membersHash, type ReadySet, type Start } from '#protocol/message/epoch.ts'
+import { membersHash, type ReadySet, type Start, startHeight } from '#protocol/message/epoch.ts'
 import type { Close, Ready } from '#protocol/message/statement.ts'
 import type { WireOf } from '#protocol/message/wire.ts'
 
@@ -37,7 +37,7 @@ export function readySet(member: Member): ReadySet {
 
 /** The state is here, and everything that R9's window reaches was executed here: this member can vote in the next epoch. */
 function canVoteNext(member: Member, next: Group): boolean {
-  if (member.head.height === 0 && member.group.epoch > 0) return false
+  if (member.start !== null && member.head.height < startHeight(member.start)) return false
   const caughtUp = !joining(member) && !member.degraded && nextGreeting(member) === undefined
   return caughtUp && member.abstainThrough < next.epoch && windowWhole(member.window, member.now)
 }
@@ -77,23 +77,31 @@ function mayClose(member: Member): boolean {
   return voting(member) && !member.abstain && !member.stopped && member.committing === null
 }
 
-function close(member: Member, turn: Turn, next: Group): void {
-  const { head, headCert, group } = member
+/** The highest that this member can show: its head with its lock above it, or what the epoch started from while that is higher. */
+function highest(member: Member): Pick<ShownClose, 'cert' | 'qc1s'> {
+  const { head, headCert, start } = member
+  if (start !== null && startHeight(start) > head.height) return { cert: start.cert, qc1s: start.qc1s }
+  const cert = head.height === 0 ? null : headCert
   const round = currentRound(member)
-  const { lock } = round
-  const high = lock ?? inheritedHere(member)
+  if (round.lock !== null) return { cert, qc1s: chainTo(round, round.lock.view) }
+  return { cert, qc1s: inheritedHere(member) === null ? [] : (start?.qc1s ?? []) }
+}
+
+function close(member: Member, turn: Turn, next: Group): void {
+  const { group } = member
+  const { cert, qc1s } = highest(member)
+  const high = qc1s.at(-1) ?? null
   const named = ({ epoch, height, view, block_hash }: Qc1) => ({ epoch, height, view, block_hash })
   const body: Close = {
     job: group.job,
     epoch: group.epoch,
-    high_cert: headCert === null || head.height === 0 ? null : named(headCert.qc1),
+    high_cert: cert === null ? null : named(cert.qc1),
     high_qc1: high === null ? null : named(high),
     last_vote1: member.lastVote1,
     last_vote2: member.lastVote2,
     members_hash: membersHash(next),
   }
-  const qc1s = lock === null ? (high === null ? [] : (member.start?.qc1s ?? [])) : chainTo(round, lock.view)
-  member.closed = { close: durably(member, turn, 'close', body), cert: head.height === 0 ? null : headCert, qc1s }
+  member.closed = { close: durably(member, turn, 'close', body), cert, qc1s }
   member.lead = null
   member.handoverSaidAt = Number.NEGATIVE_INFINITY
   member.closes.set(member.self, member.closed)

@@ -21,7 +21,7 @@ import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts
 import { contentShape, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
 
 export const RECORD_VERSION = 1
-export const RECORD_BYTES_MAX = 2 * WIRE_BYTES_MAX
+export const RECORD_BYTES_MAX = 4 * WIRE_BYTES_MAX
 
 const lastVote = object({ height: uint(), view: uint(VIEW_MAX) })
 

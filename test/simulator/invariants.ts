@@ -22,6 +22,7 @@ import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { type Block, blockHash, genesisHash, receiptsRoot } from '#protocol/message/block.ts'
 import type { Group, Qc1, Qc2 } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
+import type { Start } from '#protocol/message/epoch.ts'
 import { orderedRequestHash, type Request, requestsRoot } from '#protocol/message/request.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
 import { type Air, type Poll, placeName } from './air.ts'
@@ -230,6 +231,24 @@ export function createJudge(options: JudgeOptions): Judge {
     return guilty
   }
 
+  /** G6: an epoch's head extends every certificate of the ones before. */
+  const starts = new Map<string, Start>()
+  const checkStart = (start: Start, poll: Poll, now: number) => {
+    const height = start.cert?.block.height ?? 0
+    if (scenario.overBound || poll.epoch >= start.epoch || poll.height <= height) return
+    const inherited = start.qc1s.at(-1)
+    if (inherited !== undefined && poll.height === height + 1 && bytesEqual(inherited.block_hash, poll.hash)) return
+    const what = `height ${poll.height} can be certified in epoch ${poll.epoch} (${short(poll.hash)})`
+    violate('G6', `epoch ${start.epoch} starts at height ${height}, but ${what}`, now)
+  }
+  const hearStart = (start: Start | null, now: number) => {
+    if (start === null) return
+    const name = `${start.epoch}/${start.cert?.block.height ?? 0}/${short(start.qc1s.at(-1)?.block_hash)}/${start.closes.length}`
+    if (starts.has(name)) return
+    starts.set(name, start)
+    for (const polls of certifiable.values()) for (const poll of polls) checkStart(start, poll, now)
+  }
+
   const checkCertifiable = (poll: Poll, now: number) => {
     if (!obtainable(poll)) return
     let there = certifiable.get(poll.height)
@@ -239,6 +258,7 @@ export function createJudge(options: JudgeOptions): Judge {
     }
     if (!there.includes(poll)) {
       there.push(poll)
+      for (const start of starts.values()) checkStart(start, poll, now)
       if (!scenario.overBound) {
         const known = air.blocks.get(brief(poll.hash))
         const truth = truthOf(poll.hash)
@@ -456,6 +476,7 @@ export function createJudge(options: JudgeOptions): Judge {
         absorbQc1(message.cert.qc1, now)
         absorbQc2(message.cert.qc2, now)
       }
+      if (message.type === 'start' || message.type === 'propose') hearStart(message.start, now)
       const mine = (signed: { from: PublicKey }) => bytesEqual(signed.from, seat.signer.publicKey)
       switch (message.type) {
         case 'propose':

@@ -51,12 +51,26 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/handover.ts`,
-        find: '  const high = lock ?? inheritedHere(member)',
-        replace: '  const high = lock ?? (member.stopped ? inheritedHere(member) : null)',
+        find: 'inheritedHere(member) === null ? [] : (start?.qc1s ?? [])',
+        replace: 'inheritedHere(member) === null || start !== null ? [] : []',
       },
     ],
     breaks: ['G1', 'G6'],
     seeds: 6_000,
+    epochs: 4,
+  },
+  {
+    rule: '§6',
+    what: 'a CLOSE knows of its own head alone, while that is below what its epoch started from',
+    patches: [
+      {
+        file: `${AGREEMENT}/handover.ts`,
+        find: '  if (start !== null && startHeight(start) > head.height) return',
+        replace: '  if (start !== null && startHeight(start) > head.height && member.stopped) return',
+      },
+    ],
+    breaks: ['G6'],
+    seeds: 4_000,
     epochs: 4,
   },
   {

@@ -52,32 +52,34 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
     }
   })
   let present = [...first]
-  await using _ = { [Symbol.asyncDispose]: async () => void (over = true) }
-  for (const [turn, out] of first.entries()) {
-    const next = await seeders.start(`t${turn + 1}`)
-    await until('the new peer in the network file', async () =>
-      seeders.admission.file().peers.some(({ peer }) => peer === next.ready.peer),
-    )
-    await replace(seeders, out, next)
-    // In the midst of the hand-over one member is killed: each time another one, the leaver and the joiner among them.
-    const victim = [present[1], next, out, present[2]][turn]
-    assert.ok(victim !== undefined)
-    await pass(200 * turn)
-    victim.kill('SIGKILL')
-    const again = await seeders.restart(victim)
-    present = [...present.filter(({ label }) => label !== out.label), next].map((each) =>
-      each === victim ? again : each,
-    )
-    await until(
-      `epoch ${turn + 1} at every member`,
-      async () => {
-        const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
-        return sites.every((site) => site?.epoch === turn + 1 && site.state === 'agreeing')
-      },
-      40_000,
-    )
+  try {
+    for (const [turn, out] of first.entries()) {
+      const next = await seeders.start(`t${turn + 1}`)
+      await until('the new peer in the network file', async () =>
+        seeders.admission.file().peers.some(({ peer }) => peer === next.ready.peer),
+      )
+      await replace(seeders, out, next)
+      // In the midst of the hand-over one member is killed: each time another one, the leaver and the joiner among them.
+      const victim = [present[1], next, out, present[2]][turn]
+      assert.ok(victim !== undefined)
+      await pass(200 * turn)
+      victim.kill('SIGKILL')
+      const again = await seeders.restart(victim)
+      present = [...present.filter(({ label }) => label !== out.label), next].map((each) =>
+        each === victim ? again : each,
+      )
+      await until(
+        `epoch ${turn + 1} at every member`,
+        async () => {
+          const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
+          return sites.every((site) => site?.epoch === turn + 1 && site.state === 'agreeing')
+        },
+        40_000,
+      )
+    }
+  } finally {
+    over = true
   }
-  over = true
   await Promise.all(writers)
   assert.ok(present.every((seeder) => first.every(({ label }) => label !== seeder.label)))
   const lines = await until(
