@@ -5,7 +5,7 @@ import { mayRun } from '#protocol/agreement/admission.ts'
 import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
 import { durably } from '#protocol/agreement/durable.ts'
 import { accuse } from '#protocol/agreement/evidence.ts'
-import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/execution.ts'
+import { dropExecution, ensureExecuted, meetBlock, outcome, startExecution } from '#protocol/agreement/execution.ts'
 import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
@@ -34,9 +34,13 @@ export function lead(member: Member, turn: Turn): boolean {
     abandon(member, turn)
     if (round.lock.view >= member.view) return false
     const locked = round.contents.get(keyOf(round.lock.block_hash))
-    if (locked !== undefined) return propose(member, turn, round, locked)
-    askAll(member, turn)
-    return false
+    if (locked === undefined) {
+      askAll(member, turn)
+      return false
+    }
+    // Nobody signs for roots that it did not compute, the leader of a locked block neither.
+    ensureExecuted(member, turn, locked)
+    return outcome(member, locked) === 'match' && propose(member, turn, round, locked)
   }
   const { lead: begun } = member
   if (begun !== null && begun.view === member.view && begun.height === round.height) return finish(member, turn, round)
