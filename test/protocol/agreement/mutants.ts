@@ -36,7 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: 'R1',
     what: 'VOTE1 is forgotten by a restart',
     patches: [{ file: `${AGREEMENT}/durable.ts`, find: '    vote1: here(vote1),', replace: '    vote1: null,' }],
-    breaks: ['G3'],
+    breaks: ['R1', 'G3'],
     seeds: 400,
   },
   {
@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    qc1s: [],',
       },
     ],
-    breaks: ['G3', 'G1'],
+    breaks: ['R1', 'G3', 'G1'],
     seeds: 400,
   },
   {
@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    proposal: proposal === null || proposed === null || proposal !== null ? null :',
       },
     ],
-    breaks: ['G3'],
+    breaks: ['R1', 'G3'],
     seeds: 400,
   },
   {
@@ -71,7 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       { file: `${AGREEMENT}/member.ts`, find: '    timeout: record?.timeout ?? null,', replace: '    timeout: null,' },
     ],
-    breaks: ['G3', 'G4'],
+    breaks: ['R1', 'G3', 'G4'],
     seeds: 400,
   },
   {
