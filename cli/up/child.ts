@@ -26,6 +26,8 @@ export type ChildOptions = {
   readonly args: readonly string[]
   /** Standard error goes here, appended. */
   readonly logFile: string
+  /** Where Node keeps what it compiled, for the next start: a quarter of the time until all are ready. */
+  readonly compileCache: string
   /** Written to standard input after the start; the stream stays open. */
   readonly input?: string
   readonly signal?: AbortSignal
@@ -47,6 +49,7 @@ export async function startChild<T>(options: ChildOptions): Promise<ReadyChild<T
   const child = spawn(process.execPath, [options.entry, ...options.args], {
     stdio: ['pipe', 'pipe', log],
     detached: true,
+    env: { ...process.env, NODE_COMPILE_CACHE: options.compileCache },
   })
   closeSync(log)
   child.stdin?.on('error', () => {})
