@@ -3,6 +3,8 @@
 // the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
 
 import { createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
+import { leaderOf } from '#protocol/agreement/members.ts'
+import type { Effect } from '#protocol/agreement/port.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
 import { SALT_BYTES } from '#protocol/message/request.ts'
@@ -71,6 +73,10 @@ const BLOCK_FUEL = 4_000
 const IDEMPOTENCY_MS = 24 * 3_600_000
 /** Without progress owed, how long the good phase is watched. */
 const WATCH_MS = 15_000
+/** After so many Δ of the good net every member has what was shared, its body too. */
+const SHARED_DELTAS = 8
+/** So long a request that was made at `goodAt` is surely timely (R9). */
+const FRESH_MS = 50_000
 /** One message in so many goes through its bytes. */
 const ENCODED_ONE_IN = 16
 
@@ -96,6 +102,12 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const totals = { events: 0, crashes: 0, evidence: 0, refused: 0 }
   let now = 0
   let halted = false
+  /** Progress is owed from now on. */
+  let owed = false
+  /** Writes that pend when the net gets good. */
+  const probes: Write[] = []
+  /** Targets that stand in certified blocks. */
+  const ran = new Set<string>()
 
   const at = (time: number, event: (now: number) => void) => queue.push(Math.max(now, time), event)
   const settings = {
@@ -160,6 +172,30 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     known: (height) => known.get(height),
   })
 
+  /** R7: an honest leader that has long had a request, room for it and a quiet net does not leave it out. */
+  const checkShared = ({ cert, requests }: Extract<Effect, { type: 'commit' }>, time: number) => {
+    for (const { target } of requests) ran.add(target)
+    const { block, qc1 } = cert
+    const leader = leaderOf(group, qc1.view)
+    const spent =
+      judge.chain.get(block.height)?.state.applied.reduce((sum, { leaf }) => sum + leaf.fuel, 0) ?? BLOCK_FUEL
+    const full = block.kind === 'update' || spent > BLOCK_FUEL - REQUEST_FUEL
+    const quiet = scenario.goodAt + SHARED_DELTAS * DELTA_MS + (scenario.skewMs[leader] ?? 0)
+    if (
+      !owed ||
+      full ||
+      scenario.crashes.length > 0 ||
+      scenario.faults.has(leader) ||
+      block.time - EPOCH_MS < quiet ||
+      time > scenario.goodAt + FRESH_MS
+    )
+      return
+    for (const { name, attempts } of probes) {
+      if (attempts > 1 || ran.has(`/${name}`)) continue
+      judge.violate('G10', `leader ${leader} leaves ${name} out of height ${block.height}, which has room`, time)
+    }
+  }
+
   const around: Surroundings = {
     ledger,
     at,
@@ -203,7 +239,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       if (!effect.snapshot && !known.has(cert.block.height))
         known.set(cert.block.height, { cert, requests, requestHashes })
       chronicle.mix(0xc1, seat.index, cert.block.height, brief(cert.qc1.block_hash))
+      const height = judge.chain.size
       judge.committed(seat, effect, time)
+      if (judge.chain.size > height) checkShared(effect, time)
     },
     replied(seat, effect, time) {
       judge.replied(seat, effect, time)
@@ -328,9 +366,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
 
   // Progress is owed when enough members follow the rules with their votes intact.
   const voters = () => alive.filter((seat) => !seat.wrong && !seat.abstains)
-  let owed = false
   let viewAtGood = 0
-  const probes: Write[] = []
   at(scenario.goodAt + DELTA_MS, () => {
     owed = !scenario.overBound && voters().length >= quorumOf(group) && alive.every((seat) => seat.up)
     if (!owed) return

@@ -23,7 +23,8 @@ export type Mutant = {
   /** Worlds that it may take. */
   readonly seeds: number
   readonly from?: number
-  readonly group?: GroupKind
+  /** Worlds of this kind of group only, or the world of `powerCutFromSeed`. */
+  readonly worlds?: GroupKind | 'power_cut'
 }
 
 export type Kill = {
@@ -63,7 +64,7 @@ export async function huntMutant(mutant: Mutant): Promise<Kill> {
       const path = join(copy, patch.file)
       await writeFile(path, applyPatch(await readFile(path, 'utf8'), patch))
     }
-    const args = [String(mutant.from ?? 1), String(mutant.seeds), mutant.group ?? 'any', mutant.breaks.join(',')]
+    const args = [String(mutant.from ?? 1), String(mutant.seeds), mutant.worlds ?? 'any', mutant.breaks.join(',')]
     const output = await new Promise<string>((resolve, reject) => {
       execFile(
         process.execPath,

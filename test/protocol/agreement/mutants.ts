@@ -112,8 +112,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${AGREEMENT}/propose.ts`,
-        find: '    round.proposals.set(view, signed)\n  } else if',
-        replace: '    round.proposals.set(view, signed)\n  } else if (height === 0) {\n  } else if',
+        find: '  if (before === undefined) {',
+        replace: '  if (before === undefined || before !== undefined) {',
       },
     ],
     breaks: ['G3'],
@@ -439,7 +439,8 @@ export const MUTANTS: readonly Mutant[] = [
     what: 'the own TIMEOUT does not count after a restart',
     patches: [{ file: `${AGREEMENT}/member.ts`, find: 'own.timeout = member.timeout', replace: 'own.timeout = null' }],
     breaks: ['G10'],
-    seeds: 600,
+    worlds: 'power_cut',
+    seeds: 40,
   },
   {
     rule: 'R7',
