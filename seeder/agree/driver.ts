@@ -132,6 +132,7 @@ export class Driver {
   /** `stop` was asked for; `#stopped`: the machine was told. */
   #stopping = false
   #stopped = false
+  #refilling = false
   #lastNow = 0
   #signal = Promise.withResolvers<void>()
   #ended: Promise<void> = Promise.resolve()
@@ -238,6 +239,19 @@ export class Driver {
     if (blocks.missing(codeRoot).next(1).length === 0) return true
     blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
     return this.#transfer.fetchTree(codeRoot, undefined)
+  }
+
+  /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */
+  refill(): void {
+    const head = this.#head
+    if (head === undefined || this.#refilling || this.#stopping) return
+    this.#refilling = true
+    this.#transfer
+      .fetchTree(head.stateRoot, undefined)
+      .catch((cause: unknown) => this.#log.error('refill_failed', { site: this.#options.name, cause }))
+      .finally(() => {
+        this.#refilling = false
+      })
   }
 
   /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */

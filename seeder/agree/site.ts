@@ -196,6 +196,11 @@ export class Site implements HostedSite {
     this.#driver.tick()
   }
 
+  /** What the head's state lacks is fetched from the other members. */
+  refill(): void {
+    this.#driver.refill()
+  }
+
   fetchBundle(codeRoot: Cid): Promise<boolean> {
     return this.#driver.fetchBundle(codeRoot)
   }

@@ -125,6 +125,20 @@ test('R1 nothing that a member votes leaves before it is durable', async () => {
   assert.equal(sentBefore, 0)
 })
 
+test('§4 a block that was found damaged comes from another member', async () => {
+  await using group = testMembers()
+  const [first] = await startAll(group)
+  assert.ok(first)
+  await writeLines(() => first, ['one', 'two'])
+  const head = first.site.head()
+  const file = head === undefined ? undefined : first.site.file(head.stateRoot, 'ledger')
+  assert.ok(file)
+  first.host.blockIsDamaged(file.cid)
+  assert.equal(first.store.blocks.has(file.cid), false)
+  await until('the block', () => first.store.blocks.has(file.cid))
+  assert.equal(first.ledger(), 'POST /lines one\nPOST /lines two\n')
+})
+
 test('a member whose disk fails says so, refuses writes, holds up nobody and recovers by itself', async () => {
   await using group = testMembers()
   let broken = false
