@@ -302,6 +302,13 @@ export class Driver {
         this.#head = head
         return true
       }
+      // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
+      const cert = await this.#transfer.fetchState(head.height + 1, undefined)
+      if (cert !== undefined) {
+        this.#damagedHead = undefined
+        this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
+        return true
+      }
       await pause(RETRY_LAST_MS)
     }
     return !this.#stopping
