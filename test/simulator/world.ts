@@ -190,6 +190,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       time > scenario.goodAt + FRESH_MS
     )
       return
+    // An UPDATE (and each copy that a client sent again) stands alone in its block and holds up what waits behind it.
+    if (clients.writes.some(({ update }) => update)) return
     for (const { name, attempts } of probes) {
       if (attempts > 1 || ran.has(`/${name}`)) continue
       judge.violate('G10', `leader ${leader} leaves ${name} out of height ${block.height}, which has room`, time)
