@@ -85,7 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     breaks: ['G3', 'G1'],
-    seeds: 600,
+    from: 60,
+    seeds: 500,
   },
   {
     rule: 'R1',
@@ -98,7 +99,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     breaks: ['G3', 'G1'],
-    seeds: 600,
+    from: 190,
+    seeds: 500,
   },
   {
     rule: 'R1',
@@ -487,6 +489,19 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     breaks: ['G8'],
     seeds: 600,
+  },
+  {
+    rule: '§3',
+    what: 'a degraded member asks for a state that nobody keeps',
+    patches: [
+      {
+        file: `${AGREEMENT}/commit.ts`,
+        find: '  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, member.peers.indexOf(peer))',
+        replace: '  fetchState(member, turn, snapshot === -1 ? snapshot : height, member.peers.indexOf(peer))',
+      },
+    ],
+    breaks: ['G10'],
+    seeds: 400,
   },
   {
     rule: 'G11',
