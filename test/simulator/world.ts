@@ -3,7 +3,6 @@
 // the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
 
 import { createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
-import { leaderOf } from '#protocol/agreement/members.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
@@ -106,6 +105,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   let owed = false
   /** Writes that pend when the net gets good. */
   const probes: Write[] = []
+  /** Rule-abiding makers of blocks, by brief hash. */
+  const makers = new Map<number, number>()
   /** Targets that stand in certified blocks. */
   const ran = new Set<string>()
 
@@ -176,14 +177,15 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const checkShared = ({ cert, requests }: Extract<Effect, { type: 'commit' }>, time: number) => {
     for (const { target } of requests) ran.add(target)
     const { block, qc1 } = cert
-    const leader = leaderOf(group, qc1.view)
+    const leader = makers.get(brief(qc1.block_hash))
     const spent =
       judge.chain.get(block.height)?.state.applied.reduce((sum, { leaf }) => sum + leaf.fuel, 0) ?? BLOCK_FUEL
     const full = block.kind === 'update' || spent > BLOCK_FUEL - REQUEST_FUEL
-    const quiet = scenario.goodAt + SHARED_DELTAS * DELTA_MS + (scenario.skewMs[leader] ?? 0)
+    const quiet = scenario.goodAt + SHARED_DELTAS * DELTA_MS + (scenario.skewMs[leader ?? 0] ?? 0)
     if (
       !owed ||
       full ||
+      leader === undefined ||
       scenario.crashes.length > 0 ||
       scenario.faults.has(leader) ||
       block.time - EPOCH_MS < quiet ||
@@ -202,6 +204,10 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     ledger,
     at,
     send(seat, to, message, time) {
+      if (message.type === 'propose') {
+        const name = brief(message.propose.body.block_hash)
+        if (!air.blocks.has(name)) makers.set(name, seat.index)
+      }
       judge.said(seat, message, time)
       chronicle.mix(0x50, seat.index, message.type.length, time)
       let sent = message
