@@ -49,6 +49,8 @@ export function placeName(height: number, view: number, hash: Uint8Array): strin
 
 export function createAir(domain: Domain): Air {
   const blocks = new Map<number, Known>()
+  /** Hashing a block once is enough. */
+  const knownByBlock = new WeakMap<Block, Known>()
   const blocksByHeight = new Map<number, Known[]>()
   const polls = new Map<string, Poll>()
   const pollsByHeight = new Map<number, Poll[]>()
@@ -80,6 +82,8 @@ export function createAir(domain: Domain): Air {
       return poll
     },
     addBlock(block, of) {
+      const met = knownByBlock.get(block)
+      if (met !== undefined) return met
       const hash = blockHash(domain, block)
       const name = brief(hash)
       let known = blocks.get(name)
@@ -90,6 +94,7 @@ export function createAir(domain: Domain): Air {
         if (there === undefined) blocksByHeight.set(block.height, [known])
         else there.push(known)
       }
+      knownByBlock.set(block, known)
       return known
     },
     addQc1(qc1) {
