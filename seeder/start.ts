@@ -99,16 +99,21 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     throw new Error('--byzantine is for networks of the local profile only')
   }
   const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
+  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   const runtime = liar.runtime(
     stack.use(
-      options.createRuntime?.(store) ?? createRuntime({ store: store.path, cacheDirectory: place.runtimeDirectory }),
+      options.createRuntime?.(store) ??
+        createRuntime({
+          store: store.path,
+          cacheDirectory: place.runtimeDirectory,
+          onDamaged: (cid) => late.host?.blockIsDamaged(cid),
+        }),
     ),
   )
   if (hexFromBytes(runtime.image) !== holder.file().image) {
     log.error('other_runtime', { ours: runtime.image, network: holder.file().image })
   }
 
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   const handlers: NetworkHandlers = {
     onMessage: (peer, bytes) => late.host?.receive(peer, bytes),
     onRequest: async (peer, bytes) =>

@@ -7,6 +7,7 @@ import process from 'node:process'
 import { type Command, type CommandContext, flagOf, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
 import { EXIT, usageFailure } from '#cli/failure.ts'
 import { networkPath, readNetwork } from '#cli/network/place.ts'
+import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 
 const BYZANTINE = ['wrong-result', 'equivocate', 'silent', 'stale', 'forge'] as const
@@ -77,6 +78,7 @@ async function run(context: CommandContext): Promise<number> {
   if (flagOf(context, 'json')) args.push('--json')
   // The seeder is this process's child and ends with it: its standard input is the tie.
   const child = spawn(process.execPath, [SEEDER_ENTRY, ...args, '--parent'], {
+    env: { ...process.env, ...FRUGAL_MALLOC },
     stdio: ['pipe', 'inherit', 'inherit'],
     detached: true,
   })

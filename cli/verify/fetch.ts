@@ -183,7 +183,10 @@ async function received(
   })
 }
 
-/** The same read at a member's origin: at that height, with that nonce. Undefined when it cannot answer that now. */
+/** What a member answers when the height that a request names is too old for it. */
+const HEIGHT_GONE = 410
+
+/** The same read at a member's origin: at that height, with that nonce. Undefined when it cannot answer that now, `gone` when it went on meanwhile. */
 export async function askAgain(
   job: NetworkJob,
   origin: string,
@@ -191,7 +194,7 @@ export async function askAgain(
   question: Question,
   height: number,
   nonce: Uint8Array | undefined,
-): Promise<Result<Received, FetchError> | undefined> {
+): Promise<Result<Received, FetchError> | 'gone' | undefined> {
   const extra: Record<string, string> = { 'interpeer-height': String(height) }
   if (nonce !== undefined) extra['interpeer-nonce'] = base64FromBytes(nonce)
   let answer: HttpAnswer
@@ -200,6 +203,7 @@ export async function askAgain(
   } catch {
     return undefined
   }
+  if (answer.status === HEIGHT_GONE) return 'gone'
   if (answer.headers[JOB_HEADER] !== hexFromBytes(before.asked.job)) return undefined
   return received(job, origin, before.asked.target, question, answer)
 }

@@ -125,10 +125,10 @@ export type Comparison =
   /** `against`: members that answer otherwise, outnumbered by what cannot all be liars. */
   | { readonly outcome: 'same'; readonly peer: string; readonly against: readonly string[] }
   | { readonly outcome: 'different'; readonly peer: string }
-  /** No other member could answer the same read at the same height. */
-  | { readonly outcome: 'nobody' }
+  /** No other member could answer the same read at the same height; `movedOn`: one said that it has newer ones only. */
+  | { readonly outcome: 'nobody'; readonly movedOn: boolean }
 
-/** The response hash that a member signs for the same read at the same height, or undefined when it gives no valid answer to it. */
+/** The response hash that a member signs for the same read at the same height, undefined when it gives no valid answer to it, `gone` when it moved on. */
 async function askMember(
   rules: CheckRules,
   job: NetworkJob,
@@ -144,6 +144,7 @@ async function askMember(
       await pause(CATCH_UP_PAUSE_MS)
       continue
     }
+    if (again === 'gone') return again
     if (!again.ok) return undefined
     const { asked, status, headers, body, evidence } = again.value
     const checked = checkAnswer(
@@ -176,9 +177,11 @@ export async function compareRead(
   const own = hexFromBytes(verified.responseHash)
   const agreeing: string[] = []
   const differing = new Map<string, string[]>()
+  let movedOn = false
   for (const member of others) {
     const answered = await askMember(rules, job, member, received, verified, question)
-    if (answered === undefined) continue
+    if (answered === 'gone') movedOn = true
+    if (answered === undefined || answered === 'gone') continue
     if (answered === own) agreeing.push(member.peer)
     else differing.set(answered, [...(differing.get(answered) ?? []), member.peer])
     const [first] = agreeing
@@ -187,5 +190,5 @@ export async function compareRead(
     if ([...differing.values()].some((peers) => peers.length >= vouchersMin)) break
   }
   const [against] = [...differing.values()].flat()
-  return against === undefined ? { outcome: 'nobody' } : { outcome: 'different', peer: against }
+  return against === undefined ? { outcome: 'nobody', movedOn } : { outcome: 'different', peer: against }
 }

@@ -154,7 +154,18 @@ export async function verdictOf(url: string, network: string): Promise<VerdictLi
   return jsonOf(await verifyUrl({ network }, url))
 }
 
+/** A busy group may leave a height behind while it is compared: then the page is asked for anew. */
+const ATTEMPTS_MAX = 3
+
 async function verifyUrl(options: Omit<VerifyOptions, 'output'>, url: string): Promise<Verdict> {
+  let verdict = await verifyOnce(options, url)
+  for (let attempt = 1; attempt < ATTEMPTS_MAX && verdict.code === 'height_gone'; attempt++) {
+    verdict = await verifyOnce(options, url)
+  }
+  return verdict
+}
+
+async function verifyOnce(options: Omit<VerifyOptions, 'output'>, url: string): Promise<Verdict> {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw usageFailure(`'${url}' is no web address`)
   const question = questionOf(options)
   const now = options.now ?? Date.now
@@ -236,6 +247,8 @@ async function askMembers(
   const comparison = await compareRead(rules, received.job, others, received, verified, question, vouchersMin)
   switch (comparison.outcome) {
     case 'nobody':
+      // Members that live and went on leave an answer at an old height to its signer's word alone: that is how a liar would hide.
+      if (comparison.movedOn) return { code: 'height_gone', detail: String(verified.height), also, remarks: [] }
       return { also, remarks: ['No other member could answer the same at this height: one signature vouches for it.'] }
     case 'different':
       return { code: 'members_differ', detail: comparison.peer, comparedWith: comparison.peer, also, remarks: [] }

@@ -16,6 +16,7 @@ export type VerifyCode =
   | 'http_signature'
   | 'http_signature_not_member'
   | 'members_differ'
+  | 'height_gone'
   | 'signer_proven_liar'
   | 'not_comparable'
 
@@ -57,6 +58,7 @@ export const MEANINGS: Readonly<Record<VerifyCode, string>> = {
   redirect_target: 'the gateway led to another page than the one asked for',
   content_digest: 'the bytes received are not the ones that were digested',
   members_differ: 'another member gives another answer to the same request at the same height',
+  height_gone: 'the other members have gone on from its height, so nobody can say whether they would answer the same',
   signer_proven_liar: 'the member that signed this is proven to have lied',
   not_comparable: "another member's answer does not verify",
 }

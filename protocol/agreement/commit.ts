@@ -1,7 +1,7 @@
 // R5, G6: a certified height becomes the head: executed here with the same roots, made durable by the driver, then answered. What a member
 // computed otherwise than the certificate it takes from the others (a CERT by heads stands, §3) and says that it is degraded.
 
-import { bodyCame, freeBodies } from '#protocol/agreement/bodies.ts'
+import { freeBodies } from '#protocol/agreement/bodies.ts'
 import { recordAfter } from '#protocol/agreement/durable.ts'
 import { certFits, tryEnter } from '#protocol/agreement/epoch.ts'
 import { inspectCert } from '#protocol/agreement/evidence.ts'
@@ -13,7 +13,7 @@ import { markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { retention } from '#protocol/agreement/snapshot.ts'
-import { askAll, fetchState } from '#protocol/agreement/sync.ts'
+import { askAll, dropFetched, fetchState } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
@@ -27,13 +27,12 @@ export function adoptFetched(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
   const fetched = member.fetched.get(round.height)
   if (fetched === undefined || member.committing !== null) return false
-  member.fetched.delete(round.height)
   const { cert, requests } = fetched
   if (!certFits(member, cert)) return false
   round.cert ??= cert
   const hash = cert.qc1.block_hash
   meetBlock(member, turn, round, { block: cert.block, hash, requests, from: member.self })
-  for (const request of requests) if (request.body_bytes > 0) bodyCame(member.bodies, request.body_hash)
+  dropFetched(member, turn, round.height)
   return true
 }
 
@@ -182,5 +181,5 @@ function forgetBelow(member: Member, turn: Turn): void {
     round.contents.clear()
     if (at <= height - PAST_ROUNDS) member.rounds.delete(at)
   }
-  for (const at of member.fetched.keys()) if (at <= height) member.fetched.delete(at)
+  for (const at of [...member.fetched.keys()]) if (at <= height) dropFetched(member, turn, at)
 }

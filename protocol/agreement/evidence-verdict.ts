@@ -130,7 +130,8 @@ function wrongResult(
   const contradicts =
     claim.type === 'nay' ? nayContradicts(claim.signed.body, cert.block) : !sameRoots(block, cert.block)
   if (!contradicts) return err({ code: 'no_contradiction' })
-  return ok({ verdict: { accused: signed.from, proof: 'self-contained' }, checks: [check.value, ...shown.value] })
+  // A quorum that lied together must not make liars of those who refused: what the certificate says is judged again by running it.
+  return ok({ verdict: { accused: signed.from, proof: 'by re-execution' }, checks: [check.value, ...shown.value] })
 }
 
 function wrongReceipt(

@@ -6,7 +6,7 @@ import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
 import { durably } from '#protocol/agreement/durable.ts'
 import { inheritedHere } from '#protocol/agreement/epoch.ts'
 import { accuse } from '#protocol/agreement/evidence.ts'
-import { dropExecution, meetBlock, startExecution } from '#protocol/agreement/execution.ts'
+import { dropExecution, ensureExecuted, meetBlock, outcome, startExecution } from '#protocol/agreement/execution.ts'
 import { nextGroup, readySet, reconfigDue } from '#protocol/agreement/handover.ts'
 import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
@@ -38,18 +38,25 @@ export function lead(member: Member, turn: Turn): boolean {
     abandon(member, turn)
     if (round.lock.view >= member.view) return false
     const locked = round.contents.get(keyOf(round.lock.block_hash))
-    if (locked !== undefined) return propose(member, turn, round, locked)
-    askAll(member, turn)
-    return false
+    if (locked === undefined) {
+      askAll(member, turn)
+      return false
+    }
+    // Nobody signs for roots that it did not compute, the leader of a locked block neither.
+    ensureExecuted(member, turn, locked)
+    return outcome(member, locked) === 'match' && propose(member, turn, round, locked)
   }
   // §6: what the epoch started from is proposed again, unless a QC1 of this epoch is known.
   const inherited = inheritedHere(member)
   if (inherited !== null) {
     abandon(member, turn)
     const content = round.contents.get(keyOf(inherited.block_hash))
-    if (content !== undefined) return propose(member, turn, round, content)
-    askAll(member, turn)
-    return false
+    if (content === undefined) {
+      askAll(member, turn)
+      return false
+    }
+    ensureExecuted(member, turn, content)
+    return outcome(member, content) === 'match' && propose(member, turn, round, content)
   }
   const { lead: begun } = member
   if (begun !== null && begun.view === member.view && begun.height === round.height) return finish(member, turn, round)

@@ -1,6 +1,7 @@
 // Catch-up: who stands where, and how a member that was away gets back. It asks (`status` with `ask`); whoever is ahead says so, and it
 // fetches certified blocks and executes them again; from far behind it takes the state of a snapshot height and the blocks after it.
 
+import { bodyCame, freeBodies, useBodies } from '#protocol/agreement/bodies.ts'
 import { hasLeft, otherEpoch } from '#protocol/agreement/epoch.ts'
 import {
   FETCH_DELTAS,
@@ -191,13 +192,28 @@ export function fetchState(member: Member, turn: Turn, height: number, from: num
   turn.effects.push({ type: 'fetchState', height, from })
 }
 
+/** The bodies came with the blocks: they are used until the block's turn comes, or it is not needed any more. */
+function keepFetched(member: Member, turn: Turn, height: number, block: FetchedBlock): void {
+  useBodies(member.bodies, block.requests)
+  for (const request of block.requests) if (request.body_bytes > 0) bodyCame(member.bodies, request.body_hash)
+  dropFetched(member, turn, height)
+  member.fetched.set(height, block)
+}
+
+export function dropFetched(member: Member, turn: Turn, height: number): void {
+  const held = member.fetched.get(height)
+  if (held === undefined) return
+  member.fetched.delete(height)
+  freeBodies(member.bodies, turn, held.requests)
+}
+
 export function hearBlocks(member: Member, turn: Turn, from: number, blocks: readonly FetchedBlock[]): void {
   const asked = member.fetching?.kind === 'blocks' ? member.peers[member.fetching.from] : undefined
   if (asked !== undefined) member.fetching = null
   const { height: known } = member.head
   for (const block of blocks) {
     const { height } = block.cert.block
-    if (height > known && height <= known + FETCHED_MAX) member.fetched.set(height, block)
+    if (height > known && height <= known + FETCHED_MAX) keepFetched(member, turn, height, block)
   }
   if (member.fetched.has(known + 1)) return
   if (asked !== undefined) asked.restsUntil = turn.now + REST_DELTAS * member.settings.deltaMs

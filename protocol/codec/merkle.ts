@@ -58,6 +58,27 @@ export function merklePath(leaves: readonly Digest[], index: number): readonly D
   return path
 }
 
+/** The path of every leaf, in their order: each inner node is hashed once. */
+export function merklePaths(leaves: readonly Digest[]): readonly (readonly Digest[])[] {
+  const paths: Digest[][] = leaves.map(() => [])
+  let level = leaves
+  for (let depth = 0; level.length > 1; depth++) {
+    for (const [index, path] of paths.entries()) {
+      const sibling = level[(index >> depth) ^ 1]
+      if (sibling !== undefined) path.push(sibling)
+    }
+    const next: Digest[] = []
+    for (let at = 0; at < level.length; at += 2) {
+      const left = level[at]
+      const right = level[at + 1]
+      assert(left !== undefined, 'index is inside the level')
+      next.push(right === undefined ? left : inner(left, right))
+    }
+    level = next
+  }
+  return paths
+}
+
 /** True when `leaf` stands at `index` of the `count` leaves under `root`. */
 export function merkleVerify(
   root: Digest,

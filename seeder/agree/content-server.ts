@@ -34,8 +34,6 @@ export type ContentServer = {
   onNetworkVersion(peer: PeerName, version: number): void
 }
 
-/** Who asks for a head by its height may find that the group went on meanwhile. */
-const MOVED_ON_MAX = 1_024
 /** States that are kept whole for members that fetch them, and how long. */
 const LEASES_MAX = 4
 const LEASE_MS = 60_000
@@ -116,11 +114,10 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
   }
 }
 
-/** The state of the height that was asked for, or of the head when that was the head lately; it stays whole while it is fetched. */
+/** The state of the height that was asked for, or of the head when the group went on; it stays whole while it is fetched. */
 function offeredState(store: Store, site: SharedSite, height: number): Cert | null {
   const head = store.certified.head(site.job)?.height ?? 0
-  const movedOn = height < head && height >= head - MOVED_ON_MAX
-  const offered = site.hasState(height) ? height : movedOn ? head : undefined
+  const offered = site.hasState(height) ? height : height < head ? head : undefined
   const cert = offered === undefined ? null : certAt(store, site.job, offered)
   if (cert !== null) leaseState(store, site.job, cert)
   return cert

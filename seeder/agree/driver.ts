@@ -135,6 +135,7 @@ export class Driver {
   /** `stop` was asked for; `#stopped`: the machine was told. */
   #stopping = false
   #stopped = false
+  #refilling = false
   #lastNow = 0
   #signal = Promise.withResolvers<void>()
   #ended: Promise<void> = Promise.resolve()
@@ -274,6 +275,19 @@ export class Driver {
     return this.#transfer.fetchTree(codeRoot, undefined)
   }
 
+  /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */
+  refill(): void {
+    const head = this.#head
+    if (head === undefined || this.#refilling || this.#stopping) return
+    this.#refilling = true
+    this.#transfer
+      .fetchTree(head.stateRoot, undefined)
+      .catch((cause: unknown) => this.#log.error('refill_failed', { site: this.#options.name, cause }))
+      .finally(() => {
+        this.#refilling = false
+      })
+  }
+
   /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */
   async stop(): Promise<void> {
     if (this.#stopping) return this.#ended
@@ -320,6 +334,13 @@ export class Driver {
       if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
         this.#damagedHead = undefined
         this.#head = head
+        return true
+      }
+      // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
+      const cert = await this.#transfer.fetchState(head.height + 1, undefined)
+      if (cert !== undefined) {
+        this.#damagedHead = undefined
+        this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
         return true
       }
       await pause(RETRY_LAST_MS)

@@ -5,11 +5,11 @@ import { type Evidence, evidenceHash, evidenceToBytes } from '#protocol/agreemen
 import type { RefuseCode } from '#protocol/agreement/port.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import { merklePath } from '#protocol/codec/merkle.ts'
+import { merklePaths } from '#protocol/codec/merkle.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
-import { receiptLeaf } from '#protocol/message/block.ts'
+import { type ReceiptLeaf, receiptLeaf } from '#protocol/message/block.ts'
 import type { Cert, Group } from '#protocol/message/certificate.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
 import { orderedRequestHash, type Request, saltHash } from '#protocol/message/request.ts'
@@ -21,18 +21,31 @@ import type { ExecutionSite } from '#seeder/agree/execution.ts'
 import { siteFile } from '#seeder/agree/file.ts'
 import { certFromBytes } from '#seeder/agree/record.ts'
 import { MissedHeights, siteStatus } from '#seeder/agree/site-status.ts'
-import type { LogLine, ReadJob, ReadResult } from '#seeder/execute/port.ts'
+import type { LogLine, Outcome, ReadJob, ReadResult } from '#seeder/execute/port.ts'
 import type { Committed, EvidenceSummary, Head, HostedSite, Refusal, SiteFile, SiteStatus } from '#seeder/serve/port.ts'
 
 /** A visitor waits this long for its write; it may be certified later all the same. */
 export const SUBMIT_TIMEOUT_MS = 20_000
-/** Certified heights whose answers are in memory for replies. */
-const RESULTS_KEPT = 8
 
 type Waiting = {
   readonly saltHash: Digest
   readonly settle: (outcome: Committed | Refusal) => void
   readonly timer: NodeJS.Timeout
+}
+
+type Answers = {
+  readonly height: number
+  readonly outcomes: readonly Outcome[]
+  readonly leaves: readonly ReceiptLeaf[]
+  /** Of every leaf; made when the first is asked for. */
+  paths?: readonly (readonly Digest[])[]
+}
+
+function pathOf(answers: Answers, index: number): readonly Digest[] {
+  answers.paths ??= merklePaths(answers.leaves.map(receiptLeaf))
+  const path = answers.paths[index]
+  assert(path !== undefined, 'every leaf has a path')
+  return path
 }
 
 export class Site implements HostedSite {
@@ -44,7 +57,8 @@ export class Site implements HostedSite {
   #left: boolean
   #missed: MissedHeights
   readonly #waiting = new Map<string, Waiting>()
-  readonly #done = new Map<number, Done>()
+  /** Answers of the last commit while own visitors wait for some: replies come before the next one. */
+  #answers: Answers | undefined
   readonly #listeners = new Set<(head: Head) => void>()
   readonly #evidenceListeners = new Set<() => void>()
   readonly #epochListeners = new Set<() => void>()
@@ -212,6 +226,11 @@ export class Site implements HostedSite {
     this.#driver.tick()
   }
 
+  /** What the head's state lacks is fetched from the other members. */
+  refill(): void {
+    this.#driver.refill()
+  }
+
   fetchBundle(codeRoot: Cid): Promise<boolean> {
     return this.#driver.fetchBundle(codeRoot)
   }
@@ -251,8 +270,8 @@ export class Site implements HostedSite {
   }
 
   #committed(head: Head, done: Done | undefined): void {
-    if (done !== undefined) this.#done.set(head.height, done)
-    this.#done.delete(head.height - RESULTS_KEPT)
+    const waited = done !== undefined && this.#waiting.size > 0
+    this.#answers = waited ? { height: head.height, outcomes: done.result.outcomes, leaves: done.leaves } : undefined
     this.#missed.committed(this.#driver.status().members, this.#driver.now())
     for (const listener of [...this.#listeners]) listener(head)
   }
@@ -268,11 +287,11 @@ export class Site implements HostedSite {
   #reply(requestHash: Digest, height: number, index: number): void {
     const waiting = this.#waiting.get(hexFromBytes(requestHash))
     if (waiting === undefined) return
-    const done = this.#done.get(height)
-    const outcome = done?.result.outcomes[index]
-    const leaf = done?.leaves[index]
+    const answers = this.#answers?.height === height ? this.#answers : undefined
+    const outcome = answers?.outcomes[index]
+    const leaf = answers?.leaves[index]
     const cert = this.certificate(height)
-    if (done === undefined || outcome === undefined || leaf === undefined || cert === undefined) {
+    if (answers === undefined || outcome === undefined || leaf === undefined || cert === undefined) {
       // Certified while this member was away, and taken over as a state: the answer itself is not here.
       waiting.settle(refusal('timed_out'))
       return
@@ -286,8 +305,8 @@ export class Site implements HostedSite {
       saltHash: waiting.saltHash,
       fuel: leaf.fuel,
       index,
-      count: done.leaves.length,
-      path: merklePath(done.leaves.map(receiptLeaf), index),
+      count: answers.leaves.length,
+      path: pathOf(answers, index),
     })
   }
 

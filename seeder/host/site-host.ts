@@ -8,6 +8,7 @@ import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
+import { type Cid, textFromCid } from '#protocol/content/cid.ts'
 import {
   groupOf,
   groupsOf,
@@ -61,6 +62,19 @@ export class SiteHost implements HostedSites {
   constructor(options: SiteHostOptions) {
     this.#options = options
     this.#self = peerName(options.signer.publicKey)
+  }
+
+  /** A block's bytes on disk are not its own any more: the sites that need it get it from their other members. */
+  blockIsDamaged(cid: Cid): void {
+    const { store, log } = this.#options
+    log.error('block_damaged', { cid: textFromCid(cid) })
+    try {
+      store.blocks.forget(cid)
+    } catch (cause) {
+      log.error('block_not_forgotten', { cause })
+      return
+    }
+    for (const site of this.all()) site.refill()
   }
 
   /** The store was lost: this member signs nothing in the present epoch of any of its jobs (R1). Before `start`. */

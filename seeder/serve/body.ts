@@ -21,6 +21,7 @@ export function bodyRefusal(contentLength: number | undefined, budget: BodyBudge
 export function readBody(
   request: IncomingMessage,
   budget: BodyBudget,
+  timeoutMs: number,
 ): Promise<Result<HeldBody, RefusalCode> | undefined> {
   const { promise, resolve } = Promise.withResolvers<Result<HeldBody, RefusalCode> | undefined>()
   const chunks: Buffer[] = []
@@ -31,6 +32,7 @@ export function readBody(
   }
   const fail = (code: RefusalCode): void => {
     request.off('data', take)
+    clearTimeout(timer)
     chunks.length = 0
     release()
     resolve(err(code))
@@ -42,11 +44,15 @@ export function readBody(
     else if (budget.used > budget.max) fail('overloaded')
     else chunks.push(chunk)
   }
+  const timer = setTimeout(() => fail('request_timeout'), timeoutMs)
+  timer.unref()
   request.on('data', take)
-  request.on('end', () =>
-    resolve(ok({ bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks), release })),
-  )
+  request.on('end', () => {
+    clearTimeout(timer)
+    resolve(ok({ bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks), release }))
+  })
   request.on('close', () => {
+    clearTimeout(timer)
     if (request.complete) return
     release()
     resolve(undefined)

@@ -5,8 +5,10 @@ export type ServeLimits = {
   readonly headerBytesMax: number
   /** From the first byte of a request to the end of its header section; more is 408. */
   readonly headersTimeoutMs: number
-  /** From the first byte of a request to its last; more is 408. */
+  /** From the head of a visitor's request to the last byte of its body; more is 408. */
   readonly requestTimeoutMs: number
+  /** From the first byte of any request to its last, an uploader's bundle included; more is 408. */
+  readonly uploadTimeoutMs: number
   /** An idle connection is kept this long for the next request. */
   readonly keepAliveMs: number
   /** A connection on which nothing moves at all, an answer being waited for included. */
@@ -36,6 +38,7 @@ export const SERVE_LIMITS: ServeLimits = {
   headerBytesMax: 32 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  uploadTimeoutMs: 600_000,
   keepAliveMs: 15_000,
   idleMs: 120_000,
   stallMs: 30_000,

@@ -293,7 +293,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const refused = bodyRefusal(request.contentLength, budget)
     if (refused !== undefined) return say(response, request, { code: refused }, { close: true })
     if (req.headers.expect !== undefined) response.writeContinue()
-    const body = await readBody(req, budget)
+    const body = await readBody(req, budget, limits.requestTimeoutMs)
     if (body === undefined) return
     if (!body.ok) return say(response, request, { code: body.error }, { close: true })
     try {
@@ -413,7 +413,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const server = createServer({
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.uploadTimeoutMs,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
       insecureHTTPParser: false,

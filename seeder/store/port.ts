@@ -118,7 +118,7 @@ export type EvidenceRow = {
 }
 
 export type Evidence = {
-  /** False when it is known already, or the job has `EVIDENCE_PER_JOB_MAX`. */
+  /** False when it is known already, or the job or the accused has as much as is kept. */
   add(job: Digest, row: EvidenceRow): boolean
   /** Oldest first. */
   list(job: Digest): EvidenceRow[]

@@ -22,6 +22,8 @@ import { nativeSha256 } from '#seeder/store/sha256.ts'
 
 /** Evidence kept per job: lies are rare, and one per member and view is enough to act on. */
 export const EVIDENCE_PER_JOB_MAX = 1_024
+/** … of which one member's lies of one kind take no more than this, so that a busy liar leaves room for others and for better proofs. */
+export const EVIDENCE_PER_KIND_MAX = 64
 export const LOG_LINES_PER_JOB_MAX = 10_000
 export const LOG_TEXT_MAX = 8_192
 
@@ -169,6 +171,7 @@ export function createVotes(writer: Writer, jobs: JobNumbers): Votes {
 
 export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
   const count = writer.prepare('SELECT count(*) AS count, max(key) AS last FROM evidence WHERE job = ?')
+  const against = writer.prepare('SELECT count(*) AS count FROM evidence WHERE job = ? AND accused = ? AND kind = ?')
   const insert = writer.prepare(
     'INSERT OR IGNORE INTO evidence (key, job, hash, kind, accused, height, record) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
@@ -179,6 +182,7 @@ export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
         const number = jobs.of(job)
         const known = count.get(number)
         if (Number(known?.count) >= EVIDENCE_PER_JOB_MAX) return false
+        if (Number(against.get(number, row.accused, row.kind)?.count) >= EVIDENCE_PER_KIND_MAX) return false
         const key = typeof known?.last === 'number' ? known.last + 1 : keyOf(number, 1)
         const { hash, kind, accused, height, record } = row
         return Number(insert.run(key, number, hash, kind, accused, height, record).changes) > 0

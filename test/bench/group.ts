@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import type { Target } from '#test/bench/client.ts'
 import type { Counts } from '#test/bench/counters.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
@@ -38,6 +39,8 @@ export async function startGroup(): Promise<BenchGroup> {
   mkdirSync(countsDirectory)
   makeProject(project)
   const before = process.env.NODE_OPTIONS
+  // As the command starts seeders; the bare programs beside them get the same.
+  Object.assign(process.env, FRUGAL_MALLOC)
   process.env.NODE_OPTIONS = `${before ?? ''} --import ${join(import.meta.dirname, 'counters.ts')}`.trim()
   process.env.INTERPEER_BENCH_COUNTS = countsDirectory
   let seeders: Seeders

@@ -1,7 +1,12 @@
 // npm run bench -- [name…] [--json]
 //
 // Runs the named benchmarks, or all of them, one after the other: each measures ours and the limit beside it in the same run.
+// What they write is in one directory, which is gone when this process ends, however it ends.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { type Bench, type BenchResult, jsonLine, table } from '#test/bench/report.ts'
 
@@ -27,12 +32,25 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+const INTERRUPTED = 130
+const scratch = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
+process.env.TMPDIR = scratch
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3, retryDelay: 200 }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(INTERRUPTED))
+
 const results: BenchResult[] = []
+let failed = false
 for (const name of names) {
-  const bench = await BENCHES[name]?.()
-  const found = (await bench?.({ note: (text) => console.error(`${name}: ${text}`) })) ?? []
-  results.push(...found)
-  if (values.json) for (const result of found) console.log(jsonLine(result))
+  try {
+    const bench = await BENCHES[name]?.()
+    const found = (await bench?.({ note: (text) => console.error(`${name}: ${text}`) })) ?? []
+    results.push(...found)
+    if (values.json) for (const result of found) console.log(jsonLine(result))
+  } catch (cause) {
+    // The others still say what they measure.
+    failed = true
+    console.error(`${name} failed:`, cause)
+  }
 }
 if (!values.json) console.log(table(results))
-process.exit(0)
+process.exit(failed ? 1 : 0)

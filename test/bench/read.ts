@@ -4,7 +4,7 @@
 import { exchange } from '#cli/network/http.ts'
 import { load, type Target } from '#test/bench/client.ts'
 import { startGroup } from '#test/bench/group.ts'
-import { startPeer } from '#test/bench/processes.ts'
+import { cpuSplitMs, startPeer } from '#test/bench/processes.ts'
 import { type Bench, type BenchResult, compared } from '#test/bench/report.ts'
 import { until } from '#test/support/until.ts'
 
@@ -31,13 +31,16 @@ const CASES = [
 /** Node's own, which the bare server adds as ours does. */
 const NODE_HEADERS = new Set(['date', 'connection', 'keep-alive'])
 
+type Asked = { readonly target: Target; readonly pid: number }
+type Round = { readonly perSecond: number; readonly cpuUs: number }
+
 export const read: Bench = async ({ note }) => {
   await using group = await startGroup()
   await using bare = await startPeer('http')
   const [seeder] = group.seeders.all
   if (seeder === undefined) throw new Error('there is a seeder')
-  const ours = group.target(seeder)
-  const theirs: Target = { host: '127.0.0.1', port: Number(bare.ready.port) }
+  const ours: Asked = { target: group.target(seeder), pid: seeder.ready.pid }
+  const theirs: Asked = { target: { host: '127.0.0.1', port: Number(bare.ready.port) }, pid: bare.pid }
   const host = group.host(seeder)
   const results: BenchResult[] = []
   for (const { name, path } of CASES) {
@@ -55,16 +58,27 @@ export const read: Bench = async ({ note }) => {
       (_, at) => !NODE_HEADERS.has((answer.rawHeaders[at - (at % 2)] ?? '').toLowerCase()),
     )
     await bare.ask({ status: 200, headers, base64: answer.body.toString('base64') })
-    const rate = async (target: Target, connections: number, durationMs: number): Promise<number> =>
-      (await load([target], { connections, durationMs, status: 200, request: () => text })).perSecond
+    const ask = async (asked: Asked, connections: number, durationMs: number): Promise<Round> => {
+      const before = cpuSplitMs(asked.pid).rest
+      const { perSecond, answers } = await load([asked.target], {
+        connections,
+        durationMs,
+        status: 200,
+        request: () => text,
+      })
+      return { perSecond, cpuUs: (1000 * (cpuSplitMs(asked.pid).rest - before)) / answers }
+    }
+    const cpu: { ours: number; peer: number }[] = []
     for (const connections of CONNECTIONS) {
-      for (const target of [ours, theirs]) await rate(target, connections, WARM_MS)
+      for (const asked of [ours, theirs]) await ask(asked, connections, WARM_MS)
       const rounds: { ours: number; peer: number }[] = []
       for (let index = 0; index < ROUNDS; index++) {
         // Who goes first alternates too: what drifts hits both.
-        const first = index % 2 === 0 ? await rate(ours, connections, ROUND_MS) : undefined
-        const peer = await rate(theirs, connections, ROUND_MS)
-        rounds.push({ ours: first ?? (await rate(ours, connections, ROUND_MS)), peer })
+        const first = index % 2 === 0 ? await ask(ours, connections, ROUND_MS) : undefined
+        const peer = await ask(theirs, connections, ROUND_MS)
+        const own = first ?? (await ask(ours, connections, ROUND_MS))
+        rounds.push({ ours: own.perSecond, peer: peer.perSecond })
+        cpu.push({ ours: own.cpuUs, peer: peer.cpuUs })
       }
       const result = compared(
         `${name}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
@@ -76,6 +90,7 @@ export const read: Bench = async ({ note }) => {
       )
       results.push(result)
     }
+    results.push(compared(`${name}, CPU`, 'µs/request', cpu))
   }
   return results
 }

@@ -45,6 +45,8 @@ async function up(directory: string): Promise<number> {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const orphaned = (): void => void child.kill('SIGKILL')
+  process.once('exit', orphaned)
   try {
     for await (const line of createInterface({ input: child.stdout }))
       if ((JSON.parse(line) as { event?: string }).event === 'ready') return (performance.now() - began) / 1000
@@ -52,6 +54,7 @@ async function up(directory: string): Promise<number> {
   } finally {
     child.kill('SIGTERM')
     await ended
+    process.off('exit', orphaned)
   }
 }
 

@@ -56,6 +56,8 @@ export function placeName(epoch: number, height: number, view: number, hash: Uin
 
 export function createAir(domain: Domain): Air {
   const blocks = new Map<number, Known>()
+  /** Hashing a block once is enough. */
+  const knownByBlock = new WeakMap<Block, Known>()
   const blocksByHeight = new Map<number, Known[]>()
   const polls = new Map<string, Poll>()
   const pollsByHeight = new Map<number, Poll[]>()
@@ -92,6 +94,8 @@ export function createAir(domain: Domain): Air {
       return poll
     },
     addBlock(block, of) {
+      const met = knownByBlock.get(block)
+      if (met !== undefined) return met
       const hash = blockHash(domain, block)
       const name = brief(hash)
       let known = blocks.get(name)
@@ -102,6 +106,7 @@ export function createAir(domain: Domain): Air {
         if (there === undefined) blocksByHeight.set(block.height, [known])
         else there.push(known)
       }
+      knownByBlock.set(block, known)
       return known
     },
     addQc1(qc1) {

@@ -207,3 +207,25 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     ...over,
   }
 }
+
+/**
+ * A world by design: nothing arrives before the net is good, so every member times out alone; then the power goes for all of them at
+ * once, and one member stays silent for ever. What each signed before the cut is all there is to go on from.
+ */
+export function powerCutFromSeed(seed: number): Scenario {
+  const drawn = scenarioFromSeed(seed, '4', 1)
+  const silent = seed % drawn.members
+  const goodAt = 20_000
+  const net = { goodAt, deltaMs: DELTA_MS / 2, fastMs: 20, cutLoses: true, loss: 1, double: 0, slow: 0, slowMs: 0 }
+  const voters = Array.from({ length: drawn.members }, (_, index) => index).filter((member) => member !== silent)
+  return {
+    ...drawn,
+    faults: new Map([[silent, 'byzantine']]),
+    overBound: false,
+    net: { ...net, cutEveryMs: 0, cutForMs: 0, oneWay: 0 },
+    goodAt,
+    endAt: goodAt + LIVENESS_MS,
+    crashes: voters.map((member) => ({ member, at: goodAt - 400, afterEffects: 8, downMs: 100, losesDisk: false })),
+    malice: { everyMs: 10 * LIVENESS_MS, reach: 0, actsAfterGood: false },
+  }
+}

@@ -14,7 +14,7 @@ export function lineOfMessage(message: WireMessage): string {
     case 'propose': {
       const { body } = message.propose
       const qc1s = message.qc1s.map((qc1) => `${short(qc1.block_hash)}@${qc1.view}`).join(' ')
-      return `PROPOSE ${place(body)} ${short(body.block_hash)} (${message.requests.length} requests${message.tc === null ? '' : ', tc'}) [${qc1s}]`
+      return `PROPOSE ${place(body)} ${short(body.block_hash)} (${message.block.kind}: ${message.requests.map((request) => request.target).join(' ')}${message.tc === null ? '' : ', tc'}) [${qc1s}]`
     }
     case 'vote1': {
       const { body } = message.vote

@@ -7,6 +7,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { assert } from '#protocol/codec/result.ts'
+import type { Cid } from '#protocol/content/cid.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
 import type { AnswerMessage, JobMessage, WorkerSetup } from '#seeder/execute/pool/message.ts'
 import type { BlockJob, BlockResult, ReadJob, ReadResult } from '#seeder/execute/port.ts'
@@ -20,6 +21,7 @@ export type LaneOptions = {
   readonly queueMax: number
   readonly idleMs: number
   readonly readWallMs: number
+  readonly onDamaged: (cid: Cid) => void
 }
 
 /** The queue is full: the caller's answer is 503. */
@@ -158,7 +160,8 @@ export class Lane {
     })
     worker.on('message', (answer: AnswerMessage) => {
       if (worker !== this.#worker) return
-      if (answer.kind !== 'ready') this.#settle(answer)
+      if (answer.kind === 'damaged') this.#options.onDamaged(answer.cid)
+      else if (answer.kind !== 'ready') this.#settle(answer)
       else {
         this.#ready = true
         this.#startWall()
@@ -176,7 +179,7 @@ export class Lane {
     return worker
   }
 
-  #settle(answer: Exclude<AnswerMessage, { kind: 'ready' }>): void {
+  #settle(answer: Exclude<AnswerMessage, { kind: 'ready' | 'damaged' }>): void {
     const running = this.#running
     assert(running !== undefined && running.id === answer.id, 'a worker answers the job that it has')
     this.#running = undefined

@@ -1,5 +1,6 @@
 // What passes between the seeder's main thread and an execution worker. One job at a time a worker, in order.
 
+import type { Cid } from '#protocol/content/cid.ts'
 import type { BlockJob, BlockResult, ReadJob, ReadResult } from '#seeder/execute/port.ts'
 import type { MeteredModule } from '#seeder/execute/wasm/cache.ts'
 
@@ -19,6 +20,8 @@ export type JobMessage =
 export type AnswerMessage =
   /** Sent once: the thread has started and takes up its first job. */
   | { readonly kind: 'ready' }
+  /** This block's bytes on disk are not its own any more; the job that read it breaks. */
+  | { readonly kind: 'damaged'; readonly cid: Cid }
   | { readonly kind: 'block'; readonly id: number; readonly result: BlockResult; readonly quiet: boolean }
   | { readonly kind: 'read'; readonly id: number; readonly result: ReadResult }
   /** The world broke: a block is missing, the store is gone, or this program has a bug. */

@@ -39,6 +39,8 @@ export type RuntimeOptions = {
   readonly readsWaitingMax?: number
   readonly workerIdleMs?: number
   readonly readWallMs?: number
+  /** A block of the store was found damaged; the job that needed it broke. */
+  readonly onDamaged?: (cid: Cid) => void
 }
 
 export function createRuntime(options: RuntimeOptions): Runtime & { readonly liveWorkers: number } {
@@ -54,6 +56,7 @@ export function createRuntime(options: RuntimeOptions): Runtime & { readonly liv
         queueMax: options.readsWaitingMax ?? READS_WAITING_MAX,
         idleMs: options.workerIdleMs ?? WORKER_IDLE_MS,
         readWallMs: options.readWallMs ?? READ_WALL_MS,
+        onDamaged: options.onDamaged ?? (() => {}),
       }),
   )
   const laneOf = (job: Digest): Lane => {

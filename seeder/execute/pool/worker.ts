@@ -12,7 +12,7 @@ import { openReader } from '#seeder/store/reader.ts'
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
 const setup = workerData as WorkerSetup
-const reader = openReader(setup.store)
+const reader = openReader(setup.store, (cid) => port.postMessage({ kind: 'damaged', cid } satisfies AnswerMessage))
 const engine = new Engine({ binary: setup.quickjs })
 const executor = new Executor(engine, new SqliteBox(setup.cacheDirectory), openStateTree, reader.get)
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -196,6 +197,22 @@ test('§6 a member that answers otherwise is found out, and takes nothing from t
   const undecided = await run({ url: `${edges[1]?.origin}/` })
   assert.equal(undecided.json.code, 'members_differ', 'one word against another: neither is believed')
   origins.splice(0, 4, before, ...edges.slice(1).map((each) => each.origin))
+})
+
+test('§6 an answer at a height that the living others have left behind is not believed on one signature', async () => {
+  const { edges } = world
+  const movedOn = createServer((_, response) => response.writeHead(410).end())
+  movedOn.listen(0, '127.0.0.1')
+  await once(movedOn, 'listening')
+  const away = `http://127.0.0.1:${(movedOn.address() as AddressInfo).port}`
+  origins.splice(1, 3, away, away, away)
+  const { exit, json } = await run({ url: `${edges[0]?.origin}/` })
+  assert.equal(exit, EXIT.failed)
+  assert.equal(json.code, 'height_gone')
+  origins.splice(1, 3, null, null, null)
+  assert.equal((await run({ url: `${edges[0]?.origin}/` })).exit, EXIT.ok, 'members that do not live cannot be asked')
+  origins.splice(0, 4, ...edges.map((each) => each.origin))
+  movedOn.close()
 })
 
 test('§6 a signer against whom a member holds a valid proof is refused', async () => {

@@ -135,11 +135,11 @@ function afterLie(leading: boolean): { evidence: Evidence; liar: number } {
   return { evidence, liar }
 }
 
-test('§2 Provable lies: a NAY against a certified block is self-contained', () => {
+test('§2 Provable lies: a NAY against a certified block names its signer, and running the block decides', () => {
   const { evidence, liar } = afterLie(false)
   const verdict = verifyEvidence(DOMAIN, group, evidence, verify)
   assert.ok(verdict.ok)
-  assert.deepEqual(verdict.value, { accused: signerOf(liar).publicKey, proof: 'self-contained' })
+  assert.deepEqual(verdict.value, { accused: signerOf(liar).publicKey, proof: 'by re-execution' })
 })
 
 test('§2 Provable lies: a wrong proposal is shown by re-execution, and a right one is not', () => {

@@ -23,7 +23,8 @@ export type Mutant = {
   /** Worlds that it may take. */
   readonly seeds: number
   readonly from?: number
-  readonly group?: GroupKind
+  /** Worlds of this kind of group only, or the world of `powerCutFromSeed`. */
+  readonly worlds?: GroupKind | 'power_cut'
   /** So many epochs in every world; absent: by the seed. */
   readonly epochs?: number
 }
@@ -68,7 +69,7 @@ export async function huntMutant(mutant: Mutant): Promise<Kill> {
     const args = [
       String(mutant.from ?? 1),
       String(mutant.seeds),
-      mutant.group ?? 'any',
+      mutant.worlds ?? 'any',
       mutant.breaks.join(','),
       String(mutant.epochs ?? 'any'),
     ]

@@ -36,7 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: 'R1',
     what: 'VOTE1 is forgotten by a restart',
     patches: [{ file: `${AGREEMENT}/durable.ts`, find: '    vote1: here(vote1),', replace: '    vote1: null,' }],
-    breaks: ['G3'],
+    breaks: ['R1', 'G3'],
     seeds: 400,
   },
   {
@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    qc1s: [],',
       },
     ],
-    breaks: ['G3', 'G1'],
+    breaks: ['R1', 'G3', 'G1'],
     seeds: 400,
   },
   {
@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '    proposal: proposal === null || proposed === null || proposal !== null ? null :',
       },
     ],
-    breaks: ['G3'],
+    breaks: ['R1', 'G3'],
     seeds: 400,
   },
   {
@@ -71,7 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       { file: `${AGREEMENT}/member.ts`, find: '    timeout: record?.timeout ?? null,', replace: '    timeout: null,' },
     ],
-    breaks: ['G3', 'G4'],
+    breaks: ['R1', 'G3', 'G4'],
     seeds: 400,
   },
   {
@@ -85,7 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     breaks: ['G3', 'G1'],
-    seeds: 600,
+    from: 60,
+    seeds: 500,
   },
   {
     rule: 'R1',
@@ -98,7 +99,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     breaks: ['G3', 'G1'],
-    seeds: 600,
+    from: 190,
+    seeds: 500,
   },
   {
     rule: 'R1',
@@ -112,8 +114,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${AGREEMENT}/propose.ts`,
-        find: '    round.proposals.set(view, signed)\n  } else if',
-        replace: '    round.proposals.set(view, signed)\n  } else if (height === 0) {\n  } else if',
+        find: '  if (before === undefined) {',
+        replace: '  if (before === undefined || before !== undefined) {',
       },
     ],
     breaks: ['G3'],
@@ -439,7 +441,8 @@ export const MUTANTS: readonly Mutant[] = [
     what: 'the own TIMEOUT does not count after a restart',
     patches: [{ file: `${AGREEMENT}/member.ts`, find: 'own.timeout = member.timeout', replace: 'own.timeout = null' }],
     breaks: ['G10'],
-    seeds: 600,
+    worlds: 'power_cut',
+    seeds: 40,
   },
   {
     rule: 'R7',
@@ -486,6 +489,19 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     breaks: ['G8'],
     seeds: 600,
+  },
+  {
+    rule: '§3',
+    what: 'a degraded member asks for a state that nobody keeps',
+    patches: [
+      {
+        file: `${AGREEMENT}/commit.ts`,
+        find: '  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, member.peers.indexOf(peer))',
+        replace: '  fetchState(member, turn, snapshot === -1 ? snapshot : height, member.peers.indexOf(peer))',
+      },
+    ],
+    breaks: ['G10'],
+    seeds: 400,
   },
   {
     rule: 'G11',

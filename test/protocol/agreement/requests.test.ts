@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
 import { keyOf, leaderOf } from '#protocol/agreement/members.ts'
 import { memberStatus } from '#protocol/agreement/status.ts'
 import { orderedRequestHash } from '#protocol/message/request.ts'
@@ -27,6 +28,20 @@ for (const [name, bytes, fetched] of [
       assert.equal(disk.stored.size, 1)
     }
   })
+
+test('§2 the body of a request that is refused at once is given up, unless another request has the same', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const body = new Uint8Array([1, 2, 3])
+  const late = () => cluster.submit(0, requestAt(cluster.now - 2 * REQUEST_TIME_MS, { body }), body)
+  const held = () => cluster.node(0).bodies.size
+  late()
+  assert.deepEqual([cluster.node(0).answers.map(({ type }) => type), held()], [['refuse'], 0])
+  cluster.drop = () => true
+  cluster.submit(0, requestAt(cluster.now, { body }), body)
+  late()
+  assert.equal(held(), 1)
+})
 
 test('R1 a locked block’s body survives with the lock when all members are killed at once', () => {
   const cluster = new Cluster(4)

@@ -23,9 +23,9 @@ function simulate(...args: readonly string[]): Promise<{ code: number; stdout: s
   })
 }
 
-for (const { name, seed, group } of NAMED_SEEDS) {
-  test(`${name} (seed ${seed}, ${group})`, () => {
-    assert.deepEqual(runWorld(scenarioFromSeed(seed, group)).violations, [])
+for (const { name, scenario } of NAMED_SEEDS) {
+  test(`${name} (seed ${scenario.seed}, ${scenario.group})`, () => {
+    assert.deepEqual(runWorld(scenario).violations, [])
   })
 }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { bytesFromHex, hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import { merkleLeaf, merklePath, merkleRoot, merkleVerify } from '#protocol/codec/merkle.ts'
+import { merkleLeaf, merklePath, merklePaths, merkleRoot, merkleVerify } from '#protocol/codec/merkle.ts'
 
 /** Inputs and roots of the Certificate Transparency reference tests (RFC 6962 §2.1). */
 const INPUTS = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
@@ -77,4 +77,14 @@ test('no path leads there with another index, another leaf, another length or a 
       }
     }),
   )
+})
+
+test('the paths of all leaves at once are those of each alone', () => {
+  for (let count = 0; count <= 33; count++) {
+    const leaves = Array.from({ length: count }, (_, index) => merkleLeaf(Uint8Array.of(index)))
+    assert.deepEqual(
+      merklePaths(leaves),
+      leaves.map((_, index) => merklePath(leaves, index)),
+    )
+  }
 })

@@ -125,6 +125,39 @@ test('R1 nothing that a member votes leaves before it is durable', async () => {
   assert.equal(sentBefore, 0)
 })
 
+test('§4 a member whose state is damaged, while the group went on, takes the state of now', async () => {
+  await using group = testMembers()
+  const members = await startAll(group)
+  const away = group.get('d')
+  await writeLines(() => group.get('a'), ['one'])
+  await until('level heads', () => new Set(members.map(rootOf)).size === 1)
+  const { stateRoot } = away.site.status()
+  away.store.blocks.forget(stateRoot)
+  await away.stop()
+  await writeLines(() => group.get('a'), ['two', 'three'])
+  const others = ['a', 'b', 'c'].map((name) => group.get(name))
+  await until('nobody has the old state', () =>
+    others.every(({ store }) => store.blocks.collect(1_000) === 0 && !store.blocks.has(stateRoot)),
+  )
+  const back = await group.start('d')
+  await until('the same lines', () => back.ledger() === group.get('a').ledger())
+  assert.deepEqual(linesOf(back), ['one', 'two', 'three'])
+})
+
+test('§4 a block that was found damaged comes from another member', async () => {
+  await using group = testMembers()
+  const [first] = await startAll(group)
+  assert.ok(first)
+  await writeLines(() => first, ['one', 'two'])
+  const head = first.site.head()
+  const file = head === undefined ? undefined : first.site.file(head.stateRoot, 'ledger')
+  assert.ok(file)
+  first.host.blockIsDamaged(file.cid)
+  assert.equal(first.store.blocks.has(file.cid), false)
+  await until('the block', () => first.store.blocks.has(file.cid))
+  assert.equal(first.ledger(), 'POST /lines one\nPOST /lines two\n')
+})
+
 test('a member whose disk fails says so, refuses writes, holds up nobody and recovers by itself', async () => {
   await using group = testMembers()
   let broken = false

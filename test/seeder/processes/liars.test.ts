@@ -2,12 +2,15 @@
 // what is no lie (silence, staleness) is counted and costs nothing else.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import process from 'node:process'
 import { test } from 'node:test'
 import type { SiteReport } from '#cli/network/peers.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
+const COMMAND = join(import.meta.dirname, '..', '..', '..', 'cli', 'interpeer.js')
 const LINES = join(import.meta.dirname, 'lines')
 const SITE = 'lines'
 
@@ -64,6 +67,21 @@ async function provenBy(group: Group, kinds: readonly string[]): Promise<void> {
   }
 }
 
+/** `interpeer verify` of the site's first page at one member: its exit code, and the check that failed. */
+async function verdict(group: Group, seeder: SeederProcess): Promise<string> {
+  const origin = (await seeder.site(SITE))?.origin
+  assert.ok(origin)
+  const words = ['verify', `${origin}/`, '--network', group.seeders.networkPath, '--json']
+  const child = spawn(process.execPath, [COMMAND, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  const last = JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as { code?: string }
+  return code === 0 ? 'valid' : `${code} ${last.code}`
+}
+
 test('F8 a member whose results are wrong is proven a liar, and the others give the honest answer', async () => {
   await using group = await withLiar('wrong-result')
   await provenBy(group, ['wrong_result'])
@@ -80,6 +98,15 @@ test('F31 a member that proposes and votes twice is proven a liar', async () => 
 test('F31 a member that forges receipts is proven a liar by the audits of the others', async () => {
   await using group = await withLiar('forge')
   await provenBy(group, ['wrong_receipt'])
+})
+
+test('`verify` refuses what a forger answers, and takes what the others answer', async () => {
+  await using group = await withLiar('forge')
+  const [first] = group.honest
+  assert.ok(first)
+  await write(first, 'a line')
+  assert.equal(await verdict(group, first), 'valid')
+  assert.match(await verdict(group, group.liar), /^1 /)
 })
 
 test('§2 silence is counted and is no lie', async () => {

@@ -8,7 +8,7 @@ import { cidKey, textFromCid } from '#protocol/content/cid.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 import { openReader } from '#seeder/store/reader.ts'
-import { LOG_LINES_PER_JOB_MAX } from '#seeder/store/records.ts'
+import { EVIDENCE_PER_KIND_MAX, LOG_LINES_PER_JOB_MAX } from '#seeder/store/records.ts'
 import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
 import { openStore, PRUNED_PER_CALL_MAX } from '#seeder/store/store.ts'
 import {
@@ -363,6 +363,25 @@ test('evidence is kept once, updates in rising order, settings by key', () => {
   assert.deepEqual(store.settings.get('network'), Uint8Array.of(1, 2))
   assert.equal(store.settings.remove('network'), true)
   assert.equal(store.settings.get('network'), undefined)
+})
+
+test('a member that lies without end leaves room for the proofs against others, and for other proofs against itself', () => {
+  using directory = temporaryDirectory()
+  using store = openStore(directory.path)
+  const add = (seed: number, accused = 4, kind = 'wrong_receipt') => {
+    const row = {
+      hash: sha256(bytesOf(3, seed)),
+      kind,
+      accused: bytesOf(32, accused),
+      height: 7,
+      record: bytesOf(9, 5),
+    }
+    return store.evidence.add(JOB, row)
+  }
+  for (let seed = 0; seed < EVIDENCE_PER_KIND_MAX; seed++) assert.equal(add(seed), true)
+  assert.equal(add(1_000), false)
+  assert.equal(add(1_001, 4, 'double_vote1'), true)
+  assert.equal(add(1_002, 5), true)
 })
 
 test('a site log keeps its last lines, in order, and is read on from a line', () => {

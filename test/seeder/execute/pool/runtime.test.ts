@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
-import { type Cid, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
+import { type Cid, cidKey, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
 import { createRuntime } from '#seeder/execute/pool/runtime.ts'
 import type { BlockResult, Step } from '#seeder/execute/port.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -59,6 +60,24 @@ describe('the pool', () => {
     root = result.stateRoot
     return result
   }
+
+  test('a block that is damaged on disk breaks the job that reads it, and is named', async () => {
+    const made: Blocks = new Map()
+    const codeRoot = publish(made, { script: `// damaged\n${SCRIPT}` })
+    store.blocks.addTree(JOB, 'damaged', codeRoot, made.values())
+    const script = [...made.values()].find(({ bytes }) => Buffer.from(bytes).toString().startsWith('// damaged'))
+    assert.ok(script)
+    const disk = new DatabaseSync(store.path)
+    disk
+      .prepare('UPDATE bodies SET bytes = zeroblob(length(bytes)) WHERE id = (SELECT id FROM blocks WHERE cid = ?)')
+      .run(script.cid)
+    disk.close()
+    const damaged: Cid[] = []
+    await using runtime = runtimeOf({ onDamaged: (cid: Cid) => damaged.push(cid) })
+    await assert.rejects(runtime.executeBlock(blockJob(EMPTY_DIRECTORY, 1, [updateStep(1, codeRoot)])))
+    assert.deepEqual(damaged.map(cidKey), [cidKey(script.cid)])
+    store.blocks.releaseRoot(JOB, 'damaged')
+  })
 
   test('publishes, writes and reads through a worker thread', async () => {
     await using runtime = runtimeOf()
