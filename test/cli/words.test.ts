@@ -15,6 +15,7 @@ const COMMANDS = [
   'init',
   'dev',
   'publish',
+  'members',
   'unpublish',
   'export',
   'import',

@@ -231,6 +231,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       !owed ||
       full ||
       leader === undefined ||
+      // Who leaves a group refuses what it was given.
+      groups.length > 1 ||
       scenario.crashes.length > 0 ||
       scenario.faults.has(leader) ||
       block.time - EPOCH_MS < quiet ||

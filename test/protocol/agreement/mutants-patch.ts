@@ -25,7 +25,7 @@ export type Mutant = {
   readonly from?: number
   /** Worlds of this kind of group only, or the world of `powerCutFromSeed`. */
   readonly worlds?: GroupKind | 'power_cut'
-  /** So many epochs in every world; absent: by the seed. */
+  /** So many epochs in every world; absent: one. */
   readonly epochs?: number
 }
 
@@ -71,7 +71,7 @@ export async function huntMutant(mutant: Mutant): Promise<Kill> {
       String(mutant.seeds),
       mutant.worlds ?? 'any',
       mutant.breaks.join(','),
-      String(mutant.epochs ?? 'any'),
+      String(mutant.epochs ?? 1),
     ]
     const output = await new Promise<string>((resolve, reject) => {
       execFile(

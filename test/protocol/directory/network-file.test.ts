@@ -7,6 +7,7 @@ import { taggedHash } from '#protocol/codec/digest.ts'
 import {
   applyJobEnd,
   applyJobNew,
+  applyMembers,
   applyPeerRecord,
   membersByHash,
   STATEMENT_SKEW_MS,
@@ -14,7 +15,12 @@ import {
 import { directoryOf } from '#protocol/directory/directory.ts'
 import {
   anchorOf,
+  groupsOf,
+  HANDOVER_GRACE_MS,
+  handingOver,
   type NetworkFile,
+  type NetworkJob,
+  PAST_EPOCHS_MAX,
   signNetworkFile,
   type UnsignedNetworkFile,
   verifyNetworkFile,
@@ -199,4 +205,75 @@ test('a peer moves by a newer record of its own', () => {
   assert.equal(code(known.sequence + 1), 'ok')
   assert.equal(code(known.sequence), 'not_newer')
   assert.equal(code(known.sequence + 1, signerNamed('b')), 'not_the_peer')
+})
+
+const jobOf = (file: { readonly jobs: readonly NetworkJob[] }): NetworkJob => {
+  const [job] = file.jobs
+  assert(job !== undefined)
+  return job
+}
+const membersOrder = (
+  file: NetworkFile,
+  names: readonly string[],
+  options: { epoch?: number; by?: string; time?: number } = {},
+) => {
+  const [group] = groupsOf(jobOf(file)).slice(-1)
+  assert(group !== undefined)
+  const { epoch = group.epoch + 1, by = 'network', time = NOW } = options
+  const members = names.map((name) => signerNamed(name).publicKey)
+  return signStatement(network.domain, 'members', signerNamed(by), { job: group.job, epoch, members, time })
+}
+
+test('§6 the network key names another group: its epoch rises by one, and the former one stays named', () => {
+  const applied = applyMembers(network.file, membersOrder(network.file, ['a', 'b', 'c', 'e']), NOW)
+  assert(applied.ok)
+  const before = jobOf(network.file)
+  const after = jobOf(applied.value)
+  assert.equal(applied.value.version, network.file.version + 1)
+  assert.deepEqual(after.past, [{ epoch: before.epoch, members: before.members }])
+  assert.deepEqual(
+    groupsOf(after).map(({ epoch }) => epoch),
+    [before.epoch, before.epoch + 1],
+  )
+  const file = signNetworkFile(applied.value, network.networkSigner)
+  assert(verifyNetworkFile(JSON.stringify(file), verify).ok)
+  assert.equal(handingOver(after, NOW + HANDOVER_GRACE_MS)?.epoch, before.epoch)
+  assert.equal(handingOver(after, NOW + HANDOVER_GRACE_MS + 1), undefined)
+  assert.equal(handingOver(before, NOW), undefined)
+})
+
+test('§6 a group that cannot be is refused with its reason', () => {
+  const code = (names: readonly string[], options: Parameters<typeof membersOrder>[2] = {}) => {
+    const applied = applyMembers(network.file, membersOrder(network.file, names, options), NOW)
+    return applied.ok ? 'ok' : applied.error.code
+  }
+  const names = ['a', 'b', 'c', 'e']
+  assert.equal(code(names), 'ok')
+  assert.equal(code(names, { by: 'a' }), 'not_the_network_key')
+  assert.equal(code(names, { epoch: jobOf(network.file).epoch + 2 }), 'other_epoch')
+  assert.equal(code(names, { epoch: jobOf(network.file).epoch }), 'other_epoch')
+  assert.equal(code(names, { time: NOW - STATEMENT_SKEW_MS - 1 }), 'clock_skew')
+  assert.equal(code(['a', 'b', 'c']), 'group_too_small')
+  assert.equal(code(['a', 'b', 'c', 'c']), 'unknown_peer')
+  assert.equal(code(['a', 'b', 'c', 'nobody']), 'unknown_peer')
+})
+
+test('§6 so many former groups are kept, without a gap', () => {
+  let file = network.file
+  for (let turn = 0; turn < PAST_EPOCHS_MAX + 2; turn++) {
+    const names = turn % 2 === 0 ? ['a', 'b', 'c', 'e'] : ['a', 'b', 'c', 'd']
+    const applied = applyMembers(file, membersOrder(file, names), NOW)
+    assert(applied.ok)
+    file = signNetworkFile(applied.value, network.networkSigner)
+  }
+  const job = jobOf(file)
+  assert.equal(job.past?.length, PAST_EPOCHS_MAX)
+  assert(verifyNetworkFile(JSON.stringify(file), verify).ok)
+  const { signature: _, ...unsigned } = file
+  const gap = { ...job, past: job.past?.slice(1) ?? [] }
+  const broken = verifyNetworkFile(
+    JSON.stringify(signNetworkFile({ ...unsigned, jobs: [gap] }, network.networkSigner)),
+    verify,
+  )
+  assert.equal(broken.ok ? 'ok' : broken.error.code, 'past_epochs')
 })
