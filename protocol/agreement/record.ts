@@ -2,6 +2,7 @@
 // version; bounded by two blocks and the QC1s of one height.
 
 import { cborFromValue } from '#protocol/codec/cbor.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import {
   array,
@@ -61,6 +62,26 @@ export const recordShape = object({
   proposal: nullable(object({ signed: signedShape('propose'), content: contentShape })),
 })
 export type VoteRecord = Shaped<typeof recordShape>
+
+/** All that is left of the votes of a member whose group went on without it: that it signs nothing up to this epoch. */
+export function departedRecord(job: Digest, epoch: number): Uint8Array {
+  return recordToBytes({
+    version: RECORD_VERSION,
+    job,
+    epoch,
+    abstain: true,
+    abstain_through: epoch,
+    height: 1,
+    view: 0,
+    tc: null,
+    timeout: null,
+    vote1: null,
+    vote2: null,
+    qc1s: [],
+    locked: null,
+    proposal: null,
+  })
+}
 
 export function recordToBytes(record: VoteRecord): Uint8Array {
   return cborFromValue(record)

@@ -5,6 +5,7 @@
 // a job that was taken out of the network file (its uploader ended it) leaves nothing in the store.
 
 import type { MemberOptions } from '#protocol/agreement/port.ts'
+import { departedRecord } from '#protocol/agreement/record.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -20,6 +21,7 @@ import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protoc
 import type { ContentServer, SharedSite } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
 import { BLOCK_FUEL_REQUESTS } from '#seeder/agree/execution.ts'
+import { voteToBytes } from '#seeder/agree/record.ts'
 import { startChecks } from '#seeder/agree/restore.ts'
 import { Site } from '#seeder/agree/site.ts'
 import type { UpdateRule } from '#seeder/agree/update.ts'
@@ -96,10 +98,7 @@ export class SiteHost implements HostedSites {
       // What the head's certificate does not vouch for is worth nothing: the others have it. In the same moment it is written down
       // that votes were lost, so that no later start takes this for a first one (R1).
       if (part === 'head') {
-        store.transact(() => {
-          store.removeJob(job)
-          store.votes.save(job, NO_VOTES)
-        })
+        this.#forget(job)
       }
     }
     holder.onChange(() => void this.follow())
@@ -178,8 +177,12 @@ export class SiteHost implements HostedSites {
       this.#byJob.delete(key)
       this.#byName.delete(hosted.site.name)
       changed = true
-      await hosted.site.stop()
-      log.info('site_stopped', { site: hosted.site.name, job: key })
+      const { site } = hosted
+      const departs = job === undefined && site.hasLeft() && file.jobs.some((each) => each.job === key)
+      await site.stop()
+      // §6: two hand-overs later nobody asks for what it has. That it signed is not forgotten.
+      if (departs) this.#forget(site.job, departedRecord(site.job, site.group.epoch))
+      log.info('site_stopped', { site: site.name, job: key })
     }
     for (const job of store.jobs()) {
       if (!file.jobs.some((each) => each.job === hexFromBytes(job))) {
@@ -202,6 +205,15 @@ export class SiteHost implements HostedSites {
   #sits({ members, epoch, past = [] }: NetworkJob, handOvers: number): boolean {
     if (members.includes(this.#self)) return true
     return past.some((former) => former.epoch >= epoch - handOvers && former.members.includes(this.#self))
+  }
+
+  /** Everything of the job goes but what keeps this member from signing anew what it may have signed (R1). */
+  #forget(job: Digest, record?: Uint8Array): void {
+    const { store } = this.#options
+    store.transact(() => {
+      store.removeJob(job)
+      store.votes.save(job, record === undefined ? NO_VOTES : voteToBytes(record, []))
+    })
   }
 
   /** A member of the group, of one to come, or one that left lately; and whoever left earlier, until it knows that it has. */
@@ -227,6 +239,9 @@ export class SiteHost implements HostedSites {
     const { holder, log, signer, store, runtime, network, createMember, now } = this.#options
     const groups = groupsOf(job)
     const [{ job: id }] = groups
+    const head = store.certified.head(id)
+    // Of an epoch that nobody remembers: the others have what came of it.
+    if (head !== undefined && !startChecks(holder.domain, () => groups).head(id, head)) this.#forget(id)
     const uploader = publicKeyFromName(job.uploader)
     assert(uploader.ok, 'a network file names uploaders by their keys')
     const damaged = this.#damage.filter((each) => bytesEqual(each.job, id))

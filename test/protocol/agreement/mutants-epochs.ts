@@ -24,6 +24,7 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     patches: SHORT_CLOSES,
     breaks: ['G1', 'G6'],
     seeds: 2_000,
+    from: 430,
     epochs: 3,
   },
   {
@@ -57,6 +58,7 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     ],
     breaks: ['G1', 'G6'],
     seeds: 6_000,
+    from: 440,
     epochs: 4,
   },
   {
@@ -189,6 +191,7 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     ],
     breaks: ['G10'],
     seeds: 2_000,
+    from: 425,
     epochs: 2,
   },
   {

@@ -509,9 +509,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/commit.ts`,
-        find: '  member.committing = { cert, head, content, indexes }\n',
+        find: '  member.committing = { cert, head, content, indexes, ends }\n',
         replace:
-          "  member.committing = { cert, head, content, indexes }\n  for (const requestHash of content?.requestHashes ?? []) turn.effects.push({ type: 'reply', requestHash, height: head.height, index: 0 })\n",
+          "  member.committing = { cert, head, content, indexes, ends }\n  for (const requestHash of content?.requestHashes ?? []) turn.effects.push({ type: 'reply', requestHash, height: head.height, index: 0 })\n",
       },
     ],
     breaks: ['G11'],

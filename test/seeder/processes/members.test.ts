@@ -77,11 +77,29 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
         40_000,
       )
     }
+    assert.ok(present.every((seeder) => first.every(({ label }) => label !== seeder.label)))
+    // The first that left has forgotten the site by now, and comes back.
+    const [back] = seeders.all.filter(({ label }) => label === first[0]?.label)
+    const [out] = present
+    assert.ok(back && out)
+    await until(
+      'the site forgotten',
+      async () => (await back.report())?.sites.every(({ name }) => name !== SITE) === true,
+    )
+    await replace(seeders, out, back)
+    present = [...present.slice(1), back]
+    await until(
+      'epoch 5 at every member',
+      async () => {
+        const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
+        return sites.every((site) => site?.epoch === MEMBERS + 1 && site.state === 'agreeing')
+      },
+      40_000,
+    )
   } finally {
     over = true
   }
   await Promise.all(writers)
-  assert.ok(present.every((seeder) => first.every(({ label }) => label !== seeder.label)))
   const lines = await until(
     'the same lines at every member',
     async () => {
