@@ -63,20 +63,6 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
   },
   {
     rule: '§6',
-    what: 'a CLOSE knows of its own head alone, while that is below what its epoch started from',
-    patches: [
-      {
-        file: `${AGREEMENT}/handover.ts`,
-        find: '  if (start !== null && startHeight(start) > head.height) return',
-        replace: '  if (start !== null && startHeight(start) > head.height && member.stopped) return',
-      },
-    ],
-    breaks: ['G6'],
-    seeds: 4_000,
-    epochs: 4,
-  },
-  {
-    rule: '§6',
     what: 'a vote needs no start',
     patches: [
       {

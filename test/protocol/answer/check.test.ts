@@ -62,6 +62,15 @@ test('§5 a read with its receipt and certificate is valid at every verifier', a
   assert.equal(verdict.value.kind, 'read')
 })
 
+test('§5 §6 while a group hands over, answers of the former one count; of no epoch before that', () => {
+  const { group: former } = group
+  const next = { ...former, epoch: former.epoch + 1, members: former.members.toReversed() }
+  assert.equal(verdictOf(group, read, { group: next }), 'cert_epoch')
+  for (const held of [read, write]) assert.equal(verdictOf(group, held, { group: next, former }), 'valid')
+  const later = { ...next, epoch: next.epoch + 1 }
+  assert.equal(verdictOf(group, read, { group: later, former: next }), 'cert_epoch')
+})
+
 test('§5 a write with its certificate and path is valid, and names the voters', () => {
   const verdict = checkAnswer(rulesOf(group), write.asked, write.answer, write.evidence, verify)
   assert.ok(verdict.ok)
