@@ -6,10 +6,9 @@
 //
 // Bodies are canonical DAG-CBOR `{from, body, signature}`. Changes are made one at a time, written durably, then told to the gateways.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname } from 'node:path'
 import { exchange } from '#cli/network/http.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert, type Result } from '#protocol/codec/result.ts'
@@ -31,6 +30,7 @@ import {
 import type { Signer } from '#protocol/identity/keys.ts'
 import { type Signed, statementHash } from '#protocol/message/domain.ts'
 import { jobId, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
+import { writeWhole } from '#seeder/config/place.ts'
 import { verify } from '#seeder/identity/keys.ts'
 
 const STATEMENT_BYTES_MAX = 16 * 1024
@@ -54,21 +54,7 @@ export type AdmissionOptions = {
 
 /** Whole or not at all, and durable when it returns. */
 export function writeNetworkFile(path: string, file: NetworkFile): void {
-  const draft = `${path}.new`
-  const handle = openSync(draft, 'w', 0o644)
-  try {
-    writeSync(handle, `${JSON.stringify(file, null, 1)}\n`)
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-  renameSync(draft, path)
-  const directory = openSync(dirname(path), 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
+  writeWhole(path, `${JSON.stringify(file, null, 1)}\n`)
 }
 
 /** Reads and verifies a network file on disk; throws with a message for people. */
@@ -195,6 +181,12 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
       return answer(response, 404, {
         code: 'not_found',
         message: 'GET /network, POST /peers, /jobs, /jobs/members, /jobs/end',
+      })
+    // A page of some site must not speak for whoever looks at it.
+    if (request.headers.origin !== undefined)
+      return answer(response, 403, {
+        code: 'from_a_page',
+        message: 'statements are posted by programs, not by web pages',
       })
     const bytes = await bodyOf(request)
     if (bytes === undefined)

@@ -9,8 +9,8 @@ import { EXIT, usageFailure } from '#cli/failure.ts'
 import { networkPath, readNetwork } from '#cli/network/place.ts'
 import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
+import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
 
-const BYZANTINE = ['wrong-result', 'equivocate', 'silent', 'stale', 'forge'] as const
 /** A seeder stops within 5 s; then it is ended. */
 const STOP_MS = 8_000
 
@@ -40,7 +40,11 @@ export const command: Command = {
       value: 'hosts|plain',
       help: 'one host name or one port a site (default: as before, else hosts)',
     },
-    byzantine: { type: 'string', value: 'KIND', help: `misbehave, in the local profile only: ${BYZANTINE.join(', ')}` },
+    byzantine: {
+      type: 'string',
+      value: 'KIND',
+      help: `misbehave, in the local profile only: ${BYZANTINE_KINDS.join(', ')}`,
+    },
   },
   positionals: { min: 0, max: 0 },
   examples: [
@@ -55,8 +59,8 @@ async function run(context: CommandContext): Promise<number> {
   if (dir === undefined) throw usageFailure('a seeder needs a directory of its own', 'interpeer seed --dir DIR')
   const network = networkPath(context)
   const byzantine = stringOf(context, 'byzantine')
-  if (byzantine !== undefined && !(BYZANTINE as readonly string[]).includes(byzantine)) {
-    throw usageFailure(`--byzantine is one of ${BYZANTINE.join(', ')}, not '${byzantine}'`)
+  if (byzantine !== undefined && !(BYZANTINE_KINDS as readonly string[]).includes(byzantine)) {
+    throw usageFailure(`--byzantine is one of ${BYZANTINE_KINDS.join(', ')}, not '${byzantine}'`)
   }
   if (byzantine !== undefined && readNetwork(network).profile !== 'local') {
     throw usageFailure(

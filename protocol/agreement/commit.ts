@@ -7,7 +7,7 @@ import { certFits, tryEnter } from '#protocol/agreement/epoch.ts'
 import { inspectCert } from '#protocol/agreement/evidence.ts'
 import { ensureExecuted, meetBlock, outcome } from '#protocol/agreement/execution.ts'
 import { PAST_ROUNDS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
-import { currentRound, type Head, headOf, type Member } from '#protocol/agreement/member.ts'
+import { currentRound, type Head, headOf, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import { markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
@@ -16,6 +16,7 @@ import { retention } from '#protocol/agreement/snapshot.ts'
 import { askAll, dropFetched, fetchState } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
+import { dissent } from '#protocol/agreement/vote.ts'
 import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -54,6 +55,8 @@ export function tryCommit(member: Member, turn: Turn): void {
     case 'match':
       return commit(member, turn, cert, content, member.executions.get(content.executionKey)?.ticket)
     case 'mismatch':
+      // The others hear of it though they went on: either this member is broken, or they are.
+      if (mayVote(member) && cert.qc1.epoch === member.group.epoch) dissent(member, turn, round, content, cert.qc1.view)
       return takeState(member, turn, cert)
   }
 }

@@ -38,7 +38,7 @@ export const PARKED_MAX = 64
 /** Executions that run or wait at one height. */
 export const EXECUTIONS_MAX = 8
 /** Heights below the head whose statements are kept for late evidence. */
-export const PAST_ROUNDS = 2
+export const PAST_ROUNDS = 8
 /** Heights above the head for which messages are kept. */
 export const FUTURE_ROUNDS = 1
 /** Lies of one member that are told of, each once; who lied so often is known well enough. */

@@ -85,9 +85,9 @@ function vote1(member: Member, turn: Turn, round: Round, content: Content): void
   restartTimer(member, turn)
 }
 
-function nay(member: Member, turn: Turn, round: Round, content: Content, propose: Signed<Propose>): void {
-  const { view } = member
-  if (round.nay[member.self]?.has(view)) return
+/** "I executed it and got these roots instead", about a block of this view. False when it was said before. */
+export function dissent(member: Member, turn: Turn, round: Round, content: Content, view: number): boolean {
+  if (round.nay[member.self]?.has(view)) return false
   const execution = member.executions.get(content.executionKey)
   assert(execution?.result && execution.receiptsRoot, 'a mismatch has a result')
   const signed = durably(member, turn, 'nay', {
@@ -98,6 +98,11 @@ function nay(member: Member, turn: Turn, round: Round, content: Content, propose
   })
   cast(round.nay, member.self, view, signed)
   send(turn, 'all', { type: 'nay', nay: signed })
+  return true
+}
+
+function nay(member: Member, turn: Turn, round: Round, content: Content, propose: Signed<Propose>): void {
+  if (!dissent(member, turn, round, content, member.view)) return
   accuse(member, turn, propose.from, {
     kind: 'wrong_result',
     claim: { type: 'propose', signed: propose },

@@ -59,7 +59,7 @@ async function provenBy(group: Group, kinds: readonly string[]): Promise<void> {
       const all = (await Promise.all(group.honest.map(evidenceAt))).flat()
       return all.some((evidence) => kinds.includes(evidence.kind))
     },
-    40_000,
+    90_000,
   )
   for (const seeder of group.honest) {
     for (const evidence of await evidenceAt(seeder))
@@ -122,7 +122,7 @@ test('§2 silence is counted and is no lie', async () => {
       const missed = site?.counts[`missed ${group.liar.ready.peer}`] ?? 0
       return missed >= 3 && site?.members.find(({ peer }) => peer === group.liar.ready.peer)?.state === 'silent'
     },
-    40_000,
+    90_000,
   )
   for (const seeder of group.honest) assert.deepEqual(await evidenceAt(seeder), [])
 })
