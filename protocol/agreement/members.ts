@@ -5,6 +5,7 @@ import { taggedHash } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import { type Group, quorumOf } from '#protocol/message/certificate.ts'
+import type { WireType } from '#protocol/message/wire.ts'
 
 /** Up to this many members votes go straight to all; above, to the leader, who hands on what they make (star). */
 export const STRAIGHT_VOTES_MAX = 4
@@ -37,6 +38,14 @@ export function leaderOffset(group: Group): number {
 export function rosterOf(groups: readonly Group[]): readonly PublicKey[] {
   const byKey = new Map(groups.flatMap(({ members }) => members.map((key) => [keyOf(key), key] as const)))
   return [...byKey.values()]
+}
+
+/** What tells nothing of what visitors said, and what who left lately may still have to hear. */
+const OPEN: ReadonlySet<WireType> = new Set(['status', 'start', 'close', 'ready', 'cert'])
+
+/** §6: `'all'` are the members of the present epoch and of those to come; what is open goes to those of the epoch before too. */
+export function hears(type: WireType, epoch: number, present: number): boolean {
+  return epoch >= present - (OPEN.has(type) ? 1 : 0)
 }
 
 /** R6: leader(v) = members[(H(epoch seed) + v) mod N]. */

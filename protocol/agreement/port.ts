@@ -13,7 +13,7 @@
 //
 // A member never sees a clock: `now` is ms since the epoch by the member's own clock and never falls within a run.
 // Members are named by their index in the roster (`rosterOf`): the members of the first group, then, group after group, those who are new;
-// it only grows. `'all'` means everybody in it but oneself (a member hears itself inside).
+// it only grows. `'all'` means everybody but oneself (a member hears itself inside) who `hears` it in the present epoch.
 // Bodies of requests stay with the driver, by hash: it keeps those of `keepBody`, of `submit` and of a finished
 // `fetchBodies` or `fetchBlocks` until `dropBodies` names them. The empty body is always at hand and never named.
 

@@ -20,7 +20,8 @@ import type { Store } from '#seeder/store/port.ts'
 /** What of a hosted site others may ask. */
 export type SharedSite = {
   readonly job: Digest
-  readonly others: readonly PeerName[]
+  /** Members of the present group and of those before and after it; nobody else sees what visitors wrote. */
+  sharesWith(peer: PeerName): boolean
   readonly bodies: BodyKeeper
   /** Heights whose whole state is here. */
   hasState(height: number): boolean
@@ -67,7 +68,7 @@ function answerTo(
     case 'want_blocks':
     case 'want_bodies': {
       const site = server.site(question.job)
-      if (site === undefined || !site.others.includes(peer)) return err('not_a_member')
+      if (site === undefined || !site.sharesWith(peer)) return err('not_a_member')
       return ok(answerMember(server.store, site, question))
     }
     case 'content':

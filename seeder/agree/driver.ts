@@ -12,7 +12,7 @@
 import { admitGroup, createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
-import { rosterOf } from '#protocol/agreement/members.ts'
+import { hears, rosterOf } from '#protocol/agreement/members.ts'
 import type {
   Effect,
   ExecutionContext,
@@ -29,7 +29,7 @@ import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
-import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { type WireType, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
@@ -107,6 +107,8 @@ export class Driver {
   #names: readonly PeerName[]
   readonly #self: number
   readonly #groups: Group[]
+  #epoch: number
+  readonly #audiences = new Map<WireType, readonly PeerName[]>()
   readonly bodies: BodyKeeper
   readonly execution: ExecutionSite
   /** What was proven before this start. */
@@ -193,6 +195,7 @@ export class Driver {
       },
       ...(restored.member === undefined ? {} : { restored: restored.member }),
     })
+    this.#epoch = this.#member.status().epoch
   }
 
   start(): void {
@@ -224,6 +227,7 @@ export class Driver {
       if (group.epoch !== (this.#groups.at(-1)?.epoch ?? 0) + 1) continue
       this.#groups.push(group)
       admitGroup(this.#door, group)
+      this.#audiences.clear()
       const before = this.#names.length
       this.#names = rosterOf(this.#groups).map(peerName)
       for (let more = before; more < this.#names.length; more++) {
@@ -551,6 +555,8 @@ export class Driver {
         return this.#hooks.onRefuse(effect.requestHash, effect.code)
       case 'epoch':
         this.#log.info('epoch', { site: this.#options.name, epoch: effect.group.epoch, height: effect.height })
+        this.#epoch = effect.group.epoch
+        this.#audiences.clear()
         return this.#hooks.onEpoch(effect.group)
       case 'evidence':
         return this.#hooks.onEvidence(effect.evidence)
@@ -575,10 +581,29 @@ export class Driver {
     }
   }
 
+  /** Whom `'all'` means for this message, in the present epoch. */
+  #audience(type: WireType): readonly PeerName[] {
+    let names = this.#audiences.get(type)
+    if (names === undefined) {
+      const sitting = this.#groups.filter(({ epoch }) => hears(type, epoch, this.#epoch))
+      const own = this.#names[this.#self]
+      names = rosterOf(sitting)
+        .map(peerName)
+        .filter((name) => name !== own)
+      this.#audiences.set(type, names)
+    }
+    return names
+  }
+
+  /** A present member, one to come, or one of the epoch before, which may have to catch up before it knows that it left. */
+  sharesWith(peer: PeerName): boolean {
+    return this.#audience('status').includes(peer)
+  }
+
   #send(effect: Extract<Effect, { type: 'send' }>): void {
     const bytes = Buffer.concat([this.#job, wireToBytes(effect.message)])
     if (effect.to === 'all') {
-      for (const peer of this.others) this.#options.network.send(peer, bytes)
+      for (const peer of this.#audience(effect.message.type)) this.#options.network.send(peer, bytes)
       return
     }
     const peer = this.#names[effect.to]

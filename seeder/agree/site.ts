@@ -189,6 +189,10 @@ export class Site implements HostedSite {
     return this.#driver.others
   }
 
+  sharesWith(peer: PeerName): boolean {
+    return this.#driver.sharesWith(peer)
+  }
+
   get execution(): ExecutionSite {
     return this.#driver.execution
   }

@@ -3,7 +3,7 @@
 // the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
 
 import { admitGroup, createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
-import { keyOf, rosterOf } from '#protocol/agreement/members.ts'
+import { hears, keyOf, rosterOf } from '#protocol/agreement/members.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { type Cert, type Group, quorumOf } from '#protocol/message/certificate.ts'
@@ -270,9 +270,14 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       }
       if (to === 'all') {
         chronicle.note(time, () => `${seat.index} -> all  ${lineOfMessage(message)}`)
-        const roster = rosters[seat.epochs - 1] ?? 0
+        const present = seat.status().epoch
+        const audience = (member: number) =>
+          scenario.epochs.some(
+            ({ members }, epoch) =>
+              epoch < seat.epochs && hears(message.type, epoch, present) && members.includes(member),
+          )
         for (const member of everyone)
-          if (member !== seat.index && member < roster) transmit(seat.index, member, sent, time)
+          if (member !== seat.index && audience(member)) transmit(seat.index, member, sent, time)
       } else {
         chronicle.note(time, () => `${seat.index} -> ${to}  ${lineOfMessage(message)}`)
         if (to === seat.index) judge.violate('driver', `member ${to} sends to itself`, time)

@@ -83,7 +83,7 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
   const { names = ['a', 'b', 'c', 'd'], settings } = options
   const directory = mkdtempSync(join(tmpdir(), 'members-'))
   const network = testNetwork({
-    sites: [{ name: SITE, members: names }],
+    sites: [{ name: SITE, members: names, epoch: 0 }],
     settings: { delta_ms: 300, heartbeat_ms: 2_000, ...settings },
   })
   const running = new Map<string, TestMember>()
