@@ -1,4 +1,4 @@
-// The agreement core in simulated worlds: named seeds that once failed, a short random walk (its seed is printed), one world twice.
+// The agreement core in simulated worlds: named seeds that once failed, a short walk through three hundred worlds, one world twice.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -9,9 +9,9 @@ import { scenarioFromSeed } from '#test/simulator/scenario.ts'
 import { NAMED_SEEDS } from '#test/simulator/seeds.ts'
 import { runWorld } from '#test/simulator/world.ts'
 
-/** The random walk ends after this time or this many worlds. */
-const WALK_MS = 15_000
-const WALK_SEEDS = 2_000
+/** The same worlds each time: `npm run simulate` is what looks for new ones. */
+const WALK_FROM = 1
+const WALK_SEEDS = 300
 
 const MAIN = fileURLToPath(new URL('../../simulator/main.ts', import.meta.url))
 
@@ -29,10 +29,9 @@ for (const { name, scenario } of NAMED_SEEDS) {
   })
 }
 
-test('§9 G1–G6, G8–G11 hold in worlds drawn at random', async (context) => {
-  const from = Math.floor(Math.random() * 2 ** 40)
-  const result = await runFleet({ from, seeds: WALK_SEEDS, withinMs: WALK_MS, untilViolation: true })
-  context.diagnostic(`${result.runs} worlds from seed ${from}: ${JSON.stringify(result.totals)}`)
+test('§9 G1–G6, G8–G11 hold in three hundred worlds', async (context) => {
+  const result = await runFleet({ from: WALK_FROM, seeds: WALK_SEEDS, untilViolation: true })
+  context.diagnostic(`${result.runs} worlds: ${JSON.stringify(result.totals)}`)
   const said = result.first?.violations.map(({ rule, text }) => `${rule}: ${text}`).join('\n')
   assert.equal(result.firstSeed, null, `npm run simulate -- --seed ${result.firstSeed} --trace\n${said}`)
   assert.ok(
