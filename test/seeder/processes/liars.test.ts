@@ -32,6 +32,10 @@ async function withLiar(kind: string): Promise<Group & AsyncDisposable> {
   }
 }
 
+/** How long a proof may take, and how many groups are asked for one. */
+const PROOF_MS = 40_000
+const GROUPS_MAX = 3
+
 async function write(seeder: SeederProcess, line: string): Promise<void> {
   await until(
     `${line} is acknowledged`,
@@ -59,7 +63,7 @@ async function provenBy(group: Group, kinds: readonly string[]): Promise<void> {
       const all = (await Promise.all(group.honest.map(evidenceAt))).flat()
       return all.some((evidence) => kinds.includes(evidence.kind))
     },
-    90_000,
+    PROOF_MS,
   )
   for (const seeder of group.honest) {
     for (const evidence of await evidenceAt(seeder))
@@ -91,8 +95,15 @@ test('F8 a member whose results are wrong is proven a liar, and the others give 
 })
 
 test('F31 a member that proposes and votes twice is proven a liar', async () => {
-  await using group = await withLiar('equivocate')
-  await provenBy(group, ['double_proposal', 'double_vote1'])
+  // A liar that lost its links early has nobody to lie to: then another group is asked.
+  for (let groups = 1; ; groups++) {
+    await using group = await withLiar('equivocate')
+    try {
+      return await provenBy(group, ['double_proposal', 'double_vote1'])
+    } catch (cause) {
+      if (groups === GROUPS_MAX) throw cause
+    }
+  }
 })
 
 test('F31 a member that forges receipts is proven a liar by the audits of the others', async () => {
