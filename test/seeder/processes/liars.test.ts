@@ -94,14 +94,15 @@ test('F8 a member whose results are wrong is proven a liar, and the others give 
   assert.doesNotMatch(read.body.toString(), /altered/)
 })
 
-test('F31 a member that proposes and votes twice is proven a liar', async () => {
-  // A liar that lost its links early has nobody to lie to: then another group is asked.
+test('F31 a member that proposes and votes twice is proven a liar', async (context) => {
+  // Now and then a group finds no proof in time; why is not known yet, so a later group's proof is taken and the misses are said.
   for (let groups = 1; ; groups++) {
     await using group = await withLiar('equivocate')
     try {
       return await provenBy(group, ['double_proposal', 'double_vote1'])
     } catch (cause) {
       if (groups === GROUPS_MAX) throw cause
+      context.diagnostic(`group ${groups} found no proof: ${cause instanceof Error ? cause.message : String(cause)}`)
     }
   }
 })
