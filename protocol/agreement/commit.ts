@@ -9,6 +9,7 @@ import { ensureExecuted, meetBlock, outcome } from '#protocol/agreement/executio
 import { PAST_ROUNDS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Head, headOf, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
+import { growCalm } from '#protocol/agreement/pace.ts'
 import { markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
@@ -140,6 +141,7 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   member.ended = ends
   member.headAt = turn.now
   member.counts.commits++
+  growCalm(member)
   member.failures = 0
   member.disputed = false
   member.degraded = false

@@ -7,10 +7,16 @@ export const TIME_FUTURE_MS = 2_000
 export const REQUEST_TIME_MS = 60_000
 /** R9: a request that stands in a block is not taken again for so long, in block time: twice the above. */
 export const WINDOW_MS = 2 * REQUEST_TIME_MS
-/** R6: the view timer is 4Δ·1.5^k, and never longer than this. */
+/** R6: the view timer is 4Δ·1.5^k where links are as slow as Δ, and never longer than this. */
 export const TIMER_MS_MAX = 60_000
 export const TIMER_DELTAS = 4
 export const TIMER_GROWTH = 1.5
+/** R6: a measured link is taken for no faster than this: a message is also read, judged and made durable. */
+export const LINK_MS_MIN = 100
+/** R6: time-outs that each double what was measured. */
+export const CAUTION_MAX = 8
+/** R6: commits without a time-out after which one doubling is taken back. */
+export const CALM_COMMITS = 32
 /** R7: the head of the queue, passed over for so many Δ, ends the view. */
 export const CENSORED_DELTAS = 5
 /** R7: … and for so many, it is handed to the leader once more: it may never have had it. */

@@ -7,6 +7,7 @@ import { type Bodies, bodyCame, useBodies } from '#protocol/agreement/bodies.ts'
 import type { Execution } from '#protocol/agreement/execution.ts'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { keyOf, leaderOffset, rosterOf, STRAIGHT_VOTES_MAX } from '#protocol/agreement/members.ts'
+import { createPace, type Pace } from '#protocol/agreement/pace.ts'
 import type {
   FetchedBlock,
   MemberCounts,
@@ -186,6 +187,7 @@ export type Member = Seating & {
   /** R6: when the present timer began (null: nothing pends), and the time-outs since the last commit. */
   timerAt: number | null
   failures: number
+  readonly pace: Pace
   /** §3: results differ at this height and no certificate can form. */
   disputed: boolean
   /** Own results differ from the certified ones at this height: its state has to come from others. */
@@ -334,6 +336,7 @@ export function createMember(options: MemberOptions): Member {
     ledView: -1,
     timerAt: null,
     failures: 0,
+    pace: createPace(),
     disputed: false,
     degraded: false,
     freshen: false,

@@ -102,6 +102,8 @@ export type Input =
   | { readonly type: 'committed'; readonly height: number; readonly now: number }
   /** The group of the epoch after the last that is known. */
   | { readonly type: 'plan'; readonly group: Group; readonly now: number }
+  /** R6: what a message to each of the roster and back takes at most, as measured on its link; null: there is no link, or no measure yet. */
+  | { readonly type: 'links'; readonly roundTripsMs: readonly (number | null)[]; readonly now: number }
   | { readonly type: 'tick'; readonly now: number }
   /** The last input: own pending requests are refused, nothing is voted on any more. */
   | { readonly type: 'stop' }
@@ -203,6 +205,8 @@ export type MemberStatus = {
   readonly leader: number
   readonly state: MemberState
   readonly queued: number
+  /** R6: how long the present view is waited for before it is given up, ms. */
+  readonly timerMs: number
   /** By index in the present epoch's group; null before anything was heard. Of oneself: the head and the latest input's time. */
   readonly members: readonly {
     readonly height: number | null

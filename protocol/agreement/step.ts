@@ -12,6 +12,7 @@ import { handOver, hearClose, hearReady } from '#protocol/agreement/handover.ts'
 import { formCert, formQc1, hearCert, hearQc1s, vote2OnLock } from '#protocol/agreement/lock.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
+import { hearLinks } from '#protocol/agreement/pace.ts'
 import { expire, hearRequest, refuseAll, submit, watchLeader } from '#protocol/agreement/pending.ts'
 import type { Effect, Input } from '#protocol/agreement/port.ts'
 import { hearProposal, inheritedKey, lead, wanted } from '#protocol/agreement/propose.ts'
@@ -79,6 +80,8 @@ function take(member: Member, turn: Turn, input: Input): void {
       hearPlan(member, turn, input.group)
       tryEnter(member, turn)
       return
+    case 'links':
+      return hearLinks(member, input.roundTripsMs)
     case 'tick':
       return expire(member, turn)
     case 'stop':

@@ -1,15 +1,18 @@
-// R6: the view timer. It starts when something pends in the view, restarts after the own execution, and is 4Δ·1.5^k, k = time-outs since
-// the last commit, at most 60 s. R8: while idle a HEARTBEAT is due every so often, and pends like a request.
+// R6: the view timer. It starts when something pends in the view, restarts after the own execution, and is min(4Δ, Δ + 4δ)·1.5^k, k = time-outs
+// since the last commit, δ = the measured delay of the links (`pace.ts`), at most 60 s. R8: while idle a HEARTBEAT is due every so often, and
+// pends like a request.
 
 import { hasLeft } from '#protocol/agreement/epoch.ts'
 import { reconfigDue } from '#protocol/agreement/handover.ts'
 import { TIMER_DELTAS, TIMER_GROWTH, TIMER_MS_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
+import { linkDelta } from '#protocol/agreement/pace.ts'
 import { queueLength } from '#protocol/agreement/queue.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 
-export function timerMs(deltaMs: number, failures: number): number {
-  return Math.min(TIMER_MS_MAX, TIMER_DELTAS * deltaMs * TIMER_GROWTH ** failures)
+export function timerMs(deltaMs: number, linkMs: number, failures: number): number {
+  const first = Math.min(TIMER_DELTAS * deltaMs, deltaMs + TIMER_DELTAS * linkMs)
+  return Math.min(TIMER_MS_MAX, first * TIMER_GROWTH ** failures)
 }
 
 export function heartbeatDue(member: Member, now: number): boolean {
@@ -36,5 +39,6 @@ export function settleTimer(member: Member, now: number): void {
 }
 
 export function timerEnd(member: Member): number | null {
-  return member.timerAt === null ? null : member.timerAt + timerMs(member.settings.deltaMs, member.failures)
+  if (member.timerAt === null) return null
+  return member.timerAt + timerMs(member.settings.deltaMs, linkDelta(member), member.failures)
 }

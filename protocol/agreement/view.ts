@@ -6,6 +6,7 @@ import { inspectTimeout } from '#protocol/agreement/evidence.ts'
 import { RESHARE_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, leaderAt, type Member, voting } from '#protocol/agreement/member.ts'
 import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
+import { growCautious } from '#protocol/agreement/pace.ts'
 import { entriesOf, pardon } from '#protocol/agreement/queue.ts'
 import { chainTo } from '#protocol/agreement/round.ts'
 import { noteHeight, statusOf } from '#protocol/agreement/sync.ts'
@@ -103,6 +104,7 @@ export function timeOut(member: Member, turn: Turn): void {
     (high === null || before.high === null || bytesEqual(before.high.block_hash, high.block_hash))
   if (!again) {
     member.failures++
+    growCautious(member)
     member.counts.timeouts++
   }
   if (!same) {

@@ -51,6 +51,8 @@ const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 5_000
 /** A member of whose messages so many did not pass the door loses its link; an honest one has none. */
 const REFUSED_MAX = 32
+/** R6: a change of what a link takes is told in steps of this, ms. */
+const LINK_STEP_MS = 50
 
 export type Member = {
   /** `now` is in the inputs; effects in the order in which they are to be performed. */
@@ -125,6 +127,8 @@ export class Driver {
   readonly #abort = new AbortController()
   readonly #inbox: Inbox
   readonly #refused: number[]
+  /** What the machine was told of the links. */
+  #links = ''
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
   /** Tickets of executions whose result the machine waits for. */
@@ -269,6 +273,20 @@ export class Driver {
   /** Time went by, or a member became reachable: what is due is done. */
   tick(): void {
     this.give({ type: 'tick', now: this.now() })
+  }
+
+  /** R6: what the links take now, when that differs from what the machine was told. */
+  measureLinks(): void {
+    const { network } = this.#options
+    const roundTripsMs = this.#names.map((name, index) => {
+      if (index === this.#self) return null
+      const { connected, roundTripAtMostMs } = network.link(name)
+      if (!connected || roundTripAtMostMs === undefined) return null
+      return Math.ceil(roundTripAtMostMs / LINK_STEP_MS) * LINK_STEP_MS
+    })
+    if (roundTripsMs.join() === this.#links) return
+    this.#links = roundTripsMs.join()
+    this.give({ type: 'links', roundTripsMs, now: this.now() })
   }
 
   /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */

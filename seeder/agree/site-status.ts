@@ -76,6 +76,7 @@ export function siteStatus(parts: StatusParts): SiteStatus {
     evidence,
     counts: countsOf(parts, machine),
     queued: machine.queued,
+    viewTimerMs: machine.timerMs,
   }
 }
 

@@ -230,6 +230,10 @@ export class Site implements HostedSite {
     this.#driver.tick()
   }
 
+  measureLinks(): void {
+    this.#driver.measureLinks()
+  }
+
   /** What the head's state lacks is fetched from the other members. */
   refill(): void {
     this.#driver.refill()

@@ -127,6 +127,11 @@ export function observeFacts(parts: ControlParts): void {
   perSite('interpeer_site_height', 'Newest certified height.', (site) => site.head()?.height)
   perSite('interpeer_site_view', 'Present view.', (site) => site.status().view)
   perSite('interpeer_site_queued', 'Requests that wait for a block.', (site) => site.status().queued)
+  perSite(
+    'interpeer_site_view_timer_seconds',
+    'How long a leader is waited for, as the links were measured.',
+    (site) => site.status().viewTimerMs / 1000,
+  )
   perSite('interpeer_site_evidence', 'Proofs of lies held.', (site) => site.status().evidence.length)
   perSite('interpeer_site_certificate_age_seconds', 'Age of the newest certificate.', (site) => {
     const head = site.head()

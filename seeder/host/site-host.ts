@@ -33,6 +33,8 @@ import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import type { StartDamage, Store } from '#seeder/store/port.ts'
 
 const START_ANEW_MS = 5_000
+/** R6: what the links take is looked at this often. */
+const MEASURE_MS = 2_000
 /** §6: who left answers with a redirect, and hands out what it has, for so many hand-overs. */
 export const LEAVER_HANDOVERS = 2
 /** A vote record that does not decode: who finds it abstains (R1). */
@@ -60,6 +62,7 @@ export class SiteHost implements HostedSites {
   #damage: readonly StartDamage[] = []
   #work: Promise<void> = Promise.resolve()
   #stopping = false
+  #measuring: NodeJS.Timeout | undefined
 
   constructor(options: SiteHostOptions) {
     this.#options = options
@@ -103,6 +106,9 @@ export class SiteHost implements HostedSites {
     }
     holder.onChange(() => void this.follow())
     await this.follow()
+    this.#measuring = setInterval(() => {
+      for (const site of this.all()) site.measureLinks()
+    }, MEASURE_MS).unref()
   }
 
   byName(name: string): HostedSite | undefined {
@@ -153,6 +159,7 @@ export class SiteHost implements HostedSites {
 
   async stop(): Promise<void> {
     this.#stopping = true
+    clearInterval(this.#measuring)
     await this.#work
     await Promise.all(this.all().map((site) => site.stop()))
   }

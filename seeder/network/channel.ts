@@ -10,6 +10,7 @@
 import type { Stream } from '@libp2p/interface'
 import { unreachable } from '#protocol/codec/result.ts'
 import { FRAME_KIND, type Frame, type FrameKind, FrameReader, frameToBytes } from '#seeder/network/frame.ts'
+import { RoundTrip } from '#seeder/network/round-trip.ts'
 
 /** A peer that sends more frames than this in one second is cut off: honest members stay far below. */
 export const FRAMES_PER_SECOND_MAX = 20_000
@@ -71,8 +72,9 @@ export class Channel {
   #windowStart: number
   #windowFrames = 0
   #heardAt: number
-  #pingSentAt = 0
-  #roundTripMs: number | undefined
+  /** By the clock that never jumps. */
+  #pingSentAt: number | undefined
+  readonly roundTrip = new RoundTrip()
   readonly #timer: NodeJS.Timeout
 
   constructor(stream: Stream, limits: ChannelLimits, handlers: ChannelHandlers, now: () => number) {
@@ -104,11 +106,6 @@ export class Channel {
   /** When the peer last sent anything, ms. */
   get heardAt(): number {
     return this.#heardAt
-  }
-
-  /** Of the last ping that was answered, ms. */
-  get roundTripMs(): number | undefined {
-    return this.#roundTripMs
   }
 
   /** Bytes that wait to leave, in our queue and in the stream's. */
@@ -194,8 +191,8 @@ export class Channel {
         this.send(FRAME_KIND.pong, frame.payload.slice(0, 8))
         return undefined
       case FRAME_KIND.pong:
-        if (this.#pingSentAt > 0) this.#roundTripMs = this.#now() - this.#pingSentAt
-        this.#pingSentAt = 0
+        if (this.#pingSentAt !== undefined) this.roundTrip.add(performance.now() - this.#pingSentAt)
+        this.#pingSentAt = undefined
         return undefined
       case FRAME_KIND.data:
       case FRAME_KIND.request:
@@ -237,7 +234,7 @@ export class Channel {
 
   #ping(): void {
     if (this.#closed) return
-    if (this.#pingSentAt === 0) this.#pingSentAt = this.#now()
+    this.#pingSentAt ??= performance.now()
     this.send(FRAME_KIND.ping, PING_PAYLOAD)
   }
 }

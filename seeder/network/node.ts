@@ -166,11 +166,11 @@ class Libp2pNetwork implements PeerNetwork {
     const link = member?.link
     const totals = { sentBytes: 0, receivedBytes: 0, droppedFrames: 0, ...member?.ended }
     for (const channel of link?.channels() ?? []) addCounts(totals, channel.counts)
-    const roundTripMs = link?.agree?.roundTripMs
+    const { smoothed, atMost } = link?.agree?.roundTrip ?? {}
     return {
       connected: link?.ready ?? false,
       heardAt: Math.max(member?.heardAt ?? 0, link?.heardAt ?? 0),
-      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(smoothed === undefined || atMost === undefined ? {} : { roundTripMs: smoothed, roundTripAtMostMs: atMost }),
       ...totals,
       offences: member?.offences ?? {},
     }

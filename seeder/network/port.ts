@@ -17,7 +17,9 @@ export type LinkStatus = {
   readonly connected: boolean
   /** ms since the epoch when the peer last sent anything; 0: never since the start. */
   readonly heardAt: number
+  /** Of an agreement message and its answer, without what either does about it: smoothed, and at most (RFC 6298). Absent: not measured yet. */
   readonly roundTripMs?: number
+  readonly roundTripAtMostMs?: number
   /** Since the start of this process, over all links to the peer. */
   readonly sentBytes: number
   readonly receivedBytes: number

@@ -67,6 +67,8 @@ export type SiteStatus = {
   /** Counted, never punished: silence, staleness. */
   readonly counts: Readonly<Record<string, number>>
   readonly queued: number
+  /** R6: how long the present view's leader is waited for, ms. */
+  readonly viewTimerMs: number
 }
 
 export type HostedSite = {

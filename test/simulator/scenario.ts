@@ -54,6 +54,8 @@ export type Scenario = {
   readonly writesPerClient: number
   readonly thinkMs: number
   readonly executeMs: number
+  /** R6: how often members are told what their links take, at random and mostly too little; 0: never. */
+  readonly linksEveryMs: number
   /** The groups, epoch after epoch, by the seats' numbers, and when each is made known. A seat is numbered when it first stands in one. */
   readonly epochs: readonly { readonly members: readonly number[]; readonly plannedAt: number }[]
   /** All that ever sit in one of them. */
@@ -204,9 +206,13 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     writesPerClient: 1 + random.below(5),
     thinkMs: random.pick([100, 2_000, 8_000]),
     executeMs: random.pick([1, 30, 400]),
+    linksEveryMs: randomFromSeed(seed, 'links').pick([0, 700, 4_000]),
     ...over,
   }
 }
+
+/** Where every member waits for Δ: as it was before links were measured. */
+export const unmeasured = (scenario: Scenario): Scenario => ({ ...scenario, linksEveryMs: 0 })
 
 /**
  * A world by design: nothing arrives before the net is good, so every member times out alone; then the power goes for all of them at
@@ -219,7 +225,7 @@ export function powerCutFromSeed(seed: number): Scenario {
   const net = { goodAt, deltaMs: DELTA_MS / 2, fastMs: 20, cutLoses: true, loss: 1, double: 0, slow: 0, slowMs: 0 }
   const voters = Array.from({ length: drawn.members }, (_, index) => index).filter((member) => member !== silent)
   return {
-    ...drawn,
+    ...unmeasured(drawn),
     faults: new Map([[silent, 'byzantine']]),
     overBound: false,
     net: { ...net, cutEveryMs: 0, cutForMs: 0, oneWay: 0 },

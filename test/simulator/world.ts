@@ -439,6 +439,18 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     at(500, act)
   }
 
+  if (scenario.linksEveryMs > 0) {
+    const measures = randomFromSeed(scenario.seed, 'measures')
+    const measure = (seat: Seat, time: number) => {
+      const roundTripsMs = Array.from({ length: rosters[seat.epochs - 1] ?? 0 }, () =>
+        measures.chance(0.15) ? null : measures.pick([0, 40, 300, 2_500]),
+      )
+      seat.deliver({ type: 'links', roundTripsMs, now: 0 }, time)
+      at(time + measures.between(0.5, 1.5) * scenario.linksEveryMs, (next) => measure(seat, next))
+    }
+    for (const seat of alive) at(measures.between(0, scenario.linksEveryMs), (time) => measure(seat, time))
+  }
+
   const visitors = random.fork('visitors')
   for (let client = 0; client < scenario.clients; client++) {
     let left = scenario.writesPerClient

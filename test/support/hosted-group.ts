@@ -254,6 +254,7 @@ export function hostedGroup(name: string, options: HostedGroupOptions = {}): Hos
           evidence: group_.evidence,
           counts: {},
           queued: 0,
+          viewTimerMs: 2_000,
         }),
         async read(job) {
           reads++

@@ -134,16 +134,21 @@ test('R9 a window that began later is whole once it reaches back far enough', ()
   assert.equal(windowWhole(window, START + WINDOW_MS + 1), true)
 })
 
-for (const [failures, ms] of [
-  [0, 4_000],
-  [1, 6_000],
-  [2, 9_000],
-  [6, 45_562.5],
-  [7, 60_000],
-  [1_000, 60_000],
+for (const [links, failures, ms] of [
+  [1_000, 0, 4_000],
+  [1_000, 1, 6_000],
+  [1_000, 2, 9_000],
+  [1_000, 6, 45_562.5],
+  [1_000, 7, 60_000],
+  [1_000, 1_000, 60_000],
+  [750, 0, 4_000],
+  [500, 0, 3_000],
+  [100, 0, 1_400],
+  [100, 1, 2_100],
+  [100, 1_000, 60_000],
 ] as const)
-  test(`R6 after ${failures} time-outs since the last commit the timer is ${ms} ms`, () =>
-    assert.equal(timerMs(1_000, failures), ms))
+  test(`R6 on links of ${links} ms, after ${failures} time-outs since the last commit, the timer is ${ms} ms`, () =>
+    assert.equal(timerMs(1_000, links, failures), ms))
 
 test('R6 the turn goes round: N views in a row have N leaders', () => {
   for (const members of [1, 3, 4, 7]) {

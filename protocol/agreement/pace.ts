@@ -1,0 +1,58 @@
+// R6: Δ lowered on measured fast links. The view timer of a network's Δ has room for four message delays of Δ; where the links are known to be
+// faster it has room for four delays as measured, and for one Δ in which a block runs (R8), and never more than before:
+//
+//   first timer = min(4Δ, Δ + 4δ)      δ = what a message to the slowest linked member and back takes, 100 ms … Δ, doubled by `caution`
+//
+// It is each member's own affair: nobody else sees δ and no rule of safety knows it. A δ that is too low costs a view change, and is doubled by it.
+// A member that has not measured enough links for a quorum waits for Δ.
+
+import { CALM_COMMITS, CAUTION_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
+import type { Member } from '#protocol/agreement/member.ts'
+import { assert } from '#protocol/codec/result.ts'
+
+export type Pace = {
+  /** Round trips in ms at most, as measured, by index in the roster. */
+  readonly roundTrips: Map<number, number>
+  /** Times that δ is doubled: time-outs that the measurement did not foresee. */
+  caution: number
+  /** Commits in a row without a time-out. */
+  calm: number
+}
+
+export const createPace = (): Pace => ({ roundTrips: new Map(), caution: 0, calm: 0 })
+
+export function hearLinks(member: Member, roundTripsMs: readonly (number | null)[]): void {
+  const { roundTrips } = member.pace
+  roundTrips.clear()
+  for (const [index, ms] of roundTripsMs.entries()) {
+    assert(ms === null || ms >= 0, 'a round trip takes some time')
+    if (ms !== null) roundTrips.set(index, ms)
+  }
+}
+
+/** δ, ms. */
+export function linkDelta({ pace, places, count, self, quorum, settings }: Member): number {
+  const { deltaMs } = settings
+  let slowest = LINK_MS_MIN
+  let measured = 0
+  for (let place = 0; place < count; place++) {
+    const ms = place === self ? undefined : pace.roundTrips.get(places[place] ?? -1)
+    if (ms === undefined) continue
+    measured++
+    slowest = Math.max(slowest, ms)
+  }
+  return measured < quorum - 1 ? deltaMs : Math.min(deltaMs, slowest * 2 ** pace.caution)
+}
+
+/** The own timer ended a view: whatever was measured did not hold, or its leader is gone; it is given more time for a while. */
+export function growCautious({ pace }: Member): void {
+  pace.calm = 0
+  pace.caution = Math.min(CAUTION_MAX, pace.caution + 1)
+}
+
+export function growCalm({ pace, failures }: Member): void {
+  pace.calm = failures === 0 ? pace.calm + 1 : 0
+  if (pace.calm < CALM_COMMITS) return
+  pace.calm = 0
+  pace.caution = Math.max(0, pace.caution - 1)
+}
