@@ -46,10 +46,9 @@ export function wantedCoding(acceptEncoding: string | undefined): Coding | undef
 const TEXTUAL =
   /^(?:text\/|application\/(?:json|javascript|ecmascript|xml|wasm|manifest\+json|x-javascript|x-ndjson|rtf)|image\/(?:svg\+xml|bmp|x-icon|vnd\.microsoft\.icon)|font\/(?:ttf|otf)|[a-z]+\/[a-z0-9.+-]+\+(?:json|xml|text))/
 
-/** True for what shrinks: text of some length that nobody forbade to transform. */
-export function worthCoding(bytes: number, contentType: string | undefined, cacheControl: string | undefined): boolean {
+/** True for what shrinks: text of some length. */
+export function worthCoding(bytes: number, contentType: string | undefined): boolean {
   if (bytes < CODED_BYTES_MIN || contentType === undefined) return false
-  if (cacheControl?.includes('no-transform') === true) return false
   return TEXTUAL.test(contentType.toLowerCase())
 }
 

@@ -55,7 +55,7 @@ export type FieldMaker = {
     origin: string,
     committed: Committed,
     representation: Representation,
-    selected: Selected,
+    sent: Extract<SentContent, { kind: 'whole' | 'edited' }>,
   ): string[]
 }
 
@@ -70,6 +70,8 @@ export type ReadPlace = {
 
 export type SentContent =
   | { readonly kind: 'whole'; readonly selected: Selected }
+  /** A page with keys in its forms: what is sent is not what is certified. */
+  | { readonly kind: 'edited'; readonly selected: Selected }
   | { readonly kind: 'not_modified'; readonly etag: string | undefined }
   | {
       readonly kind: 'part'
@@ -91,6 +93,15 @@ export type FieldOptions = {
 
 /** What a 304 repeats (RFC 9110 §15.4.5). */
 const NOT_MODIFIED_FIELDS = new Set(['cache-control', 'content-location', 'expires', 'link', 'set-cookie'])
+
+/** What would let a page be taken from a cache, whose keys are used up by then. */
+const STORED_FIELDS = new Set(['cache-control', 'expires', 'last-modified'])
+
+function editedFields({ fields }: Representation): readonly string[] {
+  const asked = fields.find((_, index) => index % 2 === 1 && fields[index - 1] === 'cache-control')?.toLowerCase() ?? ''
+  const kept = ['no-store', 'private'].filter((directive) => asked.includes(directive))
+  return ['cache-control', ['no-cache', ...kept].join(', '), 'Interpeer-Body', 'edited']
+}
 
 export function createFieldMaker(options: FieldOptions): FieldMaker {
   const { signer, now, canonical } = options
@@ -153,13 +164,15 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
           const name = representation.fields[index] ?? ''
           if (name === 'content-type' && sent.kind === 'part' && sent.contentType !== undefined)
             fields.push(name, sent.contentType)
-          else fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
+          else if (sent.kind !== 'edited' || !STORED_FIELDS.has(name))
+            fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
         }
-        if (sent.kind === 'whole') {
+        if (sent.kind === 'edited') fields.push(...editedFields(representation))
+        if (sent.kind === 'whole' || sent.kind === 'edited') {
           const { selected } = sent
           if (selected.etag !== undefined) fields.push('ETag', selected.etag)
           if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)
-          if (status === 200) fields.push('Accept-Ranges', 'bytes')
+          if (status === 200 && sent.kind === 'whole') fields.push('Accept-Ranges', 'bytes')
           if (status !== 204 && status !== 304) fields.push('Content-Length', String(selected.length))
           digested('Content-Digest', selected.digest)
         } else {
@@ -178,12 +191,16 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       return fields
     },
 
-    write(site, target, origin, committed, representation, selected) {
+    write(site, target, origin, committed, representation, { kind, selected }) {
       const path = pathText(committed.fuel, merkleSteps(committed.count, committed.index, committed.path))
       const at: ServedAt = { origin, siteName: site.name }
-      const fields = representation.fields.map((value, index) =>
-        index % 2 === 1 ? sentValue(representation.fields[index - 1] ?? '', value, at) : value,
-      )
+      const fields: string[] = []
+      for (let index = 0; index + 1 < representation.fields.length; index += 2) {
+        const name = representation.fields[index] ?? ''
+        if (kind === 'edited' && STORED_FIELDS.has(name)) continue
+        fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
+      }
+      if (kind === 'edited') fields.push(...editedFields(representation))
       if (selected.etag !== undefined) fields.push('ETag', selected.etag)
       if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)
       if (representation.status !== 204 && representation.status !== 304)

@@ -52,6 +52,8 @@ export type Representation = {
   readonly plain: Selected
   readonly file: SiteFile | undefined
   readonly codable: boolean
+  /** `no-transform`: it is sent as it is or not at all (RFC 9111 §5.2.2.6). */
+  readonly sealed: boolean
   readonly coded: Map<Coding, Selected>
   readonly coding: Map<Coding, Promise<Selected>>
 }
@@ -106,6 +108,7 @@ function assemble(parts: Parts): Representation {
   const vary = all.filter(([name]) => name === 'vary').map(([, value]) => value)
   const contentType = fieldOf(covered, 'content-type')
   const etag = fieldOf(covered, 'etag') ?? (parts.ownTag && status === 200 ? derivedTag(certified) : undefined)
+  const sealed = fieldOf(covered, 'cache-control')?.toLowerCase().includes('no-transform') === true
   const small = parts.file === undefined || length <= CODED_FILE_BYTES_MAX
   return {
     status,
@@ -118,7 +121,8 @@ function assemble(parts: Parts): Representation {
     modified: dateOf(fieldOf(covered, 'last-modified')),
     plain: { coding: undefined, etag, bytes: parts.bytes, length, digest: contentDigest(parts.sha256) },
     file: parts.file,
-    codable: small && worthCoding(length, contentType, fieldOf(covered, 'cache-control')),
+    codable: !sealed && small && worthCoding(length, contentType),
+    sealed,
     coded: new Map(),
     coding: new Map(),
   }

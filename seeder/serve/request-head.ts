@@ -40,6 +40,8 @@ export type RequestHead = {
   readonly height: number | undefined
   readonly contentLength: number | undefined
   readonly hasBody: boolean
+  /** `Interpeer-Client: 1`: whoever asks checks answers, and wants the certified body itself. */
+  readonly client: boolean
 }
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -62,6 +64,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
   let contentLength: number | undefined
   let transferCoding: string | undefined
   let crossSite = false
+  let client = false
   const listed: (readonly [string, string])[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const value = raw[index + 1] ?? ''
@@ -103,6 +106,9 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
         break
       case NONCE_HEADER:
         nonceText = value
+        break
+      case 'interpeer-client':
+        client = value === '1'
         break
       case 'interpeer-height':
         heightText = value
@@ -174,6 +180,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
     height,
     contentLength,
     hasBody,
+    client,
   })
 }
 

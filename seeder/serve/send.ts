@@ -7,6 +7,7 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { type ByteRange, evaluate, rangesOf } from '#seeder/serve/condition.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
+import { keyedPage } from '#seeder/serve/form-keys/page.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
 import type { FoundRead } from '#seeder/serve/reads.ts'
 import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
@@ -18,8 +19,14 @@ export type Sender = {
   read(response: ServerResponse, request: RequestHead, place: ReadPlace, found: FoundRead): undefined | Promise<void>
 }
 
-export function createSender(options: { readonly fields: FieldMaker; readonly limits: ServeLimits }): Sender {
-  const { fields: maker, limits } = options
+export type SenderOptions = {
+  readonly fields: FieldMaker
+  readonly limits: ServeLimits
+  readonly random: (bytes: number) => Uint8Array
+}
+
+export function createSender(options: SenderOptions): Sender {
+  const { fields: maker, limits, random } = options
   let streams = 0
 
   function receiptOf(place: ReadPlace, found: FoundRead): string {
@@ -187,6 +194,13 @@ export function createSender(options: { readonly fields: FieldMaker; readonly li
   return {
     read(response, request, place, found) {
       const { representation } = found
+      const keyed = keyedPage({ random, page: representation, request, siteName: place.site.name })
+      if (keyed !== undefined)
+        return keyed.then((selected) => {
+          const sent: SentContent = { kind: 'edited', selected }
+          response.writeHead(representation.status, maker.read(place, representation, receiptOf(place, found), sent))
+          response.end(request.method === 'HEAD' ? undefined : selected.bytes)
+        })
       // A range is of the identity body, so that If-Range and the tag mean the same bytes.
       const coding = request.conditions?.range === undefined ? wantedCoding(request.acceptEncoding) : undefined
       const selected = select(representation, coding)

@@ -19,6 +19,8 @@ import { createAssetFinder } from '#seeder/serve/assets.ts'
 import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
+import { keyedPage } from '#seeder/serve/form-keys/page.ts'
+import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
 import { HEADS_KEPT, SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
 import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
@@ -109,7 +111,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const reads = createReads({ limits, assets, random, log, onCache: (result) => count[result]() })
   const writes = createWrites({ limits, now, random, log })
   const fields = createFieldMaker({ signer, now, canonical: options.gateway })
-  const sender = createSender({ fields, limits })
+  const sender = createSender({ fields, limits, random })
   const budget: BodyBudget = { used: 0, max: limits.bodiesBytesMax }
   const sockets = new Set<Socket>()
   const lingering = new WeakSet<Duplex>()
@@ -219,11 +221,12 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       log.warn('script_answer', { site: site.name, target: request.target, status: committed.response.status })
       return say(response, request, { code: representation.error })
     }
-    const selected = await select(representation.value, wantedCoding(request.acceptEncoding))
-    response.writeHead(
-      representation.value.status,
-      fields.write(site, request.target, `http://${request.host}`, committed, representation.value, selected),
-    )
+    const page = representation.value
+    const keyed = await keyedPage({ random, page, request, siteName: site.name })
+    const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
+    const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
+    const origin = `http://${request.host}`
+    response.writeHead(page.status, fields.write(site, request.target, origin, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
@@ -297,7 +300,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (body === undefined) return
     if (!body.ok) return say(response, request, { code: body.error }, { close: true })
     try {
-      const committed = await writes.submit(site, asked, body.value.bytes, source)
+      const sent = { headers: asked.headers, body: body.value.bytes }
+      const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent)) ?? sent
+      const committed = await writes.submit(site, { ...asked, headers }, filled, source)
       if (committed.ok) await ordered(response, request, site, committed.value)
       else say(response, request, committed.error)
     } finally {

@@ -171,6 +171,46 @@ test('F29 the wiki and the guestbook work without JavaScript', async () => {
   assert.equal(await page.locator('.entry').count(), 1)
 })
 
+test('R9 a form sent twice runs once, on a site that does nothing about it; filled in otherwise it is another one', async () => {
+  await using context = await visitor(browser)
+  const page = await context.newPage()
+  await page.goto(linkTo('guestbook'))
+  const origin = new URL(page.url()).origin
+  const before = await page.locator('.entry').count()
+  await page.fill('input[name=author]', 'Ada')
+  await page.fill('textarea[name=message]', 'Once is enough.')
+  const posted: string[] = []
+  page.on('request', (request) => {
+    if (request.method() === 'POST') posted.push(request.postData() ?? '')
+  })
+  // Two clicks, the second before the browser has left the page.
+  await page.evaluate(`(() => {
+    const form = document.querySelector('form')
+    form.submit()
+    setTimeout(() => form.submit(), 1)
+  })()`)
+  await page.waitForURL(`${origin}/`)
+  const looker = await context.newPage()
+  const count = async (): Promise<number> => {
+    await looker.goto(`${origin}/`)
+    return looker.locator('.entry').count()
+  }
+  await until('the entry is there', async () => (await count()) === before + 1)
+  const [form] = posted
+  assert.match(String(form), /^interpeer-key=[\w-]{22}&author=Ada/)
+  // What a refresh of a page that answered the form itself does: the same body once more.
+  const again = async (body: string): Promise<void> => {
+    const options = { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body }
+    const status = await looker.evaluate(`fetch('/sign', ${JSON.stringify(options)}).then(({ status }) => status)`)
+    assert.equal(status, 200, 'the redirect of the first answer is followed')
+  }
+  await again(String(form))
+  await again(String(form))
+  assert.equal(await count(), before + 1)
+  await again(String(form).replace('enough', 'more'))
+  assert.equal(await count(), before + 2)
+})
+
 test('F29 on a phone nothing scrolls sideways', async () => {
   await using context = await visitor(browser, PHONE)
   const page = await context.newPage()

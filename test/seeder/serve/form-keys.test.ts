@@ -1,0 +1,249 @@
+// R9: keys in the forms of a page, and what becomes of them when the form comes back.
+
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { digestFromContentDigest } from '#protocol/answer/http-signature.ts'
+import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
+import type { ScriptRequest } from '#seeder/execute/port.ts'
+import { FORM_PAGE_BYTES_MAX, FORMS_MAX, formOffsets } from '#seeder/serve/form-keys/forms.ts'
+import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
+import { startEdge } from '#test/support/edge.ts'
+import { hostedGroup } from '#test/support/hosted-group.ts'
+
+const ORIGINS = ['http://demo.s0.localhost:8080', 'http://demo.peer']
+const HTML = 'text/html; charset=utf-8'
+const behind = (page: string, type = HTML): string[] => {
+  const bytes = Buffer.from(page)
+  return formOffsets(bytes, type, ORIGINS).map((offset) => bytes.toString('utf8', offset, offset + 3))
+}
+
+test('R9 a key goes behind the start tag of every form that posts to the own site', () => {
+  assert.deepEqual(behind('<form method=post>abc</form><FORM action="/x" METHOD="Post" >def</FORM>'), ['abc', 'def'])
+  assert.deepEqual(behind('<p>ä€😀</p><form method="post" title="a>b">xyz</form>'), ['xyz'])
+  assert.deepEqual(behind('<form method=post action="http://demo.peer/a">abc</form>'), ['abc'])
+  assert.deepEqual(behind('<form method=post action="http://demo.s0.localhost:8080/a">abc</form>'), ['abc'])
+  assert.deepEqual(behind('<form method=post enctype="multipart/form-data">abc</form>'), ['abc'])
+})
+
+test('R9 no key leaves the site, and none goes where it could not be taken back', () => {
+  for (const form of [
+    '<form>abc</form>',
+    '<form method=get>abc</form>',
+    '<form method=dialog>abc</form>',
+    '<form method=post action="https://elsewhere.example/">abc</form>',
+    '<form method=post action="//elsewhere.example/">abc</form>',
+    '<form method=post action="http://demo.s0.localhost:9/">abc</form>',
+    '<form method=post action="javascript:void 0">abc</form>',
+    '<form method=post action="http://[">abc</form>',
+    '<form method=post enctype="text/plain">abc</form>',
+    '<form method=post data-interpeer-no-key>abc</form>',
+  ])
+    assert.deepEqual(behind(form), [], form)
+})
+
+test('R9 what a browser does not take for a form is none', () => {
+  for (const page of [
+    '<!-- <form method=post>abc</form> -->',
+    '<script>"<form method=post>abc</form>"</script>',
+    '<style><form method=post>abc</form></style>',
+    '<textarea><form method=post>abc</form></textarea>',
+    '<title><form method=post>abc</form></title>',
+    '<template><form method=post>abc</form></template>',
+    '<p title="<form method=post>abc</form>">',
+  ])
+    assert.deepEqual(behind(page), [], page)
+  assert.deepEqual(behind('<form method=post>abc<form method=post>def</form></form>'), ['abc'], 'forms do not nest')
+  assert.deepEqual(behind('<table><form method=post><tr><td>x</table>'), ['<tr'])
+})
+
+test('R9 a page of another type, alphabet or size is left alone', () => {
+  const page = '<form method=post>abc</form>'
+  assert.deepEqual(behind(page, 'text/html'), ['abc'])
+  assert.deepEqual(behind(page, 'text/plain'), [])
+  assert.deepEqual(behind(page, 'text/html; charset=utf-16'), [])
+  assert.deepEqual(behind(page, 'text/html; charset="UTF-8"'), ['abc'])
+  assert.deepEqual(behind(page + ' '.repeat(FORM_PAGE_BYTES_MAX)), [])
+  assert.equal(behind(page.repeat(FORMS_MAX)).length, FORMS_MAX)
+  assert.deepEqual(behind(page.repeat(FORMS_MAX + 1)), [])
+})
+
+const KEY = 'AAAAAAAAAAAAAAAAAAAAAA'
+const OTHER_KEY = 'BBBBBBBBBBBBBBBBBBBBBB'
+const urlencoded = (body: string) => ({
+  headers: [
+    ['accept', '*/*'],
+    ['content-type', 'application/x-www-form-urlencoded'],
+    ['origin', 'http://demo.peer'],
+  ] as const,
+  body: Buffer.from(body),
+})
+const multipart = (boundary: string, fields: readonly (readonly [string, string])[]) => ({
+  headers: [['content-type', `multipart/form-data; boundary=${boundary}`]] as const,
+  body: Buffer.from(
+    `${fields
+      .map(([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+      .join('')}--${boundary}--\r\n`,
+  ),
+})
+const keyOf = (taken: ReturnType<typeof takeFormKey>): string | undefined =>
+  taken?.headers.find(([name]) => name === 'idempotency-key')?.[1]
+
+test('R9 the field is taken out of a form wherever it stands, and the rest is as it was', () => {
+  for (const [sent, left] of [
+    [`interpeer-key=${KEY}&author=Ada&message=%C3%A4+%26`, 'author=Ada&message=%C3%A4+%26'],
+    [`author=Ada&interpeer-key=${KEY}`, 'author=Ada'],
+    [`author=Ada&interpeer-key=${KEY}&b=1`, 'author=Ada&b=1'],
+    [`interpeer-key=${KEY}`, ''],
+  ] as const) {
+    const taken = takeFormKey(urlencoded(sent))
+    assert.equal(taken?.body.toString(), left)
+    assert.deepEqual(
+      taken?.headers.map(([name]) => name),
+      ['accept', 'content-type', 'idempotency-key', 'origin'],
+    )
+    assert.ok((keyOf(taken)?.length ?? 0) >= 22)
+  }
+})
+
+test('R9 what is no key of ours stays with the script', () => {
+  for (const body of ['', 'author=Ada', 'interpeer-key=short', `my-interpeer-key=${KEY}`, `a=interpeer-key=${KEY}`])
+    assert.equal(takeFormKey(urlencoded(body)), undefined, body)
+  assert.equal(takeFormKey({ headers: [], body: Buffer.from(`interpeer-key=${KEY}`) }), undefined)
+  const json = { headers: [['content-type', 'application/json']] as const, body: Buffer.from(`interpeer-key=${KEY}`) }
+  assert.equal(takeFormKey(json), undefined)
+  assert.equal(takeFormKey(multipart('b', [['author', `interpeer-key"\r\n\r\n${KEY}`]])), undefined)
+  assert.equal(
+    takeFormKey({ ...multipart('b', [['interpeer-key', KEY]]), headers: [['content-type', 'multipart/form-data']] }),
+    undefined,
+  )
+})
+
+test('R9 the same form sent again has the same key, another filling or another page has another one', () => {
+  const key = (body: string) => keyOf(takeFormKey(urlencoded(body)))
+  assert.equal(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${KEY}&a=1`))
+  assert.notEqual(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${KEY}&a=2`))
+  assert.notEqual(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${OTHER_KEY}&a=1`))
+})
+
+test('R9 a multipart form sent again is byte for byte the same, whatever boundary the browser drew', () => {
+  const fields = [
+    ['interpeer-key', KEY],
+    ['author', 'Ada'],
+    ['message', 'line\r\nline --b1 and --b2 are text'],
+  ] as const
+  const one = takeFormKey(multipart('b1xyz', fields))
+  const two = takeFormKey(multipart('b2xyz', fields))
+  assert.deepEqual(one, two)
+  assert.doesNotMatch(String(one?.body), /interpeer-key/)
+  assert.match(String(one?.body), /line --b1 and --b2 are text/)
+  assert.notDeepEqual(one, takeFormKey(multipart('b1xyz', [...fields, ['more', '1']])))
+})
+
+test('R9 a browser reads the multipart body that is left as it reads the one that was sent, binary parts too', async () => {
+  const binary = new Uint8Array(4_000).map((_, index) => (index * 7) % 256)
+  const form = new FormData()
+  form.append('interpeer-key', KEY)
+  form.append('file', new Blob([binary]), 'data.bin')
+  form.append('note', 'grüße')
+  const sent = new Response(form)
+  const headers = [['content-type', sent.headers.get('content-type') ?? '']] as const
+  const taken = takeFormKey({ headers, body: Buffer.from(await sent.arrayBuffer()) })
+  assert.ok(taken !== undefined)
+  const type = taken.headers.find(([name]) => name === 'content-type')?.[1] ?? ''
+  const read = await new Response(new Uint8Array(taken.body), { headers: { 'content-type': type } }).formData()
+  assert.deepEqual([...read.keys()], ['file', 'note'])
+  assert.equal(read.get('note'), 'grüße')
+  const file = read.get('file')
+  assert.ok(file instanceof File)
+  assert.ok(bytesEqual(new Uint8Array(await file.arrayBuffer()), binary))
+})
+
+const FORM_PAGE = `<!doctype html><title>x</title><form method=post action=/sign><input name=a></form>${'<p>text</p>'.repeat(200)}`
+const seen: ScriptRequest[] = []
+const group = hostedGroup('demo', {
+  assets: { '/static.html': FORM_PAGE },
+  app(request) {
+    if (request.method === 'POST') seen.push(request)
+    return {
+      status: request.target === '/wrong' ? 422 : 200,
+      headers: [
+        ['content-type', HTML],
+        ['last-modified', 'Fri, 20 Nov 2026 10:00:00 GMT'],
+        ['cache-control', request.target === '/sealed' ? 'no-transform' : 'private, max-age=600'],
+      ],
+      body: bytesFromText(FORM_PAGE),
+    }
+  },
+})
+const edge = await startEdge(group)
+after(() => edge[Symbol.asyncDispose]())
+const FIELD = /<input type="hidden" name="interpeer-key" value="([A-Za-z0-9_-]{22})">/
+
+test('R9 every answer has a key of its own; without it the page is the certified one', async () => {
+  const keys = new Set<string>()
+  for (const path of ['/', '/', '/wrong', '/static', '/static']) {
+    const answer = await edge.ask(path)
+    const text = answer.body.toString()
+    const key = FIELD.exec(text)?.[1]
+    assert.ok(key !== undefined, path)
+    keys.add(key)
+    assert.equal(text.replace(FIELD, ''), FORM_PAGE)
+    assert.equal(answer.headers['interpeer-body'], 'edited')
+    assert.match(String(answer.headers['cache-control']), /^no-cache/)
+    assert.equal(answer.headers.etag, undefined)
+    assert.equal(answer.headers['last-modified'], undefined)
+    const digest = digestFromContentDigest(String(answer.headers['content-digest']))
+    assert.ok(digest.ok && bytesEqual(digest.value, sha256(answer.body)))
+  }
+  assert.equal(keys.size, 5)
+})
+
+test('R9 whoever checks answers gets the certified page, and its receipt holds', async () => {
+  for (const path of ['/', '/static']) {
+    const { answer } = await edge.askVerified(path, { headers: { 'interpeer-client': '1' } })
+    assert.equal(answer.body.toString(), FORM_PAGE)
+    assert.equal(answer.headers['interpeer-body'], undefined)
+    assert.ok(answer.headers.etag !== undefined)
+  }
+})
+
+test('R9 the receipt sent with an edited page is that of the certified one', async () => {
+  const edited = await edge.ask('/')
+  const certified = await edge.ask('/', { headers: { 'interpeer-client': '1' } })
+  assert.equal(edited.headers['interpeer-receipt'], certified.headers['interpeer-receipt'])
+  assert.equal(edited.headers['interpeer-body-root'], certified.headers['interpeer-body-root'])
+})
+
+test('R9 an edited page is coded as others are, and a condition never leaves a used key standing', async () => {
+  const coded = await edge.ask('/', { headers: { 'accept-encoding': 'gzip' } })
+  assert.equal(coded.headers['content-encoding'], 'gzip')
+  assert.match(gunzipSync(coded.body).toString(), FIELD)
+  const { headers } = await edge.ask('/', { headers: { 'interpeer-client': '1' } })
+  const again = await edge.ask('/', { headers: { 'if-none-match': String(headers.etag) } })
+  assert.equal(again.status, 200)
+  const sealed = await edge.ask('/sealed')
+  assert.equal(sealed.body.toString(), FORM_PAGE)
+})
+
+test('R9 the script sees the form without the key, and the key in a header', async () => {
+  const send = (body: string, more: Record<string, string> = {}) =>
+    edge.ask('/sign', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...more },
+      body: bytesFromText(body),
+    })
+  seen.length = 0
+  const answer = await send(`interpeer-key=${KEY}&a=1`)
+  assert.match(answer.body.toString(), FIELD, 'the answer to a form may hold a form')
+  await send(`interpeer-key=${KEY}&a=1`)
+  await send(`interpeer-key=${KEY}&a=1`, { 'idempotency-key': 'chosen-by-the-visitor-itself' })
+  await send(`interpeer-key=${KEY}&a=1`, { 'interpeer-client': '1' })
+  const headers = seen.map((request) => request.headers.find(([name]) => name === 'idempotency-key')?.[1])
+  assert.deepEqual(seen.map(({ body }) => Buffer.from(body).toString()).slice(0, 3), ['a=1', 'a=1', 'a=1'])
+  assert.equal(headers[0], headers[1])
+  assert.equal(headers[2], 'chosen-by-the-visitor-itself')
+  assert.equal(headers[3], undefined)
+  assert.equal(Buffer.from(seen[3]?.body ?? []).toString(), `interpeer-key=${KEY}&a=1`)
+})
