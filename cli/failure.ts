@@ -4,28 +4,28 @@
 export const EXIT = { ok: 0, failed: 1, usage: 2, network: 3, interrupted: 130 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** Ends a command with a message for people (`what`, then `todo`) and a `code` for scripts. */
+/** Ends a command with a message for people (`what`, then `remedy`) and a `code` for scripts. */
 export class Failure extends Error {
   readonly exit: ExitCode
   readonly code: string
-  readonly todo: string | undefined
-  constructor(exit: ExitCode, code: string, what: string, todo?: string) {
+  readonly remedy: string | undefined
+  constructor(exit: ExitCode, code: string, what: string, remedy?: string) {
     super(what)
     this.name = 'Failure'
     this.exit = exit
     this.code = code
-    this.todo = todo
+    this.remedy = remedy
   }
 }
 
-export function usageFailure(what: string, todo?: string): Failure {
-  return new Failure(EXIT.usage, 'usage', what, todo)
+export function usageFailure(what: string, remedy?: string): Failure {
+  return new Failure(EXIT.usage, 'usage', what, remedy)
 }
 
-export function networkFailure(what: string, todo?: string): Failure {
-  return new Failure(EXIT.network, 'unreachable', what, todo)
+export function networkFailure(what: string, remedy?: string): Failure {
+  return new Failure(EXIT.network, 'unreachable', what, remedy)
 }
 
-export function failed(code: string, what: string, todo?: string): Failure {
-  return new Failure(EXIT.failed, code, what, todo)
+export function failed(code: string, what: string, remedy?: string): Failure {
+  return new Failure(EXIT.failed, code, what, remedy)
 }

@@ -61,9 +61,12 @@ async function run(words: readonly string[], signal: AbortSignal): Promise<numbe
 function report(failure: Failure, json: boolean): void {
   if (json)
     process.stdout.write(
-      `${JSON.stringify({ event: 'error', code: failure.code, message: failure.message, todo: failure.todo })}\n`,
+      `${JSON.stringify({ event: 'error', code: failure.code, message: failure.message, remedy: failure.remedy })}\n`,
     )
-  else process.stderr.write(`interpeer: ${failure.message}\n${failure.todo === undefined ? '' : `  ${failure.todo}\n`}`)
+  else
+    process.stderr.write(
+      `interpeer: ${failure.message}\n${failure.remedy === undefined ? '' : `  ${failure.remedy}\n`}`,
+    )
 }
 
 /** A second Ctrl-C this long after the first ends at once; sooner, it is the same one, passed on by a parent. */

@@ -60,7 +60,19 @@ async function believedEvidence(
     .map(({ kind, accused, hash }) => ({ kind, accused, hash }))
 }
 
-/** What the members' own reports come to: the newest height speaks for the job, each member for itself. */
+/**
+ * The report that speaks for the job: of the newest height that more members claim than may lie, with the state root that most of them name.
+ * Undefined: nobody reports.
+ */
+export function speakerOf(reports: readonly SiteReport[], mayLie: number): SiteReport | undefined {
+  const byHeight = [...reports].sort((a, b) => b.height - a.height)
+  const height = byHeight[Math.min(mayLie, byHeight.length - 1)]?.height
+  const level = byHeight.filter((report) => report.height === height)
+  const agreeing = (report: SiteReport) => level.filter(({ stateRoot }) => stateRoot === report.stateRoot).length
+  return level.sort((a, b) => agreeing(b) - agreeing(a) || b.view - a.view)[0]
+}
+
+/** What the members' own reports come to, each of which speaks for its member. */
 async function jobLine(
   file: NetworkFile,
   job: NetworkJob,
@@ -71,7 +83,8 @@ async function jobLine(
     const report = reports.get(peer)?.sites.find((site) => site.job === job.job)
     if (report !== undefined) own.set(peer, report)
   }
-  const newest = [...own.values()].sort((a, b) => b.height - a.height || b.view - a.view)[0]
+  const group = groupOf(job)
+  const newest = speakerOf([...own.values()], group.members.length - quorumOf(group))
   const counts: Record<string, number> = {}
   for (const report of own.values()) {
     for (const [name, count] of Object.entries(report.counts)) counts[name] = Math.max(counts[name] ?? 0, count)

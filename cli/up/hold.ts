@@ -5,12 +5,12 @@ import { failed } from '#cli/failure.ts'
 import { lockDirectory } from '#seeder/store/lock.ts'
 
 /** Holds the directory until disposal; a `Failure` when another process does. */
-export function holdDirectory(directory: string, todo: string): Disposable {
+export function holdDirectory(directory: string, remedy: string): Disposable {
   try {
     return lockDirectory(directory)
   } catch (cause) {
     if ((cause as { reason?: { code?: string } }).reason?.code !== 'store_locked') throw cause
-    throw failed('in_use', (cause as Error).message, todo)
+    throw failed('in_use', (cause as Error).message, remedy)
   }
 }
 

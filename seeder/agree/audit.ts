@@ -119,7 +119,15 @@ export async function originAt(http: string, siteName: string): Promise<string |
     sites?: { name?: string; origin?: string; state?: string }[]
   }
   const origin = sites?.find(({ name, state }) => name === siteName && state !== 'left')?.origin
-  return origin !== undefined && URL.canParse(origin) && /^https?:$/.test(new URL(origin).protocol) ? origin : undefined
+  return origin !== undefined && isOriginOf(http, origin) ? origin : undefined
+}
+
+/** A member names places of its own: its host or one below it, so that nobody is sent to knock on other doors. */
+export function isOriginOf(http: string, origin: string): boolean {
+  if (!URL.canParse(origin)) return false
+  const { protocol, hostname } = new URL(origin)
+  const own = new URL(http).hostname
+  return /^https?:$/.test(protocol) && (hostname === own || hostname.endsWith(`.${own}`))
 }
 
 function get(url: string, at?: ReadEvidence): Promise<CallAnswer> {
