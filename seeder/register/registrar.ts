@@ -18,6 +18,7 @@ const ANSWER_BYTES_MAX = 64 * 1024
 const DEREGISTER_TIMEOUT_MS = 1_000
 const PROOFS_REMEMBERED = 4_096
 const WANTED_MAX = 64
+const TOO_MANY_REQUESTS = 429
 
 export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses'>
 
@@ -82,15 +83,17 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     if (again.delete(gateway) && !stopped) void tell(gateway)
   }
 
-  /** A gateway names the accusations whose proof it wants; each is handed over once. */
+  /** A gateway names the accusations whose proof it wants; each is handed over until it is judged. */
   const prove = async (gateway: string, lease: Buffer): Promise<void> => {
     for (const hash of wantedOf(lease)) {
       const key = `${gateway} ${hash}`
       const proof = options.evidence(hash)
       if (proof === undefined || proven.has(key)) continue
+      const url = `${gateway}/evidence`
+      const { status } = await call(url, { method: 'POST', body: proof, answerBytesMax: ANSWER_BYTES_MAX })
+      if (status === TOO_MANY_REQUESTS || status >= 500) return
       if (proven.size >= PROOFS_REMEMBERED) proven.clear()
       proven.add(key)
-      await call(`${gateway}/evidence`, { method: 'POST', body: proof, answerBytesMax: ANSWER_BYTES_MAX })
     }
   }
 

@@ -96,3 +96,25 @@ test('the proof of an accusation is handed over when a gateway wants it, once', 
     ['the proof'],
   )
 })
+
+test('a proof that a gateway could not take is handed over again', async () => {
+  const hash = '22'.repeat(32)
+  let failing = true
+  await using gateway = await startRecorder(({ path }) => {
+    if (path === '/register') return { status: 200, body: JSON.stringify({ evidence_wanted: [hash] }) }
+    return { status: failing ? 503 : 202 }
+  })
+  await using registrar = startRegistrar({
+    signer,
+    domain: network.domain,
+    gateways: () => [gateway.url],
+    facts: () => NOTHING,
+    evidence: () => Buffer.from('the proof'),
+    now: Date.now,
+  })
+  const proofs = (): number => gateway.requests.filter(({ path }) => path === '/evidence').length
+  await until('the first try', () => proofs() === 1)
+  failing = false
+  registrar.announce()
+  await until('the second try', () => proofs() === 2)
+})
