@@ -103,8 +103,10 @@ function double(
   first: Signed<Place>,
   second: Signed<Place>,
 ): Result<Judged, EvidenceError> {
-  const { height, view } = first.body
-  if (second.body.height !== height || second.body.view !== view) return err({ code: 'different_places' })
+  const { epoch, height, view } = first.body
+  // Views begin anew in each epoch, and what the last one left is voted on again.
+  const samePlace = second.body.epoch === epoch && second.body.height === height && second.body.view === view
+  if (!samePlace) return err({ code: 'different_places' })
   const differ = !bytesEqual(cborFromValue(first.body), cborFromValue(second.body))
   return pair(domain, group, [type, first], [type, second], differ)
 }

@@ -15,6 +15,7 @@ import {
 } from '#seeder/agree/content-message.ts'
 import { certFromBytes, heightFromBytes } from '#seeder/agree/record.ts'
 import { isLease, leaseLabel } from '#seeder/agree/restore.ts'
+import { SharedContent } from '#seeder/agree/shared-content.ts'
 import type { Store } from '#seeder/store/port.ts'
 
 /** What of a hosted site others may ask. */
@@ -83,14 +84,26 @@ function answerTo(
   }
 }
 
+const contents = new WeakMap<SharedSite, SharedContent>()
+
+function sharedContent(site: SharedSite): SharedContent {
+  const known = contents.get(site)
+  if (known !== undefined) return known
+  const shared = new SharedContent()
+  contents.set(site, shared)
+  return shared
+}
+
 type MemberQuestion = Extract<ContentMessage, { type: 'want_content' | 'want_state' | 'want_blocks' | 'want_bodies' }>
 
 function answerMember(store: Store, site: SharedSite, question: MemberQuestion): ContentMessage {
   switch (question.type) {
     case 'want_content': {
       let size = 0
+      const roots = [...store.blocks.roots(site.job).values()]
+      const shared = sharedContent(site)
       const blocks = question.cids.map((cid) => {
-        if (size > CONTENT_ANSWER_BYTES) return null
+        if (size > CONTENT_ANSWER_BYTES || !shared.has(store, roots, cid)) return null
         const bytes = store.blocks.get(cid) ?? null
         size += bytes?.length ?? 0
         return bytes

@@ -114,6 +114,24 @@ for (const [name, evidence, expected] of cases) {
   })
 }
 
+test('§6 votes of two epochs in one height and view are no lie: what an epoch leaves is voted on again in the next', () => {
+  const next = { ...group, epoch: 1 }
+  const later = (block_hash: Digest): Vote1 => ({ job: JOB, epoch: 1, height: 5, view: 2, block_hash, jview: null })
+  for (const hash of [X, Y]) {
+    const again = signStatement(DOMAIN, 'vote1', signerOf(1), later(hash))
+    const { jview: _, ...same } = later(hash)
+    const again2 = signStatement(DOMAIN, 'vote2', signerOf(1), same)
+    for (const evidence of [
+      { kind: 'double_vote1', first: vote1(X, 2), second: again },
+      { kind: 'double_vote2', first: vote2(X, 2), second: again2 },
+      { kind: 'double_proposal', first: propose(X, 2), second: signStatement(DOMAIN, 'propose', signerOf(1), same) },
+    ] satisfies Evidence[]) {
+      const verdict = verifyEvidence(DOMAIN, [group, next], evidence, verify)
+      assert.equal(verdict.ok ? 'convicted' : verdict.error.code, 'different_places')
+    }
+  }
+})
+
 test('§2 Provable lies: a signature that does not verify proves nothing', () => {
   const forged: Vote1 = { job: JOB, epoch: 0, height: 5, view: 2, block_hash: Y, jview: null }
   const second = { ...vote1(X, 2), body: forged }
