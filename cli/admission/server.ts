@@ -27,7 +27,7 @@ import {
   type UnsignedNetworkFile,
   verifyNetworkFile,
 } from '#protocol/directory/network-file.ts'
-import type { Signer } from '#protocol/identity/keys.ts'
+import { type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
 import { type Signed, statementHash } from '#protocol/message/domain.ts'
 import { jobId, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
 import { writeWhole } from '#seeder/config/place.ts'
@@ -36,6 +36,9 @@ import { verify } from '#seeder/identity/keys.ts'
 const STATEMENT_BYTES_MAX = 16 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
 const GATEWAY_RETRY_MS = 1_000
+/** Peers and jobs that are new to the file: each is a durable version that every seeder takes. */
+const NEWCOMERS_BURST = 200
+const NEWCOMERS_PER_SECOND = 2
 
 export type Admission = AsyncDisposable & {
   readonly url: string
@@ -102,6 +105,11 @@ const SENTENCE: Record<AdmissionError['code'], string> = {
   other_epoch: 'the group has changed meanwhile: look again, then say it anew',
 }
 
+function knows(file: NetworkFile, key: PublicKey): boolean {
+  const name = peerName(key)
+  return file.peers.some(({ peer }) => peer === name)
+}
+
 export async function startAdmission(options: AdmissionOptions): Promise<Admission> {
   let file = options.file
   const domain = domainOf(file)
@@ -134,6 +142,16 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     void tell(gateway)
   }
 
+  const bucket = { tokens: NEWCOMERS_BURST, at: performance.now() }
+  const takeToken = (): boolean => {
+    const now = performance.now()
+    bucket.tokens = Math.min(NEWCOMERS_BURST, bucket.tokens + ((now - bucket.at) / 1000) * NEWCOMERS_PER_SECOND)
+    bucket.at = now
+    if (bucket.tokens < 1) return false
+    bucket.tokens--
+    return true
+  }
+
   const publish = (next: UnsignedNetworkFile): NetworkFile => {
     if (next.version === file.version) return file
     const signed = signNetworkFile(next, options.signer)
@@ -164,6 +182,12 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         message: 'the signature does not fit the statement in this network',
       })
     }
+    const isNew = type === 'job_new' || (type === 'peer_record' && !knows(file, from))
+    if (isNew && !takeToken())
+      return answer(response, 429, {
+        code: 'too_many_newcomers',
+        message: `the network takes ${NEWCOMERS_PER_SECOND} new peers and jobs a second: try again in a minute`,
+      })
     const applied = apply(read.value)
     if (!applied.ok)
       return answer(response, applied.error.code === 'full' ? 503 : 409, {
