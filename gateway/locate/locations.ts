@@ -22,6 +22,14 @@ export type Target = {
   until: number
 }
 
+function formerMembers(job: NetworkJob): readonly string[] {
+  return job.past?.[0]?.members ?? []
+}
+
+function originsOf(members: readonly LocatedMember[]): readonly string[] {
+  return targetsOf(members).flatMap((member) => member.origin ?? [])
+}
+
 export class Locations {
   readonly #linkBase: string
   #jobByName = new Map<string, NetworkJob>()
@@ -43,7 +51,7 @@ export class Locations {
     this.#jobById = new Map(jobs.map((job) => [job.job, job]))
     this.#jobsByPeer = new Map()
     for (const job of jobs) {
-      for (const member of job.members) {
+      for (const member of new Set([...job.members, ...formerMembers(job)])) {
         const known = this.#jobsByPeer.get(member as PeerName)
         if (known === undefined) this.#jobsByPeer.set(member as PeerName, [job])
         else known.push(job)
@@ -61,6 +69,12 @@ export class Locations {
     return this.#jobById.get(job)
   }
 
+  /** It is in the group, or was until the last hand-over. */
+  isOf(peer: PeerName, job: string): boolean {
+    return this.jobsOf(peer).some((each) => each.job === job)
+  }
+
+  /** Jobs that it is or was lately a member of. */
   jobsOf(peer: PeerName): readonly NetworkJob[] {
     return this.#jobsByPeer.get(peer) ?? []
   }
@@ -93,10 +107,10 @@ export class Locations {
     this.#forgetTargetsOf(peer)
   }
 
-  members(job: NetworkJob, now: number): readonly LocatedMember[] {
+  members(job: NetworkJob, now: number, members = job.members): readonly LocatedMember[] {
     const view: GroupView = {
       job: job.job,
-      members: job.members as readonly PeerName[],
+      members: members as readonly PeerName[],
       registration: (peer) => this.#registrations.get(peer),
       isLiar: (peer) => this.#liars.has(peer),
     }
@@ -109,8 +123,14 @@ export class Locations {
     if (known !== undefined && known.until > now) return known
     const job = this.#jobByName.get(name)
     if (job === undefined) return undefined
-    const members = this.members(job, now)
-    const origins = targetsOf(members).flatMap((member) => member.origin ?? [])
+    let members = this.members(job, now)
+    let origins = originsOf(members)
+    if (origins.length === 0 && formerMembers(job).length > 0) {
+      // The new group takes the state over, and until then the former one goes on.
+      const former = this.members(job, now, formerMembers(job))
+      members = [...members, ...former]
+      origins = originsOf(former)
+    }
     let until = Number.POSITIVE_INFINITY
     for (const member of members) until = Math.min(until, member.until)
     const next = known === undefined || known.next >= origins.length ? 0 : known.next

@@ -63,8 +63,7 @@ function check(gateway: Gateway, peer: PeerName, body: Register, now: number): G
   if (locations.jobsOf(peer).length === 0) return { code: 'not_a_member', network_version: network.file.version }
   for (const site of body.sites) {
     const job = hexFromBytes(site.job)
-    if (locations.jobById(job)?.members.includes(peer) !== true)
-      return { code: 'not_of_this_job', job, network_version: network.file.version }
+    if (!locations.isOf(peer, job)) return { code: 'not_of_this_job', job, network_version: network.file.version }
     if (!originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
   }
   return undefined

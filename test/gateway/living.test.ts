@@ -185,3 +185,17 @@ test('a seeder that is in a new network file’s groups no more is no target', a
   assert.equal(put.status, 200)
   assert.deepEqual(new Set(await visits(at, 6)), new Set(['ana', 'ben', 'cleo']))
 })
+
+test('§6 while a new group takes over, visitors go to the former one; from the first new member on to the new one alone', async () => {
+  const at = await scene()
+  await allRegister(at)
+  const fresh = ['eve', 'finn', 'gus', 'hal']
+  const next = at.network.next({ sites: [{ name: 'wiki', members: fresh, former: MEMBERS, epoch: 2 }] })
+  assert.equal((await at.ask('/network', { method: 'PUT', body: next.text })).status, 200)
+  assert.deepEqual(new Set(await visits(at, 8)), new Set(MEMBERS), 'all members were replaced at once')
+  at.clock.now += 5_000
+  await at.register('ana')
+  assert.deepEqual(new Set(await visits(at, 8)), new Set(MEMBERS), 'a former member renews its registration')
+  await at.register('eve')
+  assert.deepEqual(new Set(await visits(at, 4)), new Set(['eve']))
+})

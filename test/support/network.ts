@@ -38,6 +38,8 @@ export type TestSite = {
   readonly members: readonly string[]
   readonly quorum?: 'bft' | 'all'
   readonly epoch?: number
+  /** Members until the last hand-over. */
+  readonly former?: readonly string[]
 }
 
 export type TestNetworkOptions = {
@@ -77,7 +79,9 @@ export function testNetwork(options: TestNetworkOptions): TestNetwork {
   const networkSigner = signerNamed(networkName)
   const chainId = hexFromBytes(taggedHash('test chain', bytesFromText(networkName)))
   const domain = domainOf({ chain_id: chainId, generation: 0 })
-  const names = [...new Set([...sites.flatMap((site) => site.members), ...(options.peers ?? [])])]
+  const names = [
+    ...new Set([...sites.flatMap((site) => [...site.members, ...(site.former ?? [])]), ...(options.peers ?? [])]),
+  ]
   const signers = new Map(names.map((name) => [name, signerNamed(name)]))
   const jobs = new Map(sites.map((site) => [site.name, testJob(domain, site.name)]))
   const signer = (name: string): Signer => {
@@ -117,6 +121,9 @@ export function testNetwork(options: TestNetworkOptions): TestNetwork {
       epoch: site.epoch ?? 1,
       quorum: site.quorum ?? 'bft',
       members: site.members.map(peer),
+      ...(site.former === undefined
+        ? {}
+        : { past: [{ epoch: (site.epoch ?? 1) - 1, members: site.former.map(peer) }] }),
     })),
   }
   const file = signNetworkFile(unsigned, networkSigner)
