@@ -7,6 +7,7 @@ import type { Effect } from '#protocol/agreement/port.ts'
 import { RECORD_VERSION, recordToBytes, type VoteRecord } from '#protocol/agreement/record.ts'
 import { type Content, chainTo } from '#protocol/agreement/round.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
+import { votedContents } from '#protocol/agreement/voted.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
@@ -29,16 +30,29 @@ export function durably<T extends VoteType>(
 
 const placeOf = ({ height, view }: Vote1 | Vote2) => ({ height, view })
 
-/** What a lock or an own proposal needs to be executed again. */
-function boundContents(member: Member): { locked: Content | null; proposed: Content | null } {
+type Bound = {
+  readonly locked: Content | null
+  readonly proposed: Content | null
+  /** Each with the view of its vote. */
+  readonly voted: readonly (readonly [Content, number])[]
+}
+
+/** What a lock, an own proposal or an own VOTE1 needs to be executed again. */
+function boundContents(member: Member): Bound {
   const round = currentRound(member)
   const locked = round.lock === null ? null : (round.contents.get(keyOf(round.lock.block_hash)) ?? null)
   const own = member.proposal
   const proposed = own !== null && own.signed.body.height === round.height ? own.content : null
-  return { locked, proposed }
+  return { locked, proposed, voted: votedContents(round) }
 }
 
 const plain = ({ block, requests }: Content) => ({ block, requests })
+
+/** A block stands in the record once. */
+function votedRecord(content: Content, view: number, elsewhere: readonly (Content | null)[]) {
+  const twice = elsewhere.some((other) => other?.key === content.key)
+  return { view, block_hash: content.hash, content: twice ? null : plain(content) }
+}
 
 /** What is known and said of the epoch's start and end. */
 function epochRecord(member: Member): Partial<VoteRecord> {
@@ -57,7 +71,7 @@ function epochRecord(member: Member): Partial<VoteRecord> {
 function voteRecord(member: Member): VoteRecord {
   const { group, view, tc, timeout, vote1, vote2, proposal } = member
   const round = currentRound(member)
-  const { locked, proposed } = boundContents(member)
+  const { locked, proposed, voted } = boundContents(member)
   const here = <T extends { readonly body: { readonly height: number } }>(signed: T | null): T | null =>
     signed !== null && signed.body.height === round.height ? signed : null
   return {
@@ -74,14 +88,17 @@ function voteRecord(member: Member): VoteRecord {
     vote2: here(vote2),
     qc1s: round.lock === null ? [] : chainTo(round, round.lock.view),
     locked: locked === null || locked.key === proposed?.key ? null : plain(locked),
+    ...(voted.length === 0
+      ? {}
+      : { voted: voted.map(([content, view]) => votedRecord(content, view, [locked, proposed])) }),
     proposal: proposal === null || proposed === null ? null : { signed: proposal.signed, content: plain(proposed) },
   }
 }
 
 function boundBodies(member: Member): readonly Digest[] {
-  const { locked, proposed } = boundContents(member)
+  const { locked, proposed, voted } = boundContents(member)
   const byKey = new Map<string, Digest>()
-  for (const content of [locked, proposed])
+  for (const content of [locked, proposed, ...voted.map(([each]) => each)])
     for (const request of content?.requests ?? [])
       if (request.body_bytes > 0 && bodyHere(member.bodies, request))
         byKey.set(keyOf(request.body_hash), request.body_hash)

@@ -9,13 +9,14 @@
 import { freeBodies } from '#protocol/agreement/bodies.ts'
 import { nameEffects } from '#protocol/agreement/durable.ts'
 import { createPeer, currentRound, isMember, type Member, roundAt, seatingOf } from '#protocol/agreement/member.ts'
-import { rosterOf } from '#protocol/agreement/members.ts'
+import { keyOf, rosterOf } from '#protocol/agreement/members.ts'
 import { refuseOwn } from '#protocol/agreement/pending.ts'
 import { createQueue, enqueue } from '#protocol/agreement/queue.ts'
 import type { Round } from '#protocol/agreement/round.ts'
 import { askAll, peerAt, statusOf } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
+import { carryVoted } from '#protocol/agreement/voted.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Cert, Group, Qc1 } from '#protocol/message/certificate.ts'
 import { inheritedOf, type Start, startHeight } from '#protocol/message/epoch.ts'
@@ -109,6 +110,8 @@ function carryRound(member: Member, turn: Turn, old: Round): void {
   member.rounds.clear()
   const round = roundAt(member, old.height)
   for (const [key, content] of old.contents) round.contents.set(key, content)
+  const inherited = inheritedHere(member)
+  carryVoted(old, round, inherited === null ? undefined : keyOf(inherited.block_hash))
   const shown = member.start?.cert ?? null
   const cert = shown !== null && shown.block.height === round.height ? shown : old.cert
   if (cert !== null && certFits(member, cert)) round.cert = cert

@@ -9,6 +9,7 @@ import type { ExecutionContext, ExecutionResult } from '#protocol/agreement/port
 import { inheritedKey } from '#protocol/agreement/propose.ts'
 import { addContent, type Content, contentOf, type Round, requestHashesOf } from '#protocol/agreement/round.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
+import { isVoted } from '#protocol/agreement/voted.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type Block, receiptsRoot } from '#protocol/message/block.ts'
@@ -23,7 +24,7 @@ export type Execution = {
 
 export type Outcome = 'match' | 'mismatch' | 'unknown'
 
-/** Keys of contents that are still needed: of the lock, the own proposal and the certificate. */
+/** Keys of contents that go on being needed, executed too: of the lock, the own proposal and the certificate. */
 function heldContent(member: Member, round: Round): (key: string) => boolean {
   const lock = round.lock === null ? undefined : keyOf(round.lock.block_hash)
   const cert = round.cert === null ? undefined : keyOf(round.cert.qc1.block_hash)
@@ -56,7 +57,8 @@ export function meetBlock(
     met.from,
   )
   useBodies(member.bodies, content.requests)
-  const evicted = addContent(round, content, heldContent(member, round))
+  const held = heldContent(member, round)
+  const evicted = addContent(round, content, (key) => held(key) || isVoted(round, key))
   if (evicted !== undefined) freeBodies(member.bodies, turn, evicted.requests)
   return content
 }

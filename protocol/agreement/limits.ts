@@ -39,6 +39,8 @@ export const RESHARE_MAX = 64
 export const VIEWS_KEPT = 32
 /** Blocks known at one height: one a view, and what a lock or a certificate names. */
 export const CONTENTS_MAX = 8
+/** Blocks of one height that stay because this member gave them VOTE1; of more the one of the oldest vote goes. */
+export const VOTED_MAX = 8
 /** QC1s that wait for the QC1s their votes rely on. */
 export const PARKED_MAX = 64
 /** Executions that run or wait at one height. */

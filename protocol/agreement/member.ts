@@ -1,6 +1,6 @@
 // A member of a group: all that it knows, and how it begins or comes back (agreement §2, R1). Changed by `step` alone.
 //
-//   durable:  head (certificates, states)  ·  vote state: view, TC, own TIMEOUT, VOTE1, VOTE2, lock, own proposal
+//   durable:  head (certificates, states)  ·  vote state: view, TC, own TIMEOUT, VOTE1, VOTE2, their blocks, lock, own proposal
 //   volatile: rounds (what others said), queue, executions, what it heard of the others
 
 import { type Bodies, bodyCame, useBodies } from '#protocol/agreement/bodies.ts'
@@ -27,6 +27,7 @@ import {
   type Round,
   requestHashesOf,
 } from '#protocol/agreement/round.ts'
+import { noteVoted } from '#protocol/agreement/voted.ts'
 import { createWindow, extendWindow, type Window } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -375,7 +376,7 @@ function wholeSince(restored: Restored | undefined, head: Head): number {
   return Math.min(oldest.time, cut) - 1
 }
 
-/** Votes, lock and own proposal of the height above the head stand again as they were signed. */
+/** Votes with their blocks, lock and own proposal of the height above the head stand again as they were signed. */
 function resumeVotes(member: Member, record: VoteRecord): void {
   const round = roundAt(member, record.height)
   member.vote1 = record.vote1
@@ -394,11 +395,16 @@ function resumeVotes(member: Member, record: VoteRecord): void {
   if (record.vote1 !== null) cast(round.vote1, member.self, record.vote1.body.view, record.vote1)
   if (record.vote2 !== null) cast(round.vote2, member.self, record.vote2.body.view, record.vote2)
   if (record.locked !== null) resume(record.locked)
-  if (record.proposal === null) return
-  member.proposal = { signed: record.proposal.signed, content: resume(record.proposal.content) }
-  const { view } = record.proposal.signed.body
-  round.proposals.set(view, record.proposal.signed)
-  if (member.start !== null) round.starts.set(view, member.start)
+  if (record.proposal !== null) {
+    member.proposal = { signed: record.proposal.signed, content: resume(record.proposal.content) }
+    const { view } = record.proposal.signed.body
+    round.proposals.set(view, record.proposal.signed)
+    if (member.start !== null) round.starts.set(view, member.start)
+  }
+  for (const { view, block_hash: hash, content } of record.voted ?? []) {
+    if (content !== null) resume(content)
+    noteVoted(round, keyOf(hash), view)
+  }
 }
 
 export function roundAt(member: Member, height: number): Round {

@@ -151,7 +151,7 @@ export type RefuseCode =
 
 export type Effect =
   /**
-   * Durable before any later effect: the whole vote state (R1), and the bodies named here (those a lock or an own proposal needs).
+   * Durable before any later effect: the whole vote state (R1), and the bodies named here (those a lock, an own proposal or an own VOTE1 needs).
    * A later record replaces it, and bodies that the later one does not name may go.
    */
   | { readonly type: 'persist'; readonly record: Uint8Array; readonly bodies: readonly Digest[] }

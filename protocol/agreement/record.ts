@@ -1,6 +1,7 @@
 // The vote state that R1 makes durable: what this member signed and is bound to at the height above its head. Canonical CBOR with a
-// version; bounded by two blocks and the QC1s of one height.
+// version; bounded by the blocks and the QC1s of one height.
 
+import { VOTED_MAX } from '#protocol/agreement/limits.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
@@ -22,7 +23,7 @@ import { EPOCH_MAX, signedShape, VIEW_MAX } from '#protocol/message/statement.ts
 import { contentShape, WIRE_BYTES_MAX, type WireError } from '#protocol/message/wire.ts'
 
 export const RECORD_VERSION = 1
-export const RECORD_BYTES_MAX = 4 * WIRE_BYTES_MAX
+export const RECORD_BYTES_MAX = 8 * WIRE_BYTES_MAX
 
 const lastVote = object({ height: uint(), view: uint(VIEW_MAX) })
 
@@ -45,6 +46,10 @@ export const recordShape = object({
   qc1s: array(qc1Shape, QC1S_MAX),
   /** The locked block, so that it can be executed and proposed again. */
   locked: nullable(contentShape),
+  /** Blocks that VOTE1s above the lock were given to, oldest first, each with the last such view; without the block when it stands as `locked` or in `proposal`. */
+  voted: optional(
+    array(object({ view: uint(VIEW_MAX), block_hash: digest(), content: nullable(contentShape) }), VOTED_MAX),
+  ),
   /** The proof of `epoch`'s start; absent in the first one, and before it was seen. */
   start: optional(startShape),
   /** A proof that a later epoch has started: nothing is signed in `epoch` any more. */

@@ -47,6 +47,8 @@ export type Round = {
   lock: Qc1 | null
   parked: Qc1[]
   cert: Cert | null
+  /** Blocks that this member gave VOTE1, by key, oldest vote first: the last view in which it did. Read by `votedContents`. */
+  readonly voted: Map<string, number>
 }
 
 export function createRound(height: number, members: number): Round {
@@ -63,6 +65,7 @@ export function createRound(height: number, members: number): Round {
     lock: null,
     parked: [],
     cert: null,
+    voted: new Map(),
   }
 }
 

@@ -10,6 +10,7 @@ import { type Content, cast, chainTo, type Round } from '#protocol/agreement/rou
 import { heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
+import { noteVoted } from '#protocol/agreement/voted.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Qc1 } from '#protocol/message/certificate.ts'
@@ -80,6 +81,7 @@ function vote1(member: Member, turn: Turn, round: Round, content: Content): void
   const body: Vote1 = { ...place(member, round, view), block_hash: content.hash, jview }
   const vote = durably(member, turn, 'vote1', body)
   member.vote1 = vote
+  noteVoted(round, content.key, view)
   cast(round.vote1, member.self, view, vote)
   sendVote(member, turn, view, { type: 'vote1', vote, qc1s: jview === null ? [] : chainTo(round, jview) })
   restartTimer(member, turn)

@@ -1,6 +1,7 @@
 // What the driver writes into the store's opaque records: the vote state with the names of the bodies it needs, and of each
 // certified height what it takes to execute it again.
 
+import { VOTED_MAX } from '#protocol/agreement/limits.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
@@ -11,8 +12,8 @@ import { BATCH_REQUESTS_MAX, type WireError } from '#protocol/message/wire.ts'
 
 /** The machine's own record; its parts are bounded there. */
 const MACHINE_RECORD_BYTES_MAX = 8 * 1024 * 1024
-/** Bodies that a lock, an own proposal and what is under way may need at once. */
-const DURABLE_BODIES_MAX = 4 * BATCH_REQUESTS_MAX
+/** Bodies that a lock, an own proposal and the blocks that were voted for may need at once. */
+const DURABLE_BODIES_MAX = (VOTED_MAX + 2) * BATCH_REQUESTS_MAX
 const CERT_BYTES_MAX = 64 * 1024
 /** Written by this member itself, from a block that kept the bounds of the wire. */
 const HEIGHT_BYTES_MAX = 1024 * 1024 * 1024

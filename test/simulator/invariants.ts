@@ -1,6 +1,6 @@
 // The judge of a run: told of everything that rule-abiding members say, commit and answer, it asserts agreement §9 at once.
 //
-//   R1   what an honest member signs is durable before it is sent
+//   R1   what an honest member signs is durable before it is sent, a VOTE1 with the block that it is for
 //   G1   no two certificates that exist or could be assembled differ at one height
 //   G2   over the bound they may: then at least one culprit is named by what was signed
 //   G3   nobody honest is provably guilty
@@ -14,7 +14,7 @@
 
 import { accusationOf, type Evidence } from '#protocol/agreement/evidence-shape.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
-import { recordFromBytes } from '#protocol/agreement/record.ts'
+import { recordFromBytes, type VoteRecord } from '#protocol/agreement/record.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -53,6 +53,8 @@ export type Violation = { readonly rule: Rule; readonly text: string }
 
 /** R9 as the judge holds it. */
 const REQUEST_NEAR_MS = 60_000
+/** So many of the blocks that a member voted for at a height have to be durable. */
+const VOTED_MAX = 8
 /** One run tells at most so many violations. */
 const VIOLATIONS_MAX = 16
 
@@ -105,7 +107,13 @@ function lockShown(statement: Exclude<Statement, { type: 'close' }>): number {
   if (statement.type === 'vote1') return statement.body.jview ?? -1
   return statement.type === 'timeout' ? (statement.body.high?.view ?? -1) : -1
 }
-type Said = { readonly signings: Signing[]; readonly names: Set<string>; readonly record: MemberRecord }
+type Said = {
+  readonly signings: Signing[]
+  readonly names: Set<string>
+  readonly record: MemberRecord
+  /** VOTE1s as they left. */
+  readonly votes: { readonly epoch: number; readonly height: number; readonly view: number; readonly hash: Digest }[]
+}
 
 export function createJudge(options: JudgeOptions): Judge {
   const { scenario, domain, groups, seatOf, air, ledger, keys, chronicle } = options
@@ -291,7 +299,7 @@ export function createJudge(options: JudgeOptions): Judge {
   const saidBy = (member: number): Said => {
     let record = said.get(member)
     if (record === undefined) {
-      record = { signings: [], names: new Set(), record: recordOfMember() }
+      record = { signings: [], names: new Set(), record: recordOfMember(), votes: [] }
       said.set(member, record)
     }
     return record
@@ -407,6 +415,33 @@ export function createJudge(options: JudgeOptions): Judge {
     const later = kept !== undefined && kept !== null && kept.body.view > body.view
     if (!later && (kept === undefined || kept === null || !bytesEqual(kept.signature, signature))) {
       violate('R1', `${what}, which its record does not know`, now)
+    }
+    if (type === 'vote1') checkVoted(seat, record.value, statement, now)
+  }
+
+  /** R1: a QC1 may come of any VOTE1 above the lock: the newest ones' blocks are durable, with the bodies that it takes to execute them. */
+  const checkVoted = (
+    seat: Seat,
+    record: VoteRecord,
+    { body: { epoch, height, view, block_hash } }: Extract<Statement, { type: 'vote1' }>,
+    now: number,
+  ) => {
+    const { votes } = saidBy(seat.index)
+    votes.push({ epoch, height, view, hash: block_hash })
+    const lock = record.qc1s.at(-1)?.view ?? -1
+    const above = votes.filter((vote) => vote.epoch === epoch && vote.height === height && vote.view > lock)
+    const newest = new Map(above.sort((a, b) => b.view - a.view).map((vote) => [brief(vote.hash), vote]))
+    const contents = [record.locked, record.proposal?.content, ...(record.voted ?? []).map(({ content }) => content)]
+    const blocks = new Map(
+      contents.flatMap((each) => (each == null ? [] : [[brief(blockHash(domain, each.block)), each]])),
+    )
+    const bodies = new Set(seat.disk.synced().bodies.map(brief))
+    for (const [name, vote] of [...newest].slice(0, VOTED_MAX)) {
+      const kept = blocks.get(name)
+      const whole = kept?.requests.every((request) => request.body_bytes === 0 || bodies.has(brief(request.body_hash)))
+      if (whole === true) continue
+      const what = `${kept === undefined ? 'block' : 'bodies'} ${short(vote.hash)} of its VOTE1 of view ${vote.view}`
+      violate('R1', `member ${seat.index} does not hold the ${what} at height ${height}`, now)
     }
   }
 

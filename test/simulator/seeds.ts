@@ -35,5 +35,9 @@ export const NAMED_SEEDS: readonly NamedSeed[] = [
     name: 'driver: a body dropped by one step and brought by the next is there',
     scenario: unmeasured(scenarioFromSeed(10078, '4', 1)),
   },
+  {
+    name: 'R1 votes that are sent again after a restart certify a block that their senders still have',
+    scenario: unmeasured(scenarioFromSeed(181689161315, undefined, 1)),
+  },
   { name: 'G2 forks beyond the bound name their culprits', scenario: unmeasured(scenarioFromSeed(184, '7', 1)) },
 ]

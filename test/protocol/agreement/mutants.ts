@@ -41,6 +41,59 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'R1',
+    what: 'VOTE1 is recorded without the block that it is for',
+    patches: [
+      {
+        file: `${AGREEMENT}/durable.ts`,
+        find: '    ...(voted.length === 0\n',
+        replace: '    ...(voted.length >= 0\n',
+      },
+    ],
+    breaks: ['R1'],
+    seeds: 40,
+  },
+  {
+    rule: 'R1',
+    what: 'of the blocks that VOTE1 was given to only the last one is kept',
+    patches: [
+      {
+        file: `${AGREEMENT}/voted.ts`,
+        find: '    if (content !== undefined) found.push([content, view])',
+        replace: '    if (content !== undefined) found.splice(0, 1, [content, view])',
+      },
+    ],
+    breaks: ['R1'],
+    seeds: 200,
+  },
+  {
+    rule: 'R1',
+    what: 'the bodies of the block that VOTE1 is for are not made durable',
+    patches: [
+      {
+        file: `${AGREEMENT}/durable.ts`,
+        find: 'for (const content of [locked, proposed, ...voted.map(([each]) => each)])',
+        replace: 'for (const content of voted.length === 0 ? [locked, proposed] : [])',
+      },
+    ],
+    breaks: ['R1'],
+    seeds: 40,
+  },
+  {
+    rule: 'R1',
+    what: 'the block that VOTE1 was given to is forgotten by a restart',
+    patches: [
+      {
+        file: `${AGREEMENT}/member.ts`,
+        find: '    if (content !== null) resume(content)\n',
+        replace: '',
+      },
+    ],
+    breaks: ['G10'],
+    from: 181689161315,
+    seeds: 1,
+  },
+  {
+    rule: 'R1',
     what: 'the lock is forgotten by a restart',
     patches: [
       {
