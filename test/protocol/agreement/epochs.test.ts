@@ -274,6 +274,46 @@ test('§6 whoever leads proposes the inherited block again, byte for byte, once 
   assert.ok(sent(got, 'propose')[0]?.start)
 })
 
+test('§6 R1 what a member voted for or was locked on stays with it over the start of an epoch, restarts included', () => {
+  const seat = [0, 1, 2].find((each) => each !== leaderSeat(0) && each !== leaderSeat(1)) ?? 0
+  const fresh = blockOn(GENESIS, START)
+  for (const locked of [false, true]) {
+    for (const shown of [{}, { qc1: qc1(0, fresh) }]) {
+      const one = new One(seat)
+      assert.equal(sent(one.all(one.hear(propose(0, fresh, null))), 'vote1').length, 1)
+      if (locked) one.hear({ type: 'qc1', qc1s: [qc1(0, fresh)], content: null })
+      const entering = one.hear({ type: 'start', start: start(1, shown) })
+      const saved = entering.findLast((effect) => effect.type === 'persist')
+      assert.ok(saved?.type === 'persist')
+      const record = recordFromBytes(saved.record)
+      assert.ok(record.ok && record.value.epoch === 1)
+      assert.deepEqual(
+        record.value.voted?.map(({ content }) => content),
+        [{ block: fresh, requests: [] }],
+      )
+      const { bodies } = saved
+      const restored = { record: saved.record, abstain: false, recent: [], states: [{ height: 0, time: 0 }], bodies }
+      const again = new One(seat, { restored: { ...restored, firstBlock: 1 } })
+      const effects = again.hear({ type: 'qc1', qc1s: [qc1(1, fresh)], content: null })
+      assert.ok(effects.some(({ type }) => type === 'execute'))
+    }
+  }
+})
+
+test('§6 R1 a QC1 of the new epoch lets go what was carried over from the old one', () => {
+  const seat = [0, 1, 2].find((each) => each !== leaderSeat(0)) ?? 0
+  const one = new One(seat)
+  one.all(one.hear(propose(0, Y, null)))
+  one.hear({ type: 'start', start: start(1) })
+  one.hear({ type: 'qc1', qc1s: [qc1(1, X)], content: null })
+  one.now += 60_000
+  const saved = one.give({ type: 'tick', now: one.now }).find((effect) => effect.type === 'persist')
+  assert.ok(saved?.type === 'persist')
+  const record = recordFromBytes(saved.record)
+  assert.ok(record.ok)
+  assert.equal(record.value.voted, undefined)
+})
+
 test('§5 §6 past what an epoch started from, a certificate of the old epoch does not count', () => {
   const one = new One(follower)
   one.hear({ type: 'start', start: start(1) })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VOTED_MAX } from '#protocol/agreement/limits.ts'
+import { CONTENTS_MAX, VOTED_MAX } from '#protocol/agreement/limits.ts'
 import { leaderOf } from '#protocol/agreement/members.ts'
 import type { Effect, Restored } from '#protocol/agreement/port.ts'
 import { RECORD_BYTES_MAX, recordFromBytes, recordToBytes, type VoteRecord } from '#protocol/agreement/record.ts'
@@ -166,6 +166,26 @@ test(`R1 of more than ${VOTED_MAX} blocks at one height the one of the oldest vo
   for (const [at, block] of blocks.entries()) saved = vote(lone, block, [], views[at] ?? -1)
   assert.ok(saved)
   assert.deepEqual(votedOf(readRecord(saved)), blocks.slice(1).map(nameOf))
+})
+
+test('R1 blocks that were proposed and not voted for push none out that was', () => {
+  const lone = new Lone({ after: 0 })
+  const request = shared(lone, 'hello')
+  const block = lone.block([request])
+  const views = Array.from({ length: 4 * CONTENTS_MAX }, (_, view) => view).filter(
+    (view) => lone.leader(view) !== lone.self,
+  )
+  const [first = -1, ...others] = views
+  const saved = vote(lone, block, [request], first)
+  for (const [at, view] of others.entries()) {
+    const wrong = lone.block([], { time: START + 1 + at }, true)
+    const heard = lone.hear(lone.propose(wrong, [], { view, tc: lone.tc(view - 1) }), lone.leader(view))
+    assert.equal(sent(lone.execute(heard), 'nay').length, 1)
+  }
+  lone.now += 60_000
+  const later = persisted(lone.give({ type: 'tick', now: lone.now }))
+  assert.deepEqual(readRecord(later).voted, readRecord(saved).voted)
+  assert.deepEqual(later.bodies, [request.body_hash])
 })
 
 test('R1 a commit empties the record of blocks that were voted for', () => {
