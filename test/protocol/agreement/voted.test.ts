@@ -169,7 +169,7 @@ test(`R1 of more than ${VOTED_MAX} blocks at one height the one of the oldest vo
 })
 
 test('R1 blocks that were proposed and not voted for push none out that was', () => {
-  const lone = new Lone({ after: 0 })
+  const lone = new Lone({ after: 3 })
   const request = shared(lone, 'hello')
   const block = lone.block([request])
   const views = Array.from({ length: 4 * CONTENTS_MAX }, (_, view) => view).filter(
