@@ -1,9 +1,9 @@
-// node hunt.ts <from> <seeds> <group | any | power_cut> <rule,…> <epochs | any>
+// node hunt.ts <from> <seeds> <group | any | unmeasured | power_cut> <rule,…> <epochs | any>
 //
 // Runs worlds one after another until one breaks one of the named invariants, and prints one JSON line: {"runs","seed","rule","others"}.
 // The mutation gate runs it inside a patched copy of the source tree.
 
-import { GROUP_KINDS, powerCutFromSeed, scenarioFromSeed } from './scenario.ts'
+import { GROUP_KINDS, powerCutFromSeed, scenarioFromSeed, unmeasured } from './scenario.ts'
 import { runWorld } from './world.ts'
 
 const [from = '1', seeds = '100', kind = 'any', wanted = '', epochs = 'any'] = process.argv.slice(2)
@@ -15,7 +15,8 @@ let runs = 0
 for (let seed = Number(from); seed < Number(from) + Number(seeds) && found === undefined; seed++) {
   runs++
   const count = epochs === 'any' ? undefined : Number(epochs)
-  const scenario = kind === 'power_cut' ? powerCutFromSeed(seed) : scenarioFromSeed(seed, group, count)
+  const drawn = kind === 'power_cut' ? powerCutFromSeed(seed) : scenarioFromSeed(seed, group, count)
+  const scenario = kind === 'unmeasured' ? unmeasured(drawn) : drawn
   for (const violation of runWorld(scenario).violations) {
     if (rules.includes(violation.rule)) found ??= { seed, rule: violation.rule }
     else others[violation.rule] = (others[violation.rule] ?? 0) + 1

@@ -23,8 +23,8 @@ export type Mutant = {
   /** Worlds that it may take. */
   readonly seeds: number
   readonly from?: number
-  /** Worlds of this kind of group only, or the world of `powerCutFromSeed`. */
-  readonly worlds?: GroupKind | 'power_cut'
+  /** Worlds of this kind of group only, or those in which no link is measured, or the world of `powerCutFromSeed`. */
+  readonly worlds?: GroupKind | 'unmeasured' | 'power_cut'
   /** So many epochs in every world; absent: one. */
   readonly epochs?: number
 }

@@ -89,6 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     breaks: ['G10'],
+    worlds: 'unmeasured',
     from: 181689161315,
     seeds: 1,
   },
