@@ -17,7 +17,6 @@ export type Place = {
   readonly memoFile: string
   readonly storeDirectory: string
   readonly runtimeDirectory: string
-  readonly logFile: string
 }
 
 export function placeAt(directory: string): Place {
@@ -29,7 +28,6 @@ export function placeAt(directory: string): Place {
     memoFile: join(directory, 'seeder.json'),
     storeDirectory: join(directory, 'store'),
     runtimeDirectory: join(directory, 'runtime'),
-    logFile: join(directory, 'log'),
   }
 }
 

@@ -1,4 +1,4 @@
-// The writer's connection: transactions that nest, groups that share an fsync, and what happens when the disk fails.
+// The writer's connection: transactions that nest, and what happens when the disk fails.
 //
 // Invariant: outside `transact` no transaction is open. A failed COMMIT or fsync ends the writer for good: what the kernel
 // still holds of it cannot be known, so nothing may be sent on its strength; a restart goes on from what is on disk.
@@ -25,7 +25,6 @@ export class Writer {
   #durable = true
   #failed = false
   #commits = 0
-  #group: { run: () => void; fail: (error: unknown) => void }[] = []
 
   constructor(database: DatabaseSync, directory: string) {
     this.database = database
@@ -71,45 +70,6 @@ export class Writer {
       throw error
     } finally {
       this.#depth--
-    }
-  }
-
-  enqueue<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#group.push({
-        run: () => {
-          const result = this.transact(work)
-          this.#done.push(() => resolve(result))
-        },
-        fail: reject,
-      })
-      if (this.#group.length === 1) setImmediate(() => this.flushGroup())
-    })
-  }
-
-  #done: (() => void)[] = []
-
-  /** Commits what was enqueued; each piece of work fails alone, all of them when the commit does. */
-  flushGroup(): void {
-    const group = this.#group
-    this.#group = []
-    if (group.length === 0) return
-    this.#done = []
-    const failed = new Set<(typeof group)[number]>()
-    try {
-      this.transact(() => {
-        for (const each of group) {
-          try {
-            each.run()
-          } catch (error) {
-            failed.add(each)
-            each.fail(error)
-          }
-        }
-      })
-      for (const resolve of this.#done) resolve()
-    } catch (error) {
-      for (const each of group) if (!failed.has(each)) each.fail(error)
     }
   }
 

@@ -9,7 +9,7 @@
 // roots appear together or not at all. A block that a root reaches is never deleted. Bytes that come out were checked
 // against their CID, or come out as `undefined`.
 //
-// Everything is synchronous except the CAR streams and `enqueue`. Records are opaque canonical bytes: the store never decodes one.
+// Everything is synchronous except the CAR streams. Records are opaque canonical bytes: the store never decodes one.
 
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
@@ -124,13 +124,6 @@ export type Evidence = {
   list(job: Digest): EvidenceRow[]
 }
 
-export type Updates = {
-  /** Appends the record of an ordered UPDATE; the sequence must be higher than the last one's. */
-  append(job: Digest, sequence: number, record: Uint8Array): void
-  list(job: Digest): { readonly sequence: number; readonly record: Uint8Array }[]
-  last(job: Digest): { readonly sequence: number; readonly record: Uint8Array } | undefined
-}
-
 export type SiteLogLine = {
   /** ms since the epoch, block time. */
   readonly time: number
@@ -190,7 +183,6 @@ export type Store = Disposable & {
   readonly votes: Votes
   readonly certified: Certified
   readonly evidence: Evidence
-  readonly updates: Updates
   readonly logs: SiteLogs
   readonly settings: Settings
 
@@ -198,8 +190,6 @@ export type Store = Disposable & {
   commitHeight(commit: HeightCommit): void
   /** Several writes, one fsync. Calls nest: only the outermost commits. `durable: false` leaves the fsync to a later commit. */
   transact<T>(work: () => T, options?: { readonly durable: boolean }): T
-  /** Like `transact`, sharing one fsync with everything enqueued in the same turn; resolves when it is durable. */
-  enqueue<T>(work: () => T): Promise<T>
 
   /** Jobs that have any row. */
   jobs(): Digest[]
@@ -224,8 +214,6 @@ export type Store = Disposable & {
   ): Promise<Result<{ readonly blocks: number; readonly bytes: number }, CarError>>
 
   stats(): StoreStats
-  /** Moves the write-ahead log into the file. */
-  checkpoint(): void
   /** Ends the writer and frees the directory's lock. */
   close(): void
 }

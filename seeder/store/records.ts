@@ -1,10 +1,10 @@
-// The rows of jobs that are not content: agreed heights, votes, evidence, updates, site logs; and the seeder's settings.
+// The rows of jobs that are not content: agreed heights, votes, evidence, site logs; and the seeder's settings.
 // Records are opaque bytes. Each function here is one statement or a few inside the caller's transaction.
 
 import type { StatementSync } from 'node:sqlite'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
-import { assert, err, ok } from '#protocol/codec/result.ts'
+import { err, ok } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import type { Writer } from '#seeder/store/database.ts'
 import type {
@@ -14,7 +14,6 @@ import type {
   Settings,
   SiteLogLine,
   SiteLogs,
-  Updates,
   Votes,
 } from '#seeder/store/port.ts'
 import { keyOf, NUMBER_MAX, numberOfKey } from '#seeder/store/schema.ts'
@@ -191,33 +190,6 @@ export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
       const number = jobs.find(job)
       return number === undefined ? [] : list.all(number).map((row) => ({ ...row }) as unknown as EvidenceRow)
     },
-  }
-}
-
-export function createUpdates(writer: Writer, jobs: JobNumbers): Updates {
-  const insert = writer.prepare('INSERT INTO updates (key, record) VALUES (?, ?)')
-  const list = writer.prepare('SELECT key, record FROM updates WHERE key BETWEEN ? AND ? ORDER BY key')
-  const last = writer.prepare('SELECT key, record FROM updates WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1')
-  const rowOf = (row: Record<string, unknown>) => ({
-    sequence: numberOfKey(row.key as number),
-    record: row.record as Uint8Array,
-  })
-  const lastOf = (job: Digest) => {
-    const number = jobs.find(job)
-    const row = number === undefined ? undefined : last.get(keyOf(number, 0), keyOf(number, NUMBER_MAX))
-    return row === undefined ? undefined : rowOf(row)
-  }
-  return {
-    append: (job, sequence, record) =>
-      writer.transact(() => {
-        assert(sequence > (lastOf(job)?.sequence ?? -1), 'updates are appended in rising order')
-        insert.run(keyOf(jobs.of(job), sequence), record)
-      }),
-    list(job) {
-      const number = jobs.find(job)
-      return number === undefined ? [] : list.all(keyOf(number, 0), keyOf(number, NUMBER_MAX)).map(rowOf)
-    },
-    last: lastOf,
   }
 }
 

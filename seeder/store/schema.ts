@@ -3,7 +3,7 @@
 //   blocks      who a block is, how often it is referred to, whether its bytes are here    bodies   the bytes, one row a block
 //   jobs        a small number for each job        roots      trees that are kept, by label
 //   certified   agreed heights                     votes      one vote state a job
-//   evidence, updates, logs                        settings
+//   evidence, logs                                 settings
 //
 // Keys of rows that belong to a job are one integer, job · 2^38 + (height, sequence or running number): rows of a job lie side by side.
 
@@ -33,6 +33,7 @@ const STEPS: readonly string[] = [
   CREATE TABLE logs (key INTEGER PRIMARY KEY, time INTEGER NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL);
   CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
   `,
+  'DROP TABLE updates',
 ]
 
 /** Raised by every step. */

@@ -26,7 +26,6 @@ import type {
   StartDamage,
   Store,
   StoreStats,
-  Updates,
   Votes,
 } from '#seeder/store/port.ts'
 import {
@@ -34,7 +33,6 @@ import {
   createEvidence,
   createLogs,
   createSettings,
-  createUpdates,
   createVotes,
   JobNumbers,
 } from '#seeder/store/records.ts'
@@ -74,7 +72,6 @@ class SqliteStore implements Store {
   readonly votes: Votes
   readonly certified: Certified
   readonly evidence: Evidence
-  readonly updates: Updates
   readonly logs: SiteLogs
   readonly settings: Settings
   readonly #database: DatabaseSync
@@ -99,7 +96,6 @@ class SqliteStore implements Store {
     this.#roots = new RootTable(writer, this.#table)
     this.votes = createVotes(writer, this.#jobs)
     this.evidence = createEvidence(writer, this.#jobs)
-    this.updates = createUpdates(writer, this.#jobs)
     this.logs = createLogs(writer, this.#jobs)
     this.settings = createSettings(writer)
     this.blocks = this.#blocks()
@@ -132,10 +128,6 @@ class SqliteStore implements Store {
     return this.#writer.transact(work, options?.durable ?? true)
   }
 
-  enqueue<T>(work: () => T): Promise<T> {
-    return this.#writer.enqueue(work)
-  }
-
   jobs(): Digest[] {
     return this.#jobs.list()
   }
@@ -146,7 +138,7 @@ class SqliteStore implements Store {
       if (number === undefined) return
       for (const { height } of this.#heights.kept(job)) this.#releaseState(job, height)
       this.#roots.releaseJob(number)
-      for (const table of ['certified', 'updates', 'logs', 'evidence']) {
+      for (const table of ['certified', 'logs', 'evidence']) {
         this.#database
           .prepare(`DELETE FROM ${table} WHERE key BETWEEN ? AND ?`)
           .run(keyOf(number, 0), keyOf(number, NUMBER_MAX))
@@ -225,13 +217,8 @@ class SqliteStore implements Store {
     return { fileBytes, walBytes, blocks, blockBytes: bytes, orphans, missing, jobs, commits: this.#writer.commits }
   }
 
-  checkpoint(): void {
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  }
-
   close(): void {
     if (!this.#database.isOpen) return
-    this.#writer.flushGroup()
     this.#database.close()
     this.#lock[Symbol.dispose]()
   }

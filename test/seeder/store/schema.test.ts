@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { prepareSchema } from '#seeder/store/schema.ts'
+import { prepareSchema, SCHEMA_VERSION } from '#seeder/store/schema.ts'
+import { openStore } from '#seeder/store/store.ts'
 import { temporaryDirectory } from '#test/seeder/store/fixture.ts'
 
 const FIRST = 'CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)'
@@ -30,5 +31,22 @@ test('an upgrade that fails half-way leaves the version before it', () => {
   assert.throws(() => prepareSchema(database, directory.path, [FIRST, SECOND, 'no SQL']))
   assert.equal(version(database), 1)
   assert.deepEqual({ ...database.prepare('SELECT * FROM a').get() }, { x: 1 })
+  database.close()
+})
+
+test('a store of version 1 opens, with all that it held', () => {
+  using directory = temporaryDirectory()
+  {
+    using store = openStore(directory.path)
+    store.settings.set('kept', Uint8Array.of(7))
+    const old = new DatabaseSync(store.path)
+    old.exec('CREATE TABLE updates (key INTEGER PRIMARY KEY, record BLOB NOT NULL); PRAGMA user_version = 1')
+    old.close()
+  }
+  using store = openStore(directory.path)
+  assert.deepEqual(store.settings.get('kept'), Uint8Array.of(7))
+  const database = new DatabaseSync(store.path, { readOnly: true })
+  assert.equal(version(database), SCHEMA_VERSION)
+  assert.equal(database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'updates'").get()?.n, 0)
   database.close()
 })

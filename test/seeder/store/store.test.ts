@@ -84,27 +84,6 @@ test('what one transaction wrote is gone when it throws, and what an inner one w
   assert.equal(store.certified.head(JOB), undefined)
 })
 
-test('writes enqueued in one turn share one commit; one that throws fails alone', async () => {
-  using directory = temporaryDirectory()
-  using store = openStore(directory.path)
-  const before = store.stats().commits
-  const results = await Promise.allSettled([
-    store.enqueue(() => store.votes.save(JOB, Uint8Array.of(1))),
-    store.enqueue(() => {
-      store.settings.set('lost', Uint8Array.of(1))
-      throw new Error('mine')
-    }),
-    store.enqueue(() => store.votes.save(OTHER_JOB, Uint8Array.of(2))),
-  ])
-  assert.deepEqual(
-    results.map(({ status }) => status),
-    ['fulfilled', 'rejected', 'fulfilled'],
-  )
-  assert.equal(store.stats().commits, before + 1)
-  assert.equal(store.settings.get('lost'), undefined)
-  assert.deepEqual(store.votes.load(OTHER_JOB), { ok: true, value: Uint8Array.of(2) })
-})
-
 test('a tree arrives from its root down: only what is wanted is taken, and a new start goes on where it stopped', () => {
   using directory = temporaryDirectory()
   const { root, blocks } = treeOf({ 'a/b': bytesOf(CHUNK * 100, 1), c: bytesOf(10, 2) })
@@ -337,7 +316,7 @@ test('ranges of heights are contiguous and bounded, and pruning keeps the head',
   assert.equal(store.certified.head(OTHER_JOB), undefined)
 })
 
-test('evidence is kept once, updates in rising order, settings by key', () => {
+test('evidence is kept once, settings by key', () => {
   using directory = temporaryDirectory()
   using store = openStore(directory.path)
   const row = {
@@ -351,14 +330,6 @@ test('evidence is kept once, updates in rising order, settings by key', () => {
   assert.equal(store.evidence.add(JOB, row), false)
   assert.equal(store.evidence.add(OTHER_JOB, row), true)
   assert.deepEqual(store.evidence.list(JOB), [row])
-  store.updates.append(JOB, 1, Uint8Array.of(1))
-  store.updates.append(JOB, 4, Uint8Array.of(4))
-  assert.throws(() => store.updates.append(JOB, 4, Uint8Array.of(5)))
-  assert.deepEqual(
-    store.updates.list(JOB).map(({ sequence }) => sequence),
-    [1, 4],
-  )
-  assert.deepEqual(store.updates.last(JOB), { sequence: 4, record: Uint8Array.of(4) })
   store.settings.set('network', Uint8Array.of(1, 2))
   assert.deepEqual(store.settings.get('network'), Uint8Array.of(1, 2))
   assert.equal(store.settings.remove('network'), true)
