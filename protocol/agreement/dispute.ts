@@ -2,7 +2,7 @@
 // certified, and its view is over at once. Only when no result can reach a quorum any more is the group disputed: writes are refused, the last
 // certified state is served, and new views go on trying at the timer's pace.
 
-import { currentRound, type Member } from '#protocol/agreement/member.ts'
+import { currentRound, gaveUp, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { timeOut } from '#protocol/agreement/view.ts'
@@ -36,6 +36,5 @@ export function judgeClaims(member: Member, turn: Turn): void {
     member.disputed = true
     member.counts.disputes++
   }
-  const over = member.timeout !== null && member.timeout.body.view >= view
-  if (!member.disputed && !over) timeOut(member, turn)
+  if (!member.disputed && !gaveUp(member)) timeOut(member, turn)
 }

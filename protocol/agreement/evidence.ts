@@ -38,10 +38,14 @@ export function forgets(vote2: Vote2, vote1: Vote1): boolean {
   )
 }
 
-/** A TIMEOUT of a view not below v that shows less than VOTE2(x, v) proves: a lock of v at its height, or its height at all. */
+/**
+ * A TIMEOUT that shows less than VOTE2(x, v) proves: of a view not below v at its height, no lock of v; of a view above v, not its height at
+ * all. A TIMEOUT of v itself at a lower height came before the vote: that height was certified, and its signer voted on (R6).
+ */
 export function hides(vote2: Vote2, timeout: Timeout): boolean {
   if (timeout.epoch !== vote2.epoch || timeout.view < vote2.view || timeout.height > vote2.height) return false
-  return timeout.height < vote2.height || timeout.high === null || timeout.high.view < vote2.view
+  if (timeout.height < vote2.height) return timeout.view > vote2.view
+  return timeout.high === null || timeout.high.view < vote2.view
 }
 
 /** A vote that its signer's CLOSE of the same epoch does not know: it was given after it. */

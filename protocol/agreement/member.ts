@@ -441,8 +441,17 @@ export function voting(member: Member): boolean {
   return isMember(member) && begun && closed === null && nextStart === null && !ended && head.epoch <= group.epoch
 }
 
-/** R6: no vote in a view that it has timed out of. */
+/**
+ * R6: it has timed out of the present view, at the height above the head or a later one. A TIMEOUT of a height that was certified since is
+ * answered: the view works, and who gave it up alone goes on in it.
+ */
+export function gaveUp({ timeout, view, head }: Member): boolean {
+  if (timeout === null || timeout.body.view < view) return false
+  return timeout.body.view > view || timeout.body.height > head.height
+}
+
+/** R6: no vote in a view at a height at which it has timed out of it. */
 export function mayVote(member: Member): boolean {
-  const over = member.timeout !== null && member.timeout.body.view >= member.view
+  const over = gaveUp(member)
   return voting(member) && !member.abstain && !member.stopped && !over && member.committing === null
 }

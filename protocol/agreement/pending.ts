@@ -4,7 +4,7 @@
 import { bodyCame, bodyHere, fetchMissing, freeBodies, useBodies } from '#protocol/agreement/bodies.ts'
 import { fuelIsSpent } from '#protocol/agreement/execution.ts'
 import { CENSORED_DELTAS, RELAY_DELTAS, REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
-import { isMember, leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
+import { gaveUp, isMember, leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { RefuseCode } from '#protocol/agreement/port.ts'
 import {
@@ -146,8 +146,7 @@ export function watchLeader(member: Member, turn: Turn): void {
       entry.relayed = true
       send(turn, leaderAt(member, member.view), { type: 'request', request: entry.request, body: null })
     }
-    const over = member.timeout !== null && member.timeout.body.view >= member.view
-    if (!over && censored(entry, turn.now, deltaMs)) timeOut(member, turn)
+    if (!gaveUp(member) && censored(entry, turn.now, deltaMs)) timeOut(member, turn)
   }
 }
 

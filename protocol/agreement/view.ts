@@ -4,7 +4,7 @@ import { durably } from '#protocol/agreement/durable.ts'
 import { carriedStart } from '#protocol/agreement/epoch.ts'
 import { inspectTimeout } from '#protocol/agreement/evidence.ts'
 import { RESHARE_MAX } from '#protocol/agreement/limits.ts'
-import { currentRound, leaderAt, type Member, voting } from '#protocol/agreement/member.ts'
+import { currentRound, gaveUp, leaderAt, type Member, voting } from '#protocol/agreement/member.ts'
 import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
 import { growCautious } from '#protocol/agreement/pace.ts'
 import { entriesOf, pardon } from '#protocol/agreement/queue.ts'
@@ -84,21 +84,21 @@ export function formTc(member: Member, turn: Turn): boolean {
  * one's own), and waiting for the slowest of a quorum would make every view as long as its longest timer.
  */
 export function joinTimeouts(member: Member, turn: Turn): void {
-  const over = member.timeout !== null && member.timeout.body.view >= member.view
-  if (over || member.peers.length === 1) return
-  const gaveUp = member.peers.filter(({ timeout }) => timeout !== null && timeout.body.view >= member.view).length
-  if (gaveUp > faultsOf(member.group)) timeOut(member, turn)
+  if (gaveUp(member) || member.peers.length === 1) return
+  const timedOut = member.peers.filter(({ timeout }) => timeout !== null && timeout.body.view >= member.view).length
+  if (timedOut > faultsOf(member.group)) timeOut(member, turn)
 }
 
-/** Signs a TIMEOUT of the present view: the first one ends own voting in it, a later one tells of a newer height or lock. */
+/** Signs a TIMEOUT of the present view: it ends own voting in it until this height is certified; another one tells of a newer lock. */
 export function timeOut(member: Member, turn: Turn): void {
   if (!voting(member) || member.abstain || member.stopped || member.committing !== null) return
   const round = currentRound(member)
   const high = round.lock === null ? null : { view: round.lock.view, block_hash: round.lock.block_hash }
   const before = member.timeout?.body
-  const again = before !== undefined && before.view === member.view
+  const again = gaveUp(member)
   const same =
     again &&
+    before !== undefined &&
     before.height === round.height &&
     before.high?.view === high?.view &&
     (high === null || before.high === null || bytesEqual(before.high.block_hash, high.block_hash))
@@ -125,7 +125,7 @@ function timeoutMessages(member: Member): WireMessage[] {
 /** What is said again on every timer and to whoever restarts and asks: all that this member stands by at the height above the head. */
 export function standing(member: Member): WireMessage[] {
   const round = currentRound(member)
-  const { tc, timeout, vote1, vote2, proposal, view } = member
+  const { tc, vote1, vote2, proposal, view } = member
   const messages: WireMessage[] = []
   const here = <T extends { readonly height: number; readonly view: number }>(signed: Signed<T> | null): boolean =>
     signed !== null && signed.body.height === round.height && signed.body.view === view
@@ -138,7 +138,7 @@ export function standing(member: Member): WireMessage[] {
   if (vote2 !== null && vote2.body.height === round.height) messages.push({ type: 'vote2', vote: vote2 })
   const nay = round.nay[member.self]?.get(view)
   if (nay !== undefined) messages.push({ type: 'nay', nay })
-  if (timeout !== null && timeout.body.view >= view) messages.push(...timeoutMessages(member))
+  if (gaveUp(member)) messages.push(...timeoutMessages(member))
   return messages
 }
 

@@ -4,7 +4,7 @@
 //   double_vote1, double_vote2, double_propose   two of one (epoch, height, view)
 //   amnesia         VOTE2(x, v), then VOTE1(y ≠ x, v' > v) with jview < v
 //   vote_after_close  a vote of an epoch that its CLOSE of that epoch does not list; close_hides_lock  a CLOSE that shows less than its VOTE2
-//   hidden_lock     a TIMEOUT of a view ≥ v that does not know the lock which its own VOTE2(x, v) proves
+//   hidden_lock     a TIMEOUT of a view ≥ v at its height without the lock which its own VOTE2(x, v) proves, or of a view > v below it
 
 import type { Close, Propose, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
 import { brief } from './chronicle.ts'
@@ -63,8 +63,8 @@ export function recordOfMember(): Record {
     one.jview < two.view
   const hides = (two: Vote, late: Late) =>
     late.epoch === two.epoch &&
-    late.view >= two.view &&
-    (late.height < two.height || (late.height === two.height && late.high < two.view))
+    ((late.view > two.view && late.height < two.height) ||
+      (late.view >= two.view && late.height === two.height && late.high < two.view))
 
   const closes: Close[] = []
   const follows = (close: Close, last: Close['last_vote1'], vote: Vote) =>

@@ -305,7 +305,7 @@ export function createJudge(options: JudgeOptions): Judge {
     return record
   }
 
-  /** G4: by the order in which they were signed, views only rise, and nothing is said in a view after its TIMEOUT. */
+  /** G4: by the order in which they were signed, views only rise, and nothing is said in a view at a height after its TIMEOUT of both. */
   const checkOrder = (member: number, of: Said, signing: Signing, now: number) => {
     for (const other of of.signings) {
       const [first, second] = other.order < signing.order ? [other, signing] : [signing, other]
@@ -324,10 +324,15 @@ export function createJudge(options: JudgeOptions): Judge {
           `member ${member} signs ${second.what} of view ${second.view} after ${first.what} of view ${first.view}`,
           now,
         )
-      } else if (first.what === 'timeout' && second.what !== 'timeout' && second.view === first.view) {
+      } else if (
+        first.what === 'timeout' &&
+        second.what !== 'timeout' &&
+        second.view === first.view &&
+        second.height <= first.height
+      ) {
         violate(
           'G4',
-          `member ${member} signs ${second.what} of view ${second.view} after its TIMEOUT of that view`,
+          `member ${member} signs ${second.what} of view ${second.view}, height ${second.height} after its TIMEOUT of that view`,
           now,
         )
       } else if (first.height === second.height && second.what !== 'propose' && second.lock < first.lock) {

@@ -93,9 +93,14 @@ const cases: readonly [string, Evidence, string][] = [
     'no_contradiction',
   ],
   [
-    'a TIMEOUT of a lower height',
-    { kind: 'hidden_lock', vote2: vote2(X, 2), timeout: timeout(2, null, 4) },
+    'a TIMEOUT of a later view at a lower height',
+    { kind: 'hidden_lock', vote2: vote2(X, 2), timeout: timeout(3, null, 4) },
     'self-contained',
+  ],
+  [
+    'a TIMEOUT of the same view at a lower height',
+    { kind: 'hidden_lock', vote2: vote2(X, 2), timeout: timeout(2, null, 4) },
+    'no_contradiction',
   ],
   [
     'a TIMEOUT of the next height',

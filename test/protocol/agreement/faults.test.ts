@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { leaderOf } from '#protocol/agreement/members.ts'
 import { memberStatus } from '#protocol/agreement/status.ts'
+import { taggedHash } from '#protocol/codec/digest.ts'
+import { signStatement } from '#protocol/message/domain.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
-import { Cluster, requestAt, SETTINGS } from './cluster.ts'
+import { Cluster, DOMAIN, requestAt, SETTINGS, signerOf } from './cluster.ts'
 
 const alive = (cluster: Cluster): number[] =>
   cluster.nodes.filter(({ up }) => up).map(({ member }) => memberStatus(member).height)
@@ -244,6 +246,60 @@ test('§2 Provable lies: two proposals sent to different members come together, 
       cluster.node(index).evidence.some(({ kind }) => kind === 'double_proposal'),
       `member ${index} saw ${cluster.node(index).evidence.map(({ kind }) => kind)}`,
     )
+})
+
+/** Writes come so fast that the group never rests for a view timer's length: `count` of them, one each Δ. */
+function steadily(cluster: Cluster, asked: number, count: number): void {
+  for (let index = 0; index < count; index++) {
+    cluster.submit(asked, requestAt(cluster.now))
+    cluster.run()
+    cluster.pass(SETTINGS.deltaMs)
+  }
+}
+
+/** A group under steady writes in which one member heard nothing but requests for so long that it gave up view 0 alone. */
+function withOneThatGaveUp(): { readonly cluster: Cluster; readonly alone: number; readonly asked: number } {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const alone = (firstLeader(cluster) + 1) % 4
+  const asked = (alone + 1) % 4
+  cluster.drop = (_, to, message) => to === alone && message.type !== 'request'
+  steadily(cluster, asked, 6)
+  assert.equal(cluster.node(alone).member.timeout?.body.view, 0)
+  assert.equal(memberStatus(cluster.node(asked).member).height, 6)
+  cluster.drop = () => false
+  return { cluster, alone, asked }
+}
+
+test('§2 R6 a member that gave up a view alone votes in it again as soon as it has caught up', () => {
+  const { cluster, alone, asked } = withOneThatGaveUp()
+  const since = cluster.node(alone).log.length
+  steadily(cluster, asked, 6)
+  assert.deepEqual(cluster.heights(), [12, 12, 12, 12])
+  assert.ok(cluster.nodes.every(({ member, evidence }) => member.view === 0 && evidence.length === 0))
+  const later = cluster.node(alone).log.slice(since)
+  assert.ok(later.some((effect) => effect.type === 'send' && effect.message.type === 'vote2'))
+  // The group can do without any other member now, and at once.
+  cluster.crash((alone + 2) % 4)
+  cluster.submit(asked, requestAt(cluster.now))
+  cluster.run()
+  assert.deepEqual(alive(cluster), [13, 13, 13])
+})
+
+test('§2 Provable lies: who votes twice is proven a liar though it had given up the view alone', () => {
+  const { cluster, alone, asked } = withOneThatGaveUp()
+  cluster.drop = (from, to, message) => {
+    if (from === alone && message.type === 'vote1') {
+      const body = { ...message.vote.body, block_hash: taggedHash('another block') }
+      cluster.deliver(from, to, { ...message, vote: signStatement(DOMAIN, 'vote1', signerOf(from), body) })
+    }
+    return false
+  }
+  steadily(cluster, asked, 6)
+  for (const { index, evidence } of cluster.nodes) {
+    if (index === alone) continue
+    assert.ok(evidence.length > 0 && evidence.every(({ kind }) => kind === 'double_vote1'), `member ${index}`)
+  }
 })
 
 test('a member that lost the last votes before the group fell idle has the block within 2Δ', () => {

@@ -43,6 +43,11 @@ const LIES: readonly { name: string; said: readonly Statement[]; lie: string | u
   { name: 'a TIMEOUT that shows the lock', said: [vote2(1, X), timeout(1, 1)], lie: undefined },
   { name: 'a TIMEOUT of a view before the lock', said: [timeout(0, null), vote2(1, X)], lie: undefined },
   { name: 'a TIMEOUT of a lower height', said: [vote2(1, X, 5), timeout(3, null, 4)], lie: 'hidden_lock' },
+  {
+    name: 'a vote in the view of a TIMEOUT of a lower height',
+    said: [timeout(1, null, 4), vote2(1, X, 5)],
+    lie: undefined,
+  },
 ]
 
 for (const { name, said, lie } of LIES) {

@@ -242,16 +242,37 @@ test('R5 q − 1 VOTE2s are not enough, q are', () => {
   assert.deepEqual(lone.member.rounds.get(1)?.cert?.qc1.block_hash, blockHash(DOMAIN, block))
 })
 
-test('R6 after the own TIMEOUT no vote in that view, in the next one again', () => {
+/** A member that signed a TIMEOUT of view 0 at height 1. */
+function timedOut(): Lone {
   const lone = new Lone()
   lone.now += 30_000
   lone.give({ type: 'tick', now: lone.now })
   lone.now += 4_000
   assert.equal(sent(lone.give({ type: 'tick', now: lone.now }), 'timeout').length, 1)
+  return lone
+}
+
+test('R6 after the own TIMEOUT no vote in that view at that height, in the next view again', () => {
+  const lone = timedOut()
   const block = lone.block([])
   assert.equal(sent(lone.execute(lone.hear(lone.propose(block, []))), 'vote1').length, 0)
   const again = lone.hear(lone.propose(block, [], { view: 1, tc: lone.tc(0) }))
   assert.equal(sent([...again, ...lone.execute(again)], 'vote1').length, 1)
+})
+
+test('R6 after the own TIMEOUT a vote in that view again once its height is certified, and a TIMEOUT ends that too', () => {
+  const lone = timedOut()
+  lone.commit([])
+  const next = lone.block([], { time: lone.now + 1 })
+  const effects = lone.execute(lone.hear(lone.propose(next, [])))
+  const [first] = sent(effects, 'vote1')
+  assert.deepEqual(first?.vote.body.block_hash, blockHash(DOMAIN, next))
+  assert.equal(first.vote.body.view, 0)
+  lone.now += 4_000
+  const [late] = sent(lone.give({ type: 'tick', now: lone.now }), 'timeout')
+  assert.deepEqual([late?.timeout.body.height, late?.timeout.body.view], [2, 0])
+  const qc1 = lone.hear({ type: 'qc1', qc1s: [lone.qc1(next)], content: null })
+  assert.equal(sent(qc1, 'vote2').length, 0)
 })
 
 test('R2 a leader whose execution took too long begins anew at a later time instead of proposing what nobody takes', () => {
