@@ -32,9 +32,8 @@ async function withLiar(kind: string): Promise<Group & AsyncDisposable> {
   }
 }
 
-/** How long a proof may take, and how many groups are asked for one. */
-const PROOF_MS = 40_000
-const GROUPS_MAX = 3
+/** How long a proof may take on a busy machine; most come with the first writes. */
+const PROOF_MS = 90_000
 
 async function write(seeder: SeederProcess, line: string): Promise<void> {
   await until(
@@ -94,17 +93,9 @@ test('F8 a member whose results are wrong is proven a liar, and the others give 
   assert.doesNotMatch(read.body.toString(), /altered/)
 })
 
-test('F31 a member that proposes and votes twice is proven a liar', async (context) => {
-  // Now and then a group finds no proof in time; why is not known yet, so a later group's proof is taken and the misses are said.
-  for (let groups = 1; ; groups++) {
-    await using group = await withLiar('equivocate')
-    try {
-      return await provenBy(group, ['double_proposal', 'double_vote1'])
-    } catch (cause) {
-      if (groups === GROUPS_MAX) throw cause
-      context.diagnostic(`group ${groups} found no proof: ${cause instanceof Error ? cause.message : String(cause)}`)
-    }
-  }
+test('F31 a member that proposes and votes twice is proven a liar', async () => {
+  await using group = await withLiar('equivocate')
+  await provenBy(group, ['double_proposal', 'double_vote1'])
 })
 
 test('F31 a member that forges receipts is proven a liar by the audits of the others', async () => {
