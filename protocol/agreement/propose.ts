@@ -18,7 +18,7 @@ import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { heartbeatDue } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { proposalMessage } from '#protocol/agreement/view.ts'
-import { place, showProposal } from '#protocol/agreement/vote.ts'
+import { place, showProposal, showVotes } from '#protocol/agreement/vote.ts'
 import { windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
@@ -211,6 +211,7 @@ export function hearProposal(member: Member, turn: Turn, from: number, message: 
     if (round.proposals.size >= VIEWS_KEPT) round.proposals.delete(Math.min(...round.proposals.keys()))
     round.proposals.set(view, signed)
     round.starts.delete(view)
+    showVotes(member, turn, round, view)
   } else if (!bytesEqual(before.body.block_hash, hash)) {
     accuse(member, turn, signed.from, { kind: 'double_proposal', first: before, second: signed })
     return

@@ -17,7 +17,7 @@ import type { Qc1 } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import { FIRST_EPOCH, inheritedOf, startHeight } from '#protocol/message/epoch.ts'
 import type { Nay, Propose, Vote1, Vote2 } from '#protocol/message/statement.ts'
-import type { WireMessage } from '#protocol/message/wire.ts'
+import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
 
 /** N ≤ 4: straight to all; star: to the leader of the view, who hands on what the votes make. */
 export function sendVote(member: Member, turn: Turn, view: number, message: WireMessage): void {
@@ -127,7 +127,30 @@ export function hearVote1(member: Member, turn: Turn, vote: Signed<Vote1>): void
   if (heard === 'different' && before !== undefined)
     accuse(member, turn, vote.from, { kind: 'double_vote1', first: before, second: vote })
   if (heard !== 'same') inspectVote1(member, turn, round, index, vote)
+  if (heard === 'new') showVote(turn, round, { type: 'vote1', vote, qc1s: [] })
   showProposal(member, turn, round)
+}
+
+/**
+ * A vote for another block than was proposed here in its view, or certified: its signer lies, or the leader does. Everybody gets to see it, so
+ * that a lie of two halves, each told to others, comes together somewhere. Once: when the later of vote and proposal comes.
+ */
+function showVote(turn: Turn, round: Round, message: WireOf<'vote1' | 'vote2'>): void {
+  const { view, block_hash } = message.vote.body
+  const certified = round.cert?.qc1.view === view ? round.cert.qc1.block_hash : undefined
+  const known = round.proposals.get(view)?.body.block_hash ?? certified
+  if (known !== undefined && !bytesEqual(known, block_hash)) send(turn, 'all', message)
+}
+
+/** The votes of a view whose proposal came after them. */
+export function showVotes(member: Member, turn: Turn, round: Round, view: number): void {
+  for (let index = 0; index < member.count; index++) {
+    if (index === member.self) continue
+    const one = round.vote1[index]?.get(view)
+    const two = round.vote2[index]?.get(view)
+    if (one !== undefined) showVote(turn, round, { type: 'vote1', vote: one, qc1s: [] })
+    if (two !== undefined) showVote(turn, round, { type: 'vote2', vote: two })
+  }
 }
 
 /**
@@ -158,6 +181,7 @@ export function hearVote2(member: Member, turn: Turn, vote: Signed<Vote2>): void
   if (heard === 'different' && before !== undefined)
     accuse(member, turn, vote.from, { kind: 'double_vote2', first: before, second: vote })
   if (heard !== 'same') inspectVote2(member, turn, round, index, vote)
+  if (heard === 'new') showVote(turn, round, { type: 'vote2', vote })
 }
 
 export function hearNay(member: Member, turn: Turn, signed: Signed<Nay>): void {

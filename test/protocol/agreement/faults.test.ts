@@ -302,6 +302,35 @@ test('§2 Provable lies: who votes twice is proven a liar though it had given up
   }
 })
 
+for (const type of ['vote1', 'vote2'] as const) {
+  test(`§2 Provable lies: two ${type} of one view told to different members come together`, () => {
+    const cluster = new Cluster(4)
+    cluster.start()
+    const liar = (firstLeader(cluster) + 1) % 4
+    const misled = (liar + 1) % 4
+    cluster.drop = (from, to, message) => {
+      if (from !== liar || to !== misled || message.type !== type) return false
+      const block_hash = taggedHash('another block')
+      const twin =
+        message.type === 'vote1'
+          ? { ...message, vote: signStatement(DOMAIN, 'vote1', signerOf(liar), { ...message.vote.body, block_hash }) }
+          : { ...message, vote: signStatement(DOMAIN, 'vote2', signerOf(liar), { ...message.vote.body, block_hash }) }
+      cluster.deliver(from, to, twin)
+      return true
+    }
+    cluster.submit(misled, requestAt(cluster.now))
+    cluster.run()
+    assert.deepEqual(cluster.heights(), [1, 1, 1, 1])
+    for (const { index, evidence } of cluster.nodes) {
+      if (index !== liar && index !== misled)
+        assert.deepEqual(
+          evidence.map(({ kind }) => kind),
+          [`double_${type}`],
+        )
+    }
+  })
+}
+
 test('a member that lost the last votes before the group fell idle has the block within 2Δ', () => {
   const cluster = new Cluster(4)
   cluster.start()
