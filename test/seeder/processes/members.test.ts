@@ -15,6 +15,8 @@ const SITE = 'lines'
 const WRITERS = 4
 const MEMBERS = 4
 const TRIES_MAX = 400
+/** A joiner runs the whole log again while the others go on: it gets there, on a busy machine late. */
+const EPOCH_MS = 120_000
 
 async function write(seeders: Seeders, line: string, first: number): Promise<void> {
   const key = randomBytes(16).toString('base64url')
@@ -74,7 +76,7 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
           const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
           return sites.every((site) => site?.epoch === turn + 1 && site.state === 'agreeing')
         },
-        40_000,
+        EPOCH_MS,
       )
     }
     assert.ok(present.every((seeder) => first.every(({ label }) => label !== seeder.label)))
@@ -94,7 +96,7 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
         const sites = await Promise.all(present.map((seeder) => seeder.site(SITE)))
         return sites.every((site) => site?.epoch === MEMBERS + 1 && site.state === 'agreeing')
       },
-      40_000,
+      EPOCH_MS,
     )
   } finally {
     over = true
