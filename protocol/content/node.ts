@@ -215,6 +215,12 @@ export function encodeDirectory(links: Iterable<DirectoryLink>): Uint8Array | un
   return bytes
 }
 
+/** Bytes that an entry of this name takes in a directory at most, whatever lies under it. */
+export function entryBytesMax(name: string): number {
+  const link = linkLength(nameToBytes(name).length, Number.MAX_SAFE_INTEGER)
+  return 1 + varintLength(link) + link
+}
+
 function linkLength(nameBytes: number, total: number): number {
   return 2 + CID_BYTES + 1 + varintLength(nameBytes) + nameBytes + 1 + varintLength(total)
 }

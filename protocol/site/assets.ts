@@ -1,6 +1,7 @@
 // Which file of a bundle answers a path: the rules of Workers static assets (`html_handling`, `not_found_handling`).
 // The seeder uses it for requests that no script needs to see, and env.ASSETS gives scripts the same answers.
 
+import { LIMITS } from '#protocol/site/limits.ts'
 import type { AssetEntry, AssetsManifest } from '#protocol/site/manifest.ts'
 
 export type AssetAnswer =
@@ -10,11 +11,14 @@ export type AssetAnswer =
   | { readonly kind: 'none' }
 
 const NONE: AssetAnswer = { kind: 'none' }
+/** A longer path leads to no file, whatever is cut from it or put to it: what is looked up stays bounded. */
+const PATH_CHARS_MAX = LIMITS.assetPathChars + '/index.html'.length
 
 /** `pathname` as it stands in the URL: percent-encoded, beginning with `/`. */
 export function resolveAsset(assets: AssetsManifest, pathname: string): AssetAnswer {
   const path = decoded(pathname)
-  return (path === undefined ? undefined : matching(assets, path)) ?? missing(assets, path ?? '/')
+  const found = path === undefined || path.length > PATH_CHARS_MAX ? undefined : matching(assets, path)
+  return found ?? missing(assets, path ?? '/')
 }
 
 function decoded(pathname: string): string | undefined {
@@ -71,11 +75,11 @@ function missing(assets: AssetsManifest, path: string): AssetAnswer {
   if (assets.notFoundHandling === 'single-page-application') return file(assets, '/index.html') ?? NONE
   if (assets.notFoundHandling === 'none') return NONE
   // The nearest 404.html: of the folder, else of a folder above it.
-  let folder = path.slice(0, path.lastIndexOf('/'))
+  let folder = path.slice(0, Math.max(0, path.lastIndexOf('/', LIMITS.assetPathChars)))
   for (;;) {
     const found = file(assets, `${folder}/404.html`, 404)
     if (found !== undefined) return found
     if (folder === '') return NONE
-    folder = folder.slice(0, folder.lastIndexOf('/'))
+    folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))
   }
 }

@@ -35,7 +35,7 @@ export type ExecutionSite = {
   readonly limits: ExecutionLimits
 }
 
-/** What is to be run; `refused`: nothing is, as for an UPDATE of whom nobody asked; `refused` when the block is an UPDATE that its uploader did not sign: the same for every member. */
+/** What is to be run. `refused`: nothing is, and the result is known already, the same for every member: the end of an epoch, or an UPDATE that its uploader did not sign. */
 export type Prepared =
   | { readonly kind: 'run'; readonly job: BlockJob; readonly codeRoot?: BlockJob['stateRoot'] }
   | { readonly kind: 'refused'; readonly result: BlockResult }

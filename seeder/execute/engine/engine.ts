@@ -18,8 +18,9 @@ import type { ScriptError } from '#seeder/execute/engine/failure-of-error.ts'
 import { captureImage, type GuestEntry, type Image, restoreImage } from '#seeder/execute/engine/image.ts'
 import type { World } from '#seeder/execute/engine/imports.ts'
 import { EVALUATE_MODULE, loadQuickJs, SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
-import { endingOf, hostError, openDoor, type RunInput, type RunResult, run } from '#seeder/execute/engine/run.ts'
+import { endingOf, openDoor, type RunInput, type RunResult, run } from '#seeder/execute/engine/run.ts'
 import type { HostOperations } from '#seeder/execute/host/port.ts'
+import { errorText } from '#seeder/execute/host/script-error.ts'
 import type { LogLine } from '#seeder/execute/port.ts'
 import type { MeteredModule } from '#seeder/execute/wasm/cache.ts'
 
@@ -66,7 +67,7 @@ export type EngineOptions = {
 
 const NO_OPERATIONS: HostOperations = {
   call: (op) =>
-    hostError('not_at_start', `"${op}" is possible only while a request is answered, not while the script starts`),
+    errorText('not_at_start', `"${op}" is possible only while a request is answered, not while the script starts`),
   cost: () => 0,
   asked: () => ({ time: false, chance: false }),
   wrote: () => false,

@@ -23,6 +23,8 @@ export type FailureCode =
   | 'response_size'
   /** The engine itself gave up on what the script did. */
   | 'engine'
+  /** The site's own data is in no form that the request can be served from. */
+  | 'state'
   /** The site has no script. */
   | 'no_script'
   /** A read that took longer than this member allows: never part of an agreement. */
@@ -63,6 +65,8 @@ function pageOf(code: FailureCode): Page {
       )
     case 'engine':
       return page(502, 'This page has an error', 'The site’s script broke a limit of the script engine.')
+    case 'state':
+      return page(502, 'This page cannot be served', 'The site’s data is damaged or has no room for what was asked.')
     case 'no_script':
       return page(404, 'Nothing is here', 'This site has no page of that name.')
     case 'time':

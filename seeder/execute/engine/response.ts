@@ -2,6 +2,7 @@
 
 import type { FailureCode } from '#seeder/execute/engine/failure.ts'
 import { failureOfError, type ScriptError } from '#seeder/execute/engine/failure-of-error.ts'
+import { jsonFromGuest } from '#seeder/execute/host/script-error.ts'
 import type { ScriptResponse } from '#seeder/execute/port.ts'
 
 /** Headers of one answer, and the characters of all their names and values. */
@@ -24,23 +25,29 @@ export function responseFrom(
   bodyOf: (bytesMax: number) => Uint8Array | undefined,
   bytesMax: number,
 ): Ending {
-  let answer: Partial<{ status: unknown; headers: unknown; error: Partial<ScriptError> }>
-  try {
-    answer = JSON.parse(taken) ?? {}
-  } catch {
-    return { ok: false, failure: 'response_form' }
-  }
-  const { status, headers, error } = answer
-  if (error !== undefined) return { ok: false, ...failureOfError(String(error.message), String(error.stack ?? '')) }
-  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599 || !areHeaders(headers)) {
-    return { ok: false, failure: 'response_form' }
-  }
+  const answer = jsonFromGuest(taken)?.value
+  if (typeof answer !== 'object' || answer === null) return { ok: false, failure: 'response_form' }
+  const { status, headers, error } = answer as { status?: unknown; headers?: unknown; error?: unknown }
+  if (error !== undefined) return errorEnding(error)
+  if (!isStatus(status) || !areHeaders(headers)) return { ok: false, failure: 'response_form' }
   const body = bodyOf(bytesMax)
   if (body === undefined) return { ok: false, failure: 'response_size' }
   return { ok: true, response: { status, headers, body } }
 }
 
-function areHeaders(headers: unknown): headers is [string, string][] {
+function errorEnding(error: unknown): Ending {
+  if (typeof error !== 'object' || error === null) return { ok: false, failure: 'response_form' }
+  const { message, stack = '' } = error as { message?: unknown; stack?: unknown }
+  if (typeof message !== 'string' || typeof stack !== 'string') return { ok: false, failure: 'response_form' }
+  return { ok: false, ...failureOfError(message, stack) }
+}
+
+export function isStatus(status: unknown): status is number {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 599
+}
+
+/** Pairs of names and values that HTTP can carry, within the bounds. */
+export function areHeaders(headers: unknown): headers is [string, string][] {
   if (!Array.isArray(headers) || headers.length > HEADERS_MAX) return false
   let chars = 0
   for (const header of headers) {

@@ -13,7 +13,9 @@ import { GuestAbort, type World } from '#seeder/execute/engine/imports.ts'
 import { DEPTH_MAX, type Value } from '#seeder/execute/engine/quickjs.ts'
 import { type Ending, responseFrom } from '#seeder/execute/engine/response.ts'
 import { type FuelPurse, type HostOperations, HostStop } from '#seeder/execute/host/port.ts'
+import { argumentOf, errorText, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
 import type { LogLine } from '#seeder/execute/port.ts'
+import { StateError } from '#seeder/execute/state/blocks.ts'
 
 /** Fuel of any call through the host's door, and of each 2 bytes that pass it: as much as instructions of the same time. */
 const HOST_CALL_COST = 4_000
@@ -101,7 +103,10 @@ function takeBody(box: Box, entry: GuestEntry, sizeMax: number): Uint8Array | un
   return box.byteLength(body) > sizeMax ? undefined : box.bytes(body)
 }
 
-/** What an ending means that came as an exception of the host's language. Throws what no script can cause. */
+/**
+ * What an ending means that came as an exception of the host's language. Throws what is the machine's trouble and no function
+ * of script, request and state.
+ */
 export function endingOf<T extends object>(box: Box, work: () => T): T | (Ending & { ok: false }) {
   try {
     return work()
@@ -109,6 +114,8 @@ export function endingOf<T extends object>(box: Box, work: () => T): T | (Ending
     if (error instanceof HostStop) return { ok: false, failure: error.code }
     if (error instanceof GuestException) return { ok: false, ...failureOfError(error.message, error.stackText) }
     if (error instanceof GuestAbort) return { ok: false, failure: 'engine' }
+    if (error instanceof StateError && error.fault === 'content')
+      return { ok: false, failure: 'state', error: error.told }
     if (!(error instanceof WebAssembly.RuntimeError)) throw error
     if (box.fuel < 0) return { ok: false, failure: 'fuel' }
     return { ok: false, failure: box.depth > DEPTH_MAX ? 'depth' : 'engine' }
@@ -161,7 +168,7 @@ export class Door {
     this.#reading = false
     if (op === undefined || text === undefined) return 0
     this.#purse.charge(HOST_CALL_COST + ((text.length + (bytes?.length ?? 0)) >> HOST_BYTES_SHIFT))
-    const result = this.#answer(op, text, bytes)
+    const result = this.#answered(op, text, bytes)
     this.#purse.charge(result.length >> HOST_BYTES_SHIFT)
     return typeof result === 'string' ? this.#box.string(result) : this.#box.arrayBuffer(result)
   }
@@ -175,6 +182,15 @@ export class Door {
     return { op, text, bytes }
   }
 
+  #answered(op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array {
+    try {
+      return this.#answer(op, text, bytes)
+    } catch (error) {
+      if (error instanceof ScriptError) return errorText(error.code, error.message)
+      throw error
+    }
+  }
+
   #answer(op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array {
     if (op === 'random') return this.#random(text)
     if (op === 'log') return this.#logged(text)
@@ -183,33 +199,24 @@ export class Door {
   }
 
   #random(text: string): string | Uint8Array {
-    const count = (parsed(text) as { n?: unknown } | undefined)?.n
+    const count = argumentOf(text).n
     if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > RANDOM_BYTES_MAX) {
-      return hostError('random_size', `up to ${RANDOM_BYTES_MAX} random bytes can be had at a time`)
+      throw new ScriptError('random_size', `up to ${RANDOM_BYTES_MAX} random bytes can be had at a time`)
     }
     this.#purse.charge(RANDOM_CALL_COST + count * RANDOM_BYTE_COST)
     return this.#chance.bytes(count)
   }
 
   #logged(text: string): string {
-    const line = parsed(text) as { level?: unknown; text?: unknown } | undefined
-    this.log(LEVELS.find((known) => known === line?.level) ?? 'info', String(line?.text ?? ''))
+    const line = argumentOf(text)
+    this.log(LEVELS.find((known) => known === line.level) ?? 'info', textField(line, 'text'))
     return '{}'
   }
 
   log(level: LogLine['level'], text: string): void {
-    if (this.logs.length < LOG_LINES_MAX) this.logs.push({ level, text: text.slice(0, LOG_TEXT_MAX), time: this.#time })
-  }
-}
-
-export function hostError(code: string, message: string): string {
-  return JSON.stringify({ error: { code, message } })
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) ?? undefined
-  } catch {
-    return undefined
+    if (this.logs.length >= LOG_LINES_MAX) return
+    // A slice of a long text would hold all of it: the line is a text of its own.
+    const line = text.length > LOG_TEXT_MAX ? Buffer.from(text.slice(0, LOG_TEXT_MAX)).toString() : text
+    this.logs.push({ level, text: line, time: this.#time })
   }
 }

@@ -8,6 +8,8 @@ const POSITION = new RegExp(`${SCRIPT_FILE.replace('.', '\\.')}:(\\d+):(\\d+)`, 
 
 /** Larger maps are not read: a stack is then shown as the bundle has it. */
 export const SOURCE_MAP_BYTES_MAX = 16 * 2 ** 20
+/** Each entry of a map becomes an object of its own. */
+const MAPPINGS_CHARS_MAX = 4 * 2 ** 20
 /** Parsed maps that are kept. */
 const MAPS_MAX = 4
 
@@ -22,7 +24,7 @@ export class SourcePositions {
     if (known === undefined) return text
     return text.replaceAll(POSITION, (position, line: string, column: string) => {
       const entry = known.findEntry(Number(line) - 1, Number(column) - 1)
-      if (!('originalSource' in entry) || entry.originalSource === undefined) return position
+      if (!('originalSource' in entry) || typeof entry.originalSource !== 'string') return position
       return `${entry.originalSource.replace(/^(\.\.?\/)+/, '')}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
     })
   }
@@ -41,7 +43,11 @@ export class SourcePositions {
 function sourceMapFrom(bytes: Uint8Array | undefined): SourceMap | undefined {
   if (bytes === undefined || bytes.length > SOURCE_MAP_BYTES_MAX) return undefined
   try {
-    return new SourceMap(JSON.parse(new TextDecoder().decode(bytes)) as SourceMapPayload)
+    const payload = JSON.parse(new TextDecoder().decode(bytes)) as SourceMapPayload
+    if (typeof payload.mappings !== 'string' || payload.mappings.length > MAPPINGS_CHARS_MAX) return undefined
+    // Maps of maps are not read: esbuild makes none.
+    const flat = { ...payload, sections: undefined, sources: payload.sources.map(String) }
+    return new SourceMap(flat as unknown as SourceMapPayload)
   } catch {
     return undefined
   }

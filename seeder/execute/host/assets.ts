@@ -2,7 +2,7 @@
 
 import { resolveAsset } from '#protocol/site/assets.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
-import { argumentOf, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
+import { type Argument, ScriptError, textField, told } from '#seeder/execute/host/script-error.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
 
 export const ASSETS_PATH = 'app/assets'
@@ -10,16 +10,15 @@ export const ASSETS_PATH = 'app/assets'
 export function assetsOperation(
   manifest: Pick<SiteManifest, 'assets'>,
   tree: StateTree,
-  op: string,
-  text: string,
+  op: 'assets.resolve' | 'assets.get',
+  argument: Argument,
 ): string | Uint8Array {
   const { assets } = manifest
   if (assets === null) throw new ScriptError('binding', 'The site has no assets.')
-  const argument = argumentOf(text)
   const path = textField(argument, 'path')
   if (op === 'assets.get') {
     const bytes = Object.hasOwn(assets.files, path) ? tree.read(`${ASSETS_PATH}${path}`) : undefined
-    if (bytes === undefined) throw new ScriptError('asset', `There is no asset ${path}.`)
+    if (bytes === undefined) throw new ScriptError('asset', `There is no asset ${told(path)}.`)
     return bytes
   }
   const answer = resolveAsset(assets, path)

@@ -2,7 +2,16 @@
 // script can make a member work for nothing (runtime.md "The script's API").
 
 import { createHash, createHmac, pbkdf2Sync, scryptSync } from 'node:crypto'
-import { argumentOf, countField, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
+import { unreachable } from '#protocol/codec/result.ts'
+import {
+  type Argument,
+  argumentOf,
+  bytesField,
+  countField,
+  ScriptError,
+  textField,
+  told,
+} from '#seeder/execute/host/script-error.ts'
 
 /** `iterationFuel`: one iteration of PBKDF2 over one block of its output. */
 type Hash = { readonly native: string; readonly bytes: number; readonly iterationFuel: number }
@@ -16,8 +25,10 @@ const HASHES: Readonly<Record<string, Hash>> = {
 
 export const PBKDF2_ITERATIONS_MAX = 10_000_000
 export const DERIVED_BYTES_MAX = 1_024
-/** 128·N·r: what scrypt keeps in memory. */
+/** 128·N·r and 128·p·r: what scrypt keeps in memory. */
 export const SCRYPT_MEMORY_MAX = 16 * 2 ** 20
+/** OpenSSL counts both together, and two blocks of 128·r more; what passes the checks here is never above it. */
+const OPENSSL_MEMORY_MAX = 2 * SCRYPT_MEMORY_MAX + 2 ** 20
 const SALT_CHARS_MAX = 4_096
 
 /**
@@ -29,20 +40,14 @@ const BYTE_FUEL = 10
 /** Of one N·r·p: 128 bytes mixed twice. */
 const SCRYPT_MIX_FUEL = 2_000
 
-type Argument = Readonly<Record<string, unknown>>
-
 function hashOf(argument: Argument): Hash {
   const name = textField(argument, 'hash')
   const found = Object.hasOwn(HASHES, name) ? HASHES[name] : undefined
-  if (found === undefined) throw new ScriptError('hash', `The hash ${name} is not supported.`)
+  if (found === undefined) throw new ScriptError('hash', `The hash ${told(name)} is not supported.`)
   return found
 }
 
-function bytesField(argument: Argument, name: string): Buffer {
-  return Buffer.from(textField(argument, name), 'base64url')
-}
-
-type Pbkdf2 = { hash: Hash; iterations: number; length: number; salt: Buffer }
+type Pbkdf2 = { hash: Hash; iterations: number; length: number; salt: Uint8Array }
 
 function pbkdf2Of(argument: Argument): Pbkdf2 {
   const iterations = countField(argument, 'iterations', PBKDF2_ITERATIONS_MAX)
@@ -51,23 +56,25 @@ function pbkdf2Of(argument: Argument): Pbkdf2 {
   return { hash: hashOf(argument), iterations, length, salt: saltOf(argument) }
 }
 
-function saltOf(argument: Argument): Buffer {
+function saltOf(argument: Argument): Uint8Array {
   if (textField(argument, 'salt').length > SALT_CHARS_MAX) throw new ScriptError('argument', 'The salt is too long.')
   return bytesField(argument, 'salt')
 }
 
-type Scrypt = { N: number; r: number; p: number; length: number; salt: Buffer }
+type Scrypt = { N: number; r: number; p: number; length: number; salt: Uint8Array }
 
+/** RFC 7914 §2: N is a power of two below 2^(16·r). */
 function scryptOf(argument: Argument): Scrypt {
   const N = countField(argument, 'N', SCRYPT_MEMORY_MAX / 128)
   const r = countField(argument, 'r', 1_024)
   const p = countField(argument, 'p', 1_024)
   const length = countField(argument, 'length', DERIVED_BYTES_MAX)
   const power = N >= 2 && (N & (N - 1)) === 0
-  if (!power || r === 0 || p === 0 || length === 0 || 128 * N * r > SCRYPT_MEMORY_MAX) {
+  const fits = 128 * N * r <= SCRYPT_MEMORY_MAX && 128 * p * r <= SCRYPT_MEMORY_MAX && N < 2 ** (16 * r)
+  if (!power || r === 0 || p === 0 || length === 0 || !fits) {
     throw new ScriptError(
       'argument',
-      `scrypt needs N a power of two, r, p and length above 0, and 128·N·r ≤ ${SCRYPT_MEMORY_MAX}.`,
+      `scrypt needs N a power of two below 2^(16·r), r, p and length above 0, and 128·N·r and 128·p·r ≤ ${SCRYPT_MEMORY_MAX}.`,
     )
   }
   return { N, r, p, length, salt: saltOf(argument) }
@@ -91,7 +98,9 @@ export function cryptoCost(op: string, text: string, bytes: Uint8Array | undefin
   return flat
 }
 
-export function cryptoOperation(op: string, text: string, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
+export type CryptoOperation = 'crypto.digest' | 'crypto.hmac' | 'crypto.pbkdf2' | 'crypto.scrypt'
+
+export function cryptoOperation(op: CryptoOperation, text: string, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
   const argument = argumentOf(text)
   switch (op) {
     case 'crypto.digest':
@@ -104,9 +113,9 @@ export function cryptoOperation(op: string, text: string, bytes: Uint8Array = ne
     }
     case 'crypto.scrypt': {
       const { N, r, p, length, salt } = scryptOf(argument)
-      return scryptSync(bytes, salt, length, { N, r, p, maxmem: 2 * SCRYPT_MEMORY_MAX + 2 ** 20 })
+      return scryptSync(bytes, salt, length, { N, r, p, maxmem: OPENSSL_MEMORY_MAX })
     }
     default:
-      throw new ScriptError('operation', `There is no operation ${op}.`)
+      return unreachable(op)
   }
 }

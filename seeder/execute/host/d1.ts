@@ -1,7 +1,7 @@
 // db.query, db.batch and db.exec: the D1 API's questions as SQL on the box, its answers as one JSON text.
 
 import type { SiteManifest } from '#protocol/site/manifest.ts'
-import { argumentOf, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
+import { type Argument, ScriptError, textField, told } from '#seeder/execute/host/script-error.ts'
 import type { SqlAnswer, SqliteBox, SqlStatement } from '#seeder/execute/sqlite/box.ts'
 import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
 import type { SqlValue } from '#seeder/execute/sqlite/statement.ts'
@@ -11,7 +11,7 @@ const D1_EXEC = 'D1_EXEC_ERROR'
 
 export function slotOf(manifest: Pick<SiteManifest, 'databases'>, binding: string): number {
   const index = manifest.databases.findIndex((database) => database.binding === binding)
-  if (index < 0) throw new ScriptError('binding', `${D1}: the site has no database ${binding}`)
+  if (index < 0) throw new ScriptError('binding', `${D1}: the site has no database ${told(binding)}`)
   return index + 1
 }
 
@@ -21,7 +21,7 @@ function parameterOf(value: unknown): SqlValue {
   throw new ScriptError('argument', `D1_TYPE_ERROR: Type '${typeof value}' not supported`)
 }
 
-function statementOf(argument: Readonly<Record<string, unknown>>): SqlStatement {
+function statementOf(argument: Argument): SqlStatement {
   const params = argument.params
   if (!Array.isArray(params)) throw new ScriptError('argument', 'params must be an array.')
   return { sql: textField(argument, 'sql'), params: params.map(parameterOf) }
@@ -33,7 +33,7 @@ function answerText({ columns, rows, rowCount, changes, written, lastRowId }: Sq
   return `{"columns":${JSON.stringify(columns)},"rows":${rows},"meta":${meta}}`
 }
 
-function told<T>(prefix: string, work: () => T): T {
+function asScriptError<T>(prefix: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
@@ -46,25 +46,24 @@ export function databaseOperation(
   sqlite: SqliteBox,
   manifest: Pick<SiteManifest, 'databases'>,
   op: 'db.query' | 'db.batch' | 'db.exec',
-  text: string,
+  argument: Argument,
 ): string {
-  const argument = argumentOf(text)
   const slot = slotOf(manifest, textField(argument, 'binding'))
   switch (op) {
     case 'db.query':
-      return told(D1, () => answerText(sqlite.query(slot, statementOf(argument))))
+      return asScriptError(D1, () => answerText(sqlite.query(slot, statementOf(argument))))
     case 'db.batch': {
       const statements = argument.statements
       if (!Array.isArray(statements)) throw new ScriptError('argument', 'statements must be an array.')
       const list = statements.map((statement) => statementOf(argumentObject(statement)))
-      return told(D1, () => `[${sqlite.batch(slot, list).map(answerText).join(',')}]`)
+      return asScriptError(D1, () => `[${sqlite.batch(slot, list).map(answerText).join(',')}]`)
     }
     case 'db.exec':
-      return told(D1_EXEC, () => `{"count":${sqlite.exec(slot, textField(argument, 'sql'))},"duration":0}`)
+      return asScriptError(D1_EXEC, () => `{"count":${sqlite.exec(slot, textField(argument, 'sql'))},"duration":0}`)
   }
 }
 
-function argumentObject(value: unknown): Readonly<Record<string, unknown>> {
+function argumentObject(value: unknown): Argument {
   if (typeof value !== 'object' || value === null) throw new ScriptError('argument', 'A statement is an object.')
-  return value as Record<string, unknown>
+  return value as Argument
 }

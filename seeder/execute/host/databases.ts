@@ -5,10 +5,10 @@
 import { assert } from '#protocol/codec/result.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
 import type { FuelPurse } from '#seeder/execute/host/port.ts'
+import { SYSTEM_PATH } from '#seeder/execute/host/system-schema.ts'
 import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
+import { StateError } from '#seeder/execute/state/blocks.ts'
 import type { StateFile, StateTree } from '#seeder/execute/state/port.ts'
-
-export const SYSTEM_PATH = 'system.sqlite'
 
 export function databasePath(binding: string): string {
   return `db/${binding}.sqlite`
@@ -26,8 +26,11 @@ export type DatabaseRequest = {
   readonly writes: (path: string) => void
 }
 
-/** Nobody's purse: what the seeder does for itself is not a script's to pay, and is bounded by its own statements. */
-export const OWN_FUEL: FuelPurse = { remaining: () => 1e15, charge: () => {} }
+/** What one statement of the seeder itself may burn, ~2 s: its own need a hundredth, so only an uploader's file gets there. */
+const OWN_STATEMENT_FUEL = 10_000_000_000
+
+/** Nobody's purse: what the seeder does for itself is not a script's to pay. */
+export const OWN_FUEL: FuelPurse = { remaining: () => OWN_STATEMENT_FUEL, charge: () => {} }
 
 /** Points the box at the request's files. The box serves this request until the next `begin`. */
 export function beginDatabases(request: DatabaseRequest): void {
@@ -50,7 +53,7 @@ export function beginDatabases(request: DatabaseRequest): void {
     file: (slot) => fileOf(slot, false),
     create: (slot) => {
       const file = fileOf(slot, true)
-      assert(file !== undefined, 'a file that is created is there')
+      if (file === undefined) throw new StateError({ code: 'path', path: paths[slot] ?? '' })
       return file
     },
     writes: (slot) => request.writes(paths[slot] ?? ''),

@@ -3,8 +3,9 @@
 import { hash } from 'node:crypto'
 import { bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
-import { argumentOf, countField, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
-import type { SystemTables } from '#seeder/execute/host/system-schema.ts'
+import { unreachable } from '#protocol/codec/result.ts'
+import { type Argument, countField, ScriptError, textField, told } from '#seeder/execute/host/script-error.ts'
+import { countCell, type SystemTables, textCell } from '#seeder/execute/host/system-schema.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
 
 export const FILE_BYTES_MAX = 8 * 2 ** 20
@@ -30,7 +31,7 @@ export function filePath(binding: string, key: string): string {
   return `files/${hexFromBytes(Uint8Array.of(first))}/${name}`
 }
 
-function keyOf(binding: string, argument: Readonly<Record<string, unknown>>): string {
+function keyOf(binding: string, argument: Argument): string {
   const key = textField(argument, 'key')
   const encoded = key.isWellFormed() ? encodeURIComponent(`${binding}/${key}`).length : Infinity
   if (key === '' || encoded > FILE_NAME_BYTES_MAX) {
@@ -44,6 +45,11 @@ function keyOf(binding: string, argument: Readonly<Record<string, unknown>>): st
 
 type Row = [key: string, size: number, etag: string, uploaded: number, http: string, custom: string]
 
+/** Rows may be an uploader's (§5 first data). */
+function rowOf([key, size, etag, uploaded, http, custom]: readonly unknown[]): Row {
+  return [textCell(key), countCell(size), textCell(etag), countCell(uploaded), textCell(http), textCell(custom)]
+}
+
 function headText([key, size, etag, uploaded, http, custom]: Row): string {
   const fields = JSON.stringify({ key, size, etag, uploaded })
   return `${fields.slice(0, -1)},"httpMetadata":${http},"customMetadata":${custom}}`
@@ -53,13 +59,13 @@ const COLUMNS = 'key, size, etag, uploaded, http, custom'
 
 export function filesOperation(
   request: FilesRequest,
-  op: string,
-  text: string,
+  op: 'files.head' | 'files.get' | 'files.put' | 'files.delete' | 'files.list',
+  argument: Argument,
   bytes: Uint8Array | undefined,
 ): string | Uint8Array {
-  const argument = argumentOf(text)
   const binding = textField(argument, 'binding')
-  if (!request.bindings.includes(binding)) throw new ScriptError('binding', `The site has no file store ${binding}.`)
+  if (!request.bindings.includes(binding))
+    throw new ScriptError('binding', `The site has no file store ${told(binding)}.`)
   switch (op) {
     case 'files.head': {
       const [row] = request.tables.read(
@@ -67,13 +73,19 @@ export function filesOperation(
         binding,
         keyOf(binding, argument),
       )
-      return row === undefined ? 'null' : headText(row as Row)
+      return row === undefined ? 'null' : headText(rowOf(row))
     }
     case 'files.get': {
       const file = request.tree.open(filePath(binding, keyOf(binding, argument)))
       if (file === undefined) return 'null'
       const offset = Math.min(file.size, countField(argument, 'offset', Number.MAX_SAFE_INTEGER, 0))
       const length = Math.min(file.size - offset, countField(argument, 'length', Number.MAX_SAFE_INTEGER, file.size))
+      if (length > FILE_BYTES_MAX) {
+        throw new ScriptError(
+          'file_size',
+          `${FILE_BYTES_MAX} bytes of a file can be read at a time; ${length} were asked for.`,
+        )
+      }
       const into = new Uint8Array(length)
       file.read(offset, into)
       return into
@@ -93,16 +105,11 @@ export function filesOperation(
     case 'files.list':
       return list(request, binding, argument)
     default:
-      throw new ScriptError('operation', `There is no operation ${op}.`)
+      return unreachable(op)
   }
 }
 
-function put(
-  request: FilesRequest,
-  binding: string,
-  argument: Readonly<Record<string, unknown>>,
-  bytes: Uint8Array,
-): string {
+function put(request: FilesRequest, binding: string, argument: Argument, bytes: Uint8Array): string {
   const key = keyOf(binding, argument)
   if (bytes.length > FILE_BYTES_MAX) {
     throw new ScriptError('file_size', `A file may have ${FILE_BYTES_MAX} bytes; this one has ${bytes.length}.`)
@@ -110,6 +117,12 @@ function put(
   const http = textsOf(argument.httpMetadata, HTTP_FIELDS)
   const custom = textsOf(argument.customMetadata)
   const path = filePath(binding, key)
+  if (request.tree.obstacle(path) !== undefined) {
+    throw new ScriptError(
+      'file_place',
+      'The file cannot be kept: its folder is full, or something else is in its place.',
+    )
+  }
   request.writes(path)
   const etag = hash('sha256', bytes, 'hex')
   const row: Row = [key, bytes.length, etag, request.now(), http, custom]
@@ -131,18 +144,19 @@ function textsOf(value: unknown, only?: readonly string[]): string {
   return json
 }
 
-function list(request: FilesRequest, binding: string, argument: Readonly<Record<string, unknown>>): string {
+function list(request: FilesRequest, binding: string, argument: Argument): string {
   const prefix = typeof argument.prefix === 'string' ? argument.prefix : ''
   const after = typeof argument.cursor === 'string' ? argument.cursor : ''
   const limit = Math.max(1, countField(argument, 'limit', LIST_MAX, LIST_MAX))
   const delimiter = typeof argument.delimiter === 'string' && argument.delimiter !== '' ? argument.delimiter : undefined
-  const rows = request.tables.read(
+  const found = request.tables.read(
     `SELECT ${COLUMNS} FROM file WHERE binding = ?1 AND key >= ?2 AND key < ?2 || x'ff' AND key > ?3 ORDER BY key LIMIT ?4`,
     binding,
     prefix,
     after,
     limit + 1,
-  ) as Row[]
+  )
+  const rows = found.map(rowOf)
   const page = rows.slice(0, limit)
   const objects: string[] = []
   const folders = new Set<string>()

@@ -5,19 +5,44 @@
 //
 // Invariant: in a read, nothing outside the volatile paths changes: the first attempt ends the request with `wrote`.
 
+import { unreachable } from '#protocol/codec/result.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
 import { assetsOperation } from '#seeder/execute/host/assets.ts'
 import { cryptoCost, cryptoOperation } from '#seeder/execute/host/crypto.ts'
 import { databaseOperation } from '#seeder/execute/host/d1.ts'
-import { beginDatabases, SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
+import { beginDatabases } from '#seeder/execute/host/databases.ts'
 import { filesOperation } from '#seeder/execute/host/files.ts'
 import { kvOperation } from '#seeder/execute/host/kv.ts'
 import { type FuelPurse, type HostOperations, HostStop } from '#seeder/execute/host/port.ts'
-import { errorText, ScriptError } from '#seeder/execute/host/script-error.ts'
-import { SystemTables } from '#seeder/execute/host/system-schema.ts'
+import {
+  type Argument,
+  argumentOf,
+  errorText,
+  JSON_CHARS_MAX,
+  ScriptError,
+  told,
+} from '#seeder/execute/host/script-error.ts'
+import { SYSTEM_PATH, SystemTables } from '#seeder/execute/host/system-schema.ts'
 import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
+
+/** What a script may ask for here; the engine itself answers `random` and `log`. */
+export const OPERATIONS = [
+  ...(['utf8.encode', 'utf8.decode'] as const),
+  ...(['crypto.digest', 'crypto.hmac', 'crypto.pbkdf2', 'crypto.scrypt'] as const),
+  ...(['db.query', 'db.batch', 'db.exec'] as const),
+  ...(['kv.get', 'kv.head', 'kv.put', 'kv.delete', 'kv.list'] as const),
+  ...(['files.head', 'files.get', 'files.put', 'files.delete', 'files.list'] as const),
+  ...(['assets.resolve', 'assets.get'] as const),
+]
+export type Operation = (typeof OPERATIONS)[number]
+
+function operationOf(op: string): Operation {
+  const known = OPERATIONS.find((operation) => operation === op)
+  if (known === undefined) throw new ScriptError('operation', `There is no operation ${told(op)}.`)
+  return known
+}
 
 export type HostRequest = {
   readonly tree: StateTree
@@ -71,27 +96,44 @@ export function createHost(request: HostRequest): HostOperations {
     return tables
   }
 
-  const run = (op: string, text: string, bytes: Uint8Array | undefined): string | Uint8Array => {
-    const [family] = op.split('.', 1)
-    switch (family) {
-      case 'utf8':
+  const run = (op: Operation, text: string, bytes: Uint8Array | undefined): string | Uint8Array => {
+    switch (op) {
+      case 'utf8.encode':
+      case 'utf8.decode':
         return utf8Operation(op, text, bytes)
-      case 'crypto':
+      case 'crypto.digest':
+      case 'crypto.hmac':
+      case 'crypto.pbkdf2':
+      case 'crypto.scrypt':
         return cryptoOperation(op, text, bytes)
-      case 'db':
-        if (op !== 'db.query' && op !== 'db.batch' && op !== 'db.exec') break
-        place = `db/${placeName(text, 'binding')}`
-        return databaseOperation(databases(), manifest, op, text)
-      case 'kv':
-        place = `kv/${placeName(text, 'namespace')}`
-        return kvOperation({ tables: system(), namespaces: manifest.kv, now }, op, text, bytes)
-      case 'files':
-        place = `files/${placeName(text, 'binding')}`
-        return filesOperation({ tables: system(), tree, bindings: manifest.files, now, writes }, op, text, bytes)
-      case 'assets':
-        return assetsOperation(manifest, tree, op, text)
     }
-    throw new ScriptError('operation', `There is no operation ${op}.`)
+    const argument = argumentOf(text)
+    switch (op) {
+      case 'db.query':
+      case 'db.batch':
+      case 'db.exec':
+        place = `db/${placeName(argument, 'binding')}`
+        return databaseOperation(databases(), manifest, op, argument)
+      case 'kv.get':
+      case 'kv.head':
+      case 'kv.put':
+      case 'kv.delete':
+      case 'kv.list':
+        place = `kv/${placeName(argument, 'namespace')}`
+        return kvOperation({ tables: system(), namespaces: manifest.kv, now }, op, argument, bytes)
+      case 'files.head':
+      case 'files.get':
+      case 'files.put':
+      case 'files.delete':
+      case 'files.list':
+        place = `files/${placeName(argument, 'binding')}`
+        return filesOperation({ tables: system(), tree, bindings: manifest.files, now, writes }, op, argument, bytes)
+      case 'assets.resolve':
+      case 'assets.get':
+        return assetsOperation(manifest, tree, op, argument)
+      default:
+        return unreachable(op)
+    }
   }
 
   return {
@@ -99,7 +141,7 @@ export function createHost(request: HostRequest): HostOperations {
       place = ''
       let answer: string | Uint8Array
       try {
-        answer = run(op, text, bytes)
+        answer = run(operationOf(op), text, bytes)
       } catch (error) {
         if (error instanceof ScriptError) return errorText(error.code, error.message)
         if (error instanceof SqliteError) return errorText(error.code, error.message)
@@ -123,13 +165,9 @@ export function createHost(request: HostRequest): HostOperations {
 }
 
 /** The binding of an operation's argument, read without trust: it only says which volatile path might cover the call. */
-function placeName(text: string, field: string): string {
-  try {
-    const value = (JSON.parse(text) as Record<string, unknown> | null)?.[field]
-    return typeof value === 'string' ? value : ''
-  } catch {
-    return ''
-  }
+function placeName(argument: Argument, field: string): string {
+  const value = argument[field]
+  return typeof value === 'string' ? value : ''
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -141,14 +179,21 @@ const TEXT_END = '\x01'
  * Text ⇄ UTF-8 for long texts. A text sent ends with U+0001; when that is missing the text was cut at a U+0000 and the answer is
  * `null`. A text answered stands after `=`, or is JSON when it holds U+0000, or `null` when it had to be valid and is not.
  */
-function utf8Operation(op: string, text: string, bytes: Uint8Array = new Uint8Array(0)): string | Uint8Array {
+function utf8Operation(
+  op: 'utf8.encode' | 'utf8.decode',
+  text: string,
+  bytes: Uint8Array = new Uint8Array(0),
+): string | Uint8Array {
   if (op === 'utf8.encode') return text.endsWith(TEXT_END) ? new Uint8Array(Buffer.from(text.slice(0, -1))) : 'null'
-  if (op !== 'utf8.decode') throw new ScriptError('operation', `There is no operation ${op}.`)
   let decoded: string
   try {
     decoded = (text === 'fatal' ? strict : lenient).decode(bytes)
   } catch {
     return 'null'
   }
-  return decoded.includes('\0') ? JSON.stringify(decoded) : `=${decoded}`
+  if (!decoded.includes('\0')) return `=${decoded}`
+  if (decoded.length > JSON_CHARS_MAX) {
+    throw new ScriptError('argument', `A text that holds U+0000 may have ${JSON_CHARS_MAX} characters.`)
+  }
+  return JSON.stringify(decoded)
 }

@@ -1,8 +1,16 @@
 // env.KV on system.sqlite. Expiry is judged by block time; an expired value is gone for readers at once and from the file later.
 
 import { bytesFromText } from '#protocol/codec/bytes.ts'
-import { argumentOf, countField, ScriptError, textField } from '#seeder/execute/host/script-error.ts'
-import type { SystemTables } from '#seeder/execute/host/system-schema.ts'
+import { unreachable } from '#protocol/codec/result.ts'
+import {
+  type Argument,
+  countField,
+  jsonFromGuest,
+  ScriptError,
+  textField,
+  told,
+} from '#seeder/execute/host/script-error.ts'
+import { brokenRows, type SystemTables, textCell } from '#seeder/execute/host/system-schema.ts'
 
 export const KV_KEY_BYTES_MAX = 512
 export const KV_VALUE_BYTES_MAX = 2 ** 20
@@ -20,7 +28,7 @@ export type KvRequest = {
   readonly now: () => number
 }
 
-function keyOf(argument: Readonly<Record<string, unknown>>): string {
+function keyOf(argument: Argument): string {
   const key = textField(argument, 'key')
   const bytes = bytesFromText(key).length
   if (bytes === 0 || bytes > KV_KEY_BYTES_MAX || key === '.' || key === '..') {
@@ -31,19 +39,20 @@ function keyOf(argument: Readonly<Record<string, unknown>>): string {
 
 /** Only a row that may expire asks for the time: pages without such values stay independent of the clock. */
 function isLive(request: KvRequest, expires: unknown): boolean {
-  return expires === null || (expires as number) > request.now()
+  if (expires === null) return true
+  if (typeof expires !== 'number') return brokenRows()
+  return expires > request.now()
 }
 
 export function kvOperation(
   request: KvRequest,
-  op: string,
-  text: string,
+  op: 'kv.get' | 'kv.head' | 'kv.put' | 'kv.delete' | 'kv.list',
+  argument: Argument,
   bytes: Uint8Array | undefined,
 ): string | Uint8Array {
-  const argument = argumentOf(text)
   const namespace = textField(argument, 'namespace')
   if (!request.namespaces.includes(namespace))
-    throw new ScriptError('binding', `The site has no key-value namespace ${namespace}.`)
+    throw new ScriptError('binding', `The site has no key-value namespace ${told(namespace)}.`)
   switch (op) {
     case 'kv.get': {
       const where = 'FROM kv WHERE namespace = ? AND key = ?'
@@ -57,7 +66,7 @@ export function kvOperation(
         namespace,
         keyOf(argument),
       )
-      return row === undefined || !isLive(request, row[1]) ? '{"metadata":null}' : `{"metadata":${row[0]}}`
+      return row === undefined || !isLive(request, row[1]) ? '{"metadata":null}' : `{"metadata":${textCell(row[0])}}`
     }
     case 'kv.put':
       return put(request, namespace, argument, bytes ?? new Uint8Array(0))
@@ -68,16 +77,11 @@ export function kvOperation(
     case 'kv.list':
       return list(request, namespace, argument)
     default:
-      throw new ScriptError('operation', `There is no operation ${op}.`)
+      return unreachable(op)
   }
 }
 
-function put(
-  request: KvRequest,
-  namespace: string,
-  argument: Readonly<Record<string, unknown>>,
-  bytes: Uint8Array,
-): string {
+function put(request: KvRequest, namespace: string, argument: Argument, bytes: Uint8Array): string {
   const key = keyOf(argument)
   if (bytes.length > KV_VALUE_BYTES_MAX) {
     throw new ScriptError(
@@ -106,7 +110,7 @@ function put(
   return 'null'
 }
 
-function expiryOf(request: KvRequest, argument: Readonly<Record<string, unknown>>): number | null {
+function expiryOf(request: KvRequest, argument: Argument): number | null {
   if (argument.expirationTtl !== undefined && argument.expirationTtl !== null) {
     const seconds = countField(argument, 'expirationTtl', 2 ** 32)
     if (seconds < TTL_MIN_S) throw new ScriptError('kv_expiry', `expirationTtl must be at least ${TTL_MIN_S} seconds.`)
@@ -120,7 +124,11 @@ function expiryOf(request: KvRequest, argument: Readonly<Record<string, unknown>
   return expires
 }
 
-function list(request: KvRequest, namespace: string, argument: Readonly<Record<string, unknown>>): string {
+function metadataOf(cell: unknown): unknown {
+  return (jsonFromGuest(textCell(cell)) ?? brokenRows()).value
+}
+
+function list(request: KvRequest, namespace: string, argument: Argument): string {
   const prefix = typeof argument.prefix === 'string' ? argument.prefix : ''
   const after = typeof argument.cursor === 'string' ? argument.cursor : ''
   const limit = Math.max(1, countField(argument, 'limit', LIST_MAX, LIST_MAX))
@@ -136,9 +144,9 @@ function list(request: KvRequest, namespace: string, argument: Readonly<Record<s
   const keys = page
     .filter((row) => isLive(request, row[2]))
     .map(([name, metadata, expires]) => ({
-      name,
+      name: textCell(name),
       ...(expires === null ? {} : { expiration: Math.floor((expires as number) / 1000) }),
-      ...(metadata === 'null' ? {} : { metadata: JSON.parse(metadata as string) }),
+      ...(metadata === 'null' ? {} : { metadata: metadataOf(metadata) }),
     }))
   const complete = rows.length <= limit
   return JSON.stringify({ keys, list_complete: complete, ...(complete ? {} : { cursor: page.at(-1)?.[0] }) })

@@ -28,6 +28,9 @@ export type MigrationError =
   | { readonly code: 'migration_failed'; readonly binding: string; readonly name: string; readonly message: string }
   | { readonly code: 'migration_stopped'; readonly binding: string; readonly name: string; readonly stop: HostStopCode }
 
+/** Of SQLite's message, in the answer. */
+const MESSAGE_CHARS_MAX = 4_096
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Runs on a tree whose `app` is the new bundle already. Names of what was applied, as `<BINDING>/<file>`. */
@@ -75,7 +78,8 @@ function applyOne(
     request.sqlite.exec(slot, sql)
     return undefined
   } catch (error) {
-    if (error instanceof SqliteError) return { code: 'migration_failed', binding, name, message: error.message }
+    if (error instanceof SqliteError)
+      return { code: 'migration_failed', binding, name, message: error.message.slice(0, MESSAGE_CHARS_MAX) }
     if (error instanceof HostStop) return { code: 'migration_stopped', binding, name, stop: error.code }
     throw error
   }

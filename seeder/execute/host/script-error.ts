@@ -1,3 +1,4 @@
+// The border to the guest: every text that it gives is read here, bounded and by type, and nowhere else.
 // A mistake of the script: it becomes `{"error":{"code","message"}}`, which the guest library throws where the call was made.
 // Texts are fixed or SQLite's own, never a host exception's: those would differ between machines.
 
@@ -11,36 +12,91 @@ export class ScriptError extends Error {
   }
 }
 
+/** Characters of a name that a message repeats. */
+const TOLD_CHARS_MAX = 256
+
+/** A name that the script gave, in a message. */
+export function told(name: string): string {
+  return name.slice(0, TOLD_CHARS_MAX)
+}
+
 export function errorText(code: string, message: string): string {
   return JSON.stringify({ error: { code, message } })
 }
 
-/** The argument of an operation: an object, as the guest library writes it. Scripts reach `__host` too, so nothing is believed. */
-export function argumentOf(text: string): Readonly<Record<string, unknown>> {
-  let value: unknown
+/** What a JSON text of the guest may hold, so that reading it, and writing parts of it again, is bounded on every machine. */
+export const JSON_CHARS_MAX = 16 * 2 ** 20
+export const JSON_DEPTH_MAX = 64
+/** Objects, arrays and fields of objects, together. */
+export const JSON_PARTS_MAX = 100_000
+
+/** A JSON text of the guest, or of rows that an uploader brought, as a value; undefined: it is none, or beyond the bounds. */
+export function jsonFromGuest(text: string): { readonly value: unknown } | undefined {
+  if (text.length > JSON_CHARS_MAX || !isShallow(text)) return undefined
   try {
-    value = JSON.parse(text)
+    return { value: JSON.parse(text) }
   } catch {
-    throw new ScriptError('argument', 'The argument is not JSON.')
+    return undefined
   }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const OPENING = new Set([0x5b, 0x7b])
+const CLOSING = new Set([0x5d, 0x7d])
+
+/** Counts before anything is built: up to a text's first mistake this sees the same strings as the parser. */
+function isShallow(text: string): boolean {
+  let depth = 0
+  let parts = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at)
+    if (char === QUOTE) {
+      for (at++; at < text.length; at++) {
+        const inside = text.charCodeAt(at)
+        if (inside === BACKSLASH) at++
+        else if (inside === QUOTE) break
+      }
+    } else if (OPENING.has(char)) {
+      depth++
+      parts++
+    } else if (CLOSING.has(char)) depth--
+    else if (char === COLON) parts++
+    if (depth > JSON_DEPTH_MAX || parts > JSON_PARTS_MAX) return false
+  }
+  return true
+}
+
+/** The argument of an operation after `argumentOf`: its fields are of any type still. */
+export type Argument = Readonly<Record<string, unknown>>
+
+/** The argument of an operation: an object, as the guest library writes it. Scripts reach `__host` too, so nothing is believed. */
+export function argumentOf(text: string): Argument {
+  const parsed = jsonFromGuest(text)
+  if (parsed === undefined) throw new ScriptError('argument', 'The argument is not JSON, or too large.')
+  const { value } = parsed
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ScriptError('argument', 'The argument is not an object.')
   }
-  return value as Record<string, unknown>
+  return value as Argument
 }
 
-export function textField(argument: Readonly<Record<string, unknown>>, name: string): string {
+/** Bytes in base64url without padding; one text for the same bytes (RFC 4648 §3.5). */
+export function bytesField(argument: Argument, name: string): Uint8Array {
+  const text = textField(argument, name)
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.toString('base64url') !== text) throw new ScriptError('argument', `${name} must be base64url.`)
+  return new Uint8Array(bytes)
+}
+
+export function textField(argument: Argument, name: string): string {
   const value = argument[name]
   if (typeof value !== 'string') throw new ScriptError('argument', `${name} must be a string.`)
   return value
 }
 
-export function countField(
-  argument: Readonly<Record<string, unknown>>,
-  name: string,
-  most: number,
-  otherwise?: number,
-): number {
+export function countField(argument: Argument, name: string, most: number, otherwise?: number): number {
   const value = argument[name] ?? otherwise
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > most) {
     throw new ScriptError('argument', `${name} must be a whole number from 0 to ${most}.`)

@@ -4,6 +4,7 @@
 import type { SqlAnswer, SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import { SYSTEM_SLOT } from '#seeder/execute/sqlite/box.ts'
 import type { SqlValue } from '#seeder/execute/sqlite/statement.ts'
+import { StateError } from '#seeder/execute/state/blocks.ts'
 
 export const SYSTEM_SCHEMA = `
 CREATE TABLE IF NOT EXISTS kv(namespace TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, metadata TEXT NOT NULL, expires INTEGER, PRIMARY KEY(namespace, key));
@@ -18,6 +19,27 @@ CREATE TRIGGER IF NOT EXISTS answer_gone AFTER DELETE ON answer BEGIN UPDATE ans
 CREATE TABLE IF NOT EXISTS cron(schedule TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS migration(binding TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(binding, name)) WITHOUT ROWID;
 `
+
+export const SYSTEM_PATH = 'system.sqlite'
+
+/** Rows that this program never writes: an uploader brought the file. The request that meets them fails. */
+export function brokenRows(): never {
+  throw new StateError({ code: 'system_rows', path: SYSTEM_PATH })
+}
+
+export function textCell(cell: unknown): string {
+  return typeof cell === 'string' ? cell : brokenRows()
+}
+
+export function countCell(cell: unknown): number {
+  return typeof cell === 'number' && Number.isSafeInteger(cell) ? cell : brokenRows()
+}
+
+/** A blob, as SQLite's answers have it. */
+export function bytesCell(cell: unknown): Uint8Array {
+  const isByte = (byte: unknown) => typeof byte === 'number' && Number.isInteger(byte) && byte >= 0 && byte <= 255
+  return Array.isArray(cell) && cell.every(isByte) ? Uint8Array.from(cell as number[]) : brokenRows()
+}
 
 /** system.sqlite of the running request. Rows come back as plain values; blobs as arrays of bytes. */
 export class SystemTables {

@@ -2,9 +2,17 @@
 // were applied. Every member writes the same rows at the same height, so the file stays equal byte for byte.
 
 import type { Digest } from '#protocol/codec/digest.ts'
-import { assert } from '#protocol/codec/result.ts'
-import { beginDatabases, OWN_FUEL, SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
-import { SystemTables } from '#seeder/execute/host/system-schema.ts'
+import { areHeaders, isStatus } from '#seeder/execute/engine/response.ts'
+import { beginDatabases, OWN_FUEL } from '#seeder/execute/host/databases.ts'
+import { jsonFromGuest } from '#seeder/execute/host/script-error.ts'
+import {
+  brokenRows,
+  bytesCell,
+  countCell,
+  SYSTEM_PATH,
+  SystemTables,
+  textCell,
+} from '#seeder/execute/host/system-schema.ts'
 import type { ScriptResponse } from '#seeder/execute/port.ts'
 import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
@@ -67,10 +75,11 @@ class TableState implements SystemState {
       this.#time - idempotencyMs,
     )
     if (row === undefined) return undefined
-    const [body, status, headers, time] = row as [number[], number, string, number]
+    const [body, status, headerText, time] = row
+    const headers = jsonFromGuest(textCell(headerText))?.value
     const content = this.#tables.bytes('SELECT content FROM answer WHERE key = ?', key) ?? new Uint8Array(0)
-    const response = { status, headers: JSON.parse(headers), body: content } as ScriptResponse
-    return { bodyHash: Uint8Array.from(body), response, time }
+    if (!isStatus(status) || !areHeaders(headers)) return brokenRows()
+    return { bodyHash: bytesCell(body), response: { status, headers, body: content }, time: countCell(time) }
   }
 
   keepAnswer(key: Digest, bodyHash: Digest, response: ScriptResponse, idempotencyMs: number): void {
@@ -88,21 +97,23 @@ class TableState implements SystemState {
       this.#time,
       response.body.length + headers.length,
     )
-    for (;;) {
+    for (let turn = 0; turn <= ANSWERS_MAX; turn++) {
       const [row] = this.#tables.read('SELECT count, bytes FROM answers')
-      const [count, bytes] = row as [number, number]
+      const count = countCell(row?.[0])
+      const bytes = countCell(row?.[1])
       if (count <= ANSWERS_MAX && (bytes <= ANSWERS_BYTES_MAX || count <= 1)) return
       const { changes } = this.#tables.write(
         'DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer ORDER BY time, rowid LIMIT ?)',
         Math.max(1, count - ANSWERS_MAX),
       )
-      assert(changes > 0, 'the oldest answer goes')
+      if (changes === 0) return brokenRows()
     }
+    return brokenRows()
   }
 
   cronLast(schedule: string): number | undefined {
     const [row] = this.#tables.read('SELECT last FROM cron WHERE schedule = ?', schedule)
-    return row?.[0] as number | undefined
+    return row === undefined ? undefined : countCell(row[0])
   }
 
   cronRan(schedule: string, time: number): void {
@@ -116,7 +127,7 @@ class TableState implements SystemState {
   migrations(binding: string): { name: string; hash: string }[] {
     return this.#tables
       .read('SELECT name, hash FROM migration WHERE binding = ? ORDER BY name', binding)
-      .map(([name, hash]) => ({ name: String(name), hash: String(hash) }))
+      .map(([name, hash]) => ({ name: textCell(name), hash: textCell(hash) }))
   }
 
   migrationApplied(binding: string, name: string, hash: string): void {

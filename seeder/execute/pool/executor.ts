@@ -4,9 +4,11 @@
 //   read:  mark → run → always roll back
 //
 // Invariant: a failed step leaves no trace; the result of a block is a function of the job alone, whatever ran here before.
+// What fails as a function of state and request ends that request (`stateFailure`); only the machine's trouble is thrown.
 
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 import { manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
@@ -14,14 +16,16 @@ import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
+import type { ScriptError as ScriptFault } from '#seeder/execute/engine/failure-of-error.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
-import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
+import { LOG_TEXT_MAX, type RunInput, type RunResult } from '#seeder/execute/engine/run.ts'
 import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
-import { SYSTEM_PATH } from '#seeder/execute/host/databases.ts'
+import { bundleMismatch } from '#seeder/execute/host/bundle.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
 import { openSystem, type SystemState } from '#seeder/execute/host/system.ts'
+import { brokenRows, SYSTEM_PATH } from '#seeder/execute/host/system-schema.ts'
 import { cronFromText, newestTick } from '#seeder/execute/pool/cron.ts'
 import { cronSeed, readSeed, writeSeed } from '#seeder/execute/pool/seed.ts'
 import type {
@@ -37,6 +41,8 @@ import type {
   Step,
 } from '#seeder/execute/port.ts'
 import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
+import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
+import { StateError } from '#seeder/execute/state/blocks.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
 
 const APP = 'app'
@@ -86,32 +92,52 @@ export class Executor {
    */
   executeBlock(job: BlockJob): { readonly result: BlockResult; readonly quiet: boolean } {
     const tree = this.#take(job.stateRoot)
+    const mark = tree.mark()
+    let ran = this.#runSteps(job, tree, 'together')
+    let made = guarded(() => tree.commit())
+    if (!made.ok) {
+      tree.rollback(mark)
+      ran = this.#runSteps(job, tree, 'each')
+      made = { ok: true, value: tree.commit() }
+    }
+    const { root, blocks } = made.value
+    this.#keep(root, tree)
+    const codeRoot = tree.cid(APP) ?? EMPTY_DIRECTORY
+    const { outcomes, logs } = ran
+    const result = { stateRoot: root, codeRoot, outcomes, blocks: [...blocks.values()], logs: logs.lines }
+    return { result, quiet: (this.#app(tree).manifest?.crons.length ?? 0) === 0 }
+  }
+
+  /**
+   * `each`: every step's tree has to be one that can be committed, else the step fails; asked for after a block whose steps made
+   * a tree `together` that could not, since an uploader's files may show their damage only when they are hashed.
+   */
+  #runSteps(job: BlockJob, tree: StateTree, checked: 'together' | 'each'): { outcomes: Outcome[]; logs: Logs } {
     const logs = new Logs(this.#positions)
-    this.#runCrons(job, tree, logs)
+    const check = (): void => void (checked === 'each' && tree.cid(''))
+    this.#crons(job, tree, logs, check)
     const { requestFuelMax, blockFuelMax } = job.limits
     const outcomes: Outcome[] = []
     let fuel = 0
     for (const step of job.steps) {
       if (outcomes.length > 0 && fuel + requestFuelMax > blockFuelMax) break
       const outcome =
-        step.kind === 'request' ? this.#request(job, step, tree, logs) : this.#update(job, step, tree, logs)
+        step.kind === 'request'
+          ? this.#request(job, step, tree, logs, check)
+          : this.#update(job, step, tree, logs, check)
       outcomes.push(outcome)
       fuel += outcome.fuel
     }
-    const { root, blocks } = tree.commit()
-    this.#keep(root, tree)
-    const codeRoot = tree.cid(APP) ?? EMPTY_DIRECTORY
-    const result = { stateRoot: root, codeRoot, outcomes, blocks: [...blocks.values()], logs: logs.lines }
-    return { result, quiet: (this.#app(tree).manifest?.crons.length ?? 0) === 0 }
+    return { outcomes, logs }
   }
 
   executeRead(job: ReadJob): ReadResult {
     const tree = this.#take(job.stateRoot)
     const logs = new Logs(this.#positions)
     const mark = tree.mark()
-    const app = this.#app(tree)
     const input = { request: job.request, name: job.name, time: job.time, seed: readSeed(job), limits: job.limits }
-    const result = this.#fetch(app, tree, input, 'read')
+    const ran = guarded(() => this.#fetch(this.#app(tree), tree, input, 'read'))
+    const result = ran.ok ? ran.value : stateFailure(ran.error, 0)
     logs.add(tree, result, job.time)
     if (tree.dirty(mark)) tree.rollback(mark)
     this.#keep(job.stateRoot, tree)
@@ -126,7 +152,24 @@ export class Executor {
     }
   }
 
-  #request(job: BlockJob, step: Request, tree: StateTree, logs: Logs): Outcome {
+  #request(job: BlockJob, step: Request, tree: StateTree, logs: Logs, check: () => void): Outcome {
+    const mark = tree.mark()
+    let fuel = 0
+    const ran = guarded(() =>
+      this.#answered(job, step, tree, logs, (burnt) => {
+        fuel = burnt
+      }),
+    )
+    const settled = ran.ok ? guarded(check) : ran
+    if (ran.ok && settled.ok) return ran.value
+    tree.rollback(mark)
+    const failed = stateFailure(settled.ok ? { message: '', stack: '' } : settled.error, fuel)
+    logs.add(tree, failed, job.time)
+    return { ...answerOf(failed), fuel }
+  }
+
+  /** `burnt` is told what the run used as soon as it ended. */
+  #answered(job: BlockJob, step: Request, tree: StateTree, logs: Logs, burnt: (fuel: number) => void): Outcome {
     const kept = this.#keptAnswer(job, step, tree)
     if (kept !== undefined) return kept
     const mark = tree.mark()
@@ -138,6 +181,7 @@ export class Executor {
       limits: job.limits,
     }
     const result = this.#fetch(this.#app(tree), tree, input, 'ordered')
+    burnt(result.fuel)
     logs.add(tree, result, job.time)
     const { response, failure } = answerOf(result)
     if (failure !== undefined) {
@@ -157,6 +201,7 @@ export class Executor {
     const { key, bodyHash } = step.idempotency
     const kept = this.#system(tree, job.time).answer(key, job.limits.idempotencyMs)
     if (kept === undefined) return undefined
+    if (kept.response.body.length > job.limits.responseBytesMax) return brokenRows()
     if (bytesEqual(kept.bodyHash, bodyHash)) return { response: kept.response, fuel: 0, repeated: true }
     const text = 'this Idempotency-Key was used for another body'
     return {
@@ -167,25 +212,42 @@ export class Executor {
   }
 
   /** New code: all of it or nothing. */
-  #update(job: BlockJob, step: Update, tree: StateTree, logs: Logs): Outcome {
+  #update(job: BlockJob, step: Update, tree: StateTree, logs: Logs, check: () => void): Outcome {
     const mark = tree.mark()
     const refused = (code: string, facts: object): Outcome => {
       tree.rollback(mark)
       logs.say('error', `update ${step.sequence} was refused: ${code} ${JSON.stringify(facts)}`, job.time)
       return { response: jsonResponse(409, { code, ...facts }), fuel: 0, failure: code }
     }
+    const ran = guarded(() => {
+      const outcome = this.#updated(job, step, tree, logs, refused)
+      if (outcome.failure === undefined) check()
+      return outcome
+    })
+    return ran.ok ? ran.value : refused('state_damaged', { message: ran.error.message })
+  }
+
+  #updated(
+    job: BlockJob,
+    step: Update,
+    tree: StateTree,
+    logs: Logs,
+    refused: (code: string, facts: object) => Outcome,
+  ): Outcome {
     const live = liveSequence(tree)
     if (step.sequence <= live) return refused('update_sequence', { sequence: step.sequence, live })
     tree.link(APP, step.codeRoot)
     if (live === 0) takeFirstData(tree)
     const text = tree.read(MANIFEST_FILE)
-    const manifest = text === undefined ? undefined : manifestFromText(new TextDecoder().decode(text))
+    const manifest = text === undefined ? undefined : manifestFromText(UTF8.decode(text))
     if (manifest === undefined) return refused('manifest_missing', {})
     if (!manifest.ok) return refused(manifest.error.code, manifest.error)
+    const wrong = bundleMismatch(tree, manifest.value)
+    if (wrong !== undefined) return refused(wrong.code, wrong)
     for (const cron of manifest.value.crons) if (!cronFromText(cron).ok) return refused('cron_form', { cron })
     const start = this.#app(tree).start()
     if (!start.ok && start.failure !== 'no_script') {
-      return refused('script_start', { message: start.error?.message ?? start.failure })
+      return refused('script_start', { message: told(start.error?.message ?? start.failure) })
     }
     const purse = plainPurse(job.limits.requestFuelMax)
     const chance = new Chance(taggedHash('seed', job.parent, step.requestHash))
@@ -218,6 +280,17 @@ export class Executor {
    * Before the block's own steps: each cron that became due since it ran last, once, for its newest tick. Together they
    * may use the fuel of one request; what finds none left runs in the next block, the one that waited longest first.
    */
+  #crons(job: BlockJob, tree: StateTree, logs: Logs, check: () => void): void {
+    const mark = tree.mark()
+    const ran = guarded(() => {
+      this.#runCrons(job, tree, logs)
+      check()
+    })
+    if (ran.ok) return
+    tree.rollback(mark)
+    logs.add(tree, stateFailure(ran.error, 0), job.time)
+  }
+
   #runCrons(job: BlockJob, tree: StateTree, logs: Logs): void {
     const app = this.#app(tree)
     const crons = app.manifest?.crons ?? []
@@ -294,12 +367,12 @@ export class Executor {
   #app(tree: StateTree): App {
     const codeRoot = tree.cid(APP)
     if (codeRoot === undefined) return { codeRoot: EMPTY_DIRECTORY, manifest: undefined, start: () => NO_SCRIPT }
-    const text = (path: string) => {
+    const text = (path: string, decoder: TextDecoder) => {
       const bytes = tree.read(path)
-      return bytes === undefined || bytes.length === 0 ? undefined : new TextDecoder().decode(bytes)
+      return bytes === undefined || bytes.length === 0 ? undefined : decoder.decode(bytes)
     }
-    const manifest = this.#manifest(codeRoot, () => text(MANIFEST_FILE))
-    return { codeRoot, manifest, start: () => this.#engine.start(codeRoot, () => text(SCRIPT_FILE)) }
+    const manifest = this.#manifest(codeRoot, () => text(MANIFEST_FILE, UTF8))
+    return { codeRoot, manifest, start: () => this.#engine.start(codeRoot, () => text(SCRIPT_FILE, SCRIPT_TEXT)) }
   }
 
   #manifest(codeRoot: Cid, text: () => string | undefined): SiteManifest | undefined {
@@ -328,7 +401,39 @@ export class Executor {
   }
 }
 
+/** Keeps a BOM, which no manifest begins with. */
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const SCRIPT_TEXT = new TextDecoder()
+
+/** Characters of an error's text that an answer repeats. */
+const TOLD_CHARS_MAX = 4_096
+
+function told(text: string): string {
+  return text.slice(0, TOLD_CHARS_MAX)
+}
+
+/**
+ * Separates by type what every member meets alike (the content of the state is not what the work needs, SQLite refuses its file)
+ * from what is this machine's trouble, which goes on being thrown.
+ */
+function guarded<T>(work: () => T): Result<T, ScriptFault> {
+  try {
+    return ok(work())
+  } catch (error) {
+    if (error instanceof StateError && error.fault === 'content') return err(error.told)
+    if (error instanceof SqliteError) return err({ message: `${error.code}: ${error.message}`, stack: '' })
+    if (error instanceof HostStop) return err({ message: error.message, stack: '' })
+    throw error
+  }
+}
+
+function stateFailure(error: ScriptFault, fuel: number): RunResult {
+  return { ok: false, failure: 'state', error, fuel, asked: EVERYTHING_ASKED, wrote: false, logs: [] }
+}
+
 const NO_BYTES = new Uint8Array(0)
+/** What was asked before a fault is not known: the answer is not kept. */
+const EVERYTHING_ASKED = { time: true, chance: true } as const
 const NOTHING_ASKED = { time: false, chance: false } as const
 const NO_SCRIPT: SiteStart = { ok: false, failure: 'no_script', logs: [] }
 
@@ -395,7 +500,8 @@ class Logs {
     for (const line of result.logs) this.say(line.level, this.#readable(tree, line.text), line.time)
     if (result.ok || result.failure === 'wrote') return
     const { message, stack } = result.error ?? { message: '', stack: '' }
-    const text = [`${result.failure}: ${message}`.trim(), stack].filter((part) => part !== '').join('\n')
+    const told = [`${result.failure}: ${message}`.trim(), stack].filter((part) => part !== '').join('\n')
+    const text = Buffer.from(told.slice(0, LOG_TEXT_MAX)).toString()
     this.say('error', this.#readable(tree, text), time)
   }
 
@@ -405,8 +511,8 @@ class Logs {
 
   #readable(tree: StateTree, text: string): string {
     const code = tree.cid(APP)
-    return code === undefined
-      ? text
-      : this.#positions.readable(text, textFromCid(code), () => tree.read(SOURCE_MAP_FILE))
+    if (code === undefined) return text
+    const readable = guarded(() => this.#positions.readable(text, textFromCid(code), () => tree.read(SOURCE_MAP_FILE)))
+    return readable.ok ? readable.value : text
   }
 }

@@ -68,6 +68,8 @@ export function stepAll(machine: Machine, statement: number): { code: number; ro
     rows += count === 0 ? '[' : ',['
     for (let column = 0; column < columns; column++) {
       rows += (column === 0 ? '' : ',') + cell(machine, statement, column)
+      // Before the next column: a row of many large values would be a text that no machine can hold.
+      if (rows.length > RESULT_CHARS_MAX) break
     }
     rows += ']'
     count++

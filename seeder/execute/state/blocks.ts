@@ -1,6 +1,6 @@
 // Where a state tree reads: what it made and the store may not have yet, what it read lately, then the store.
 
-import type { Result } from '#protocol/codec/result.ts'
+import { type Result, unreachable } from '#protocol/codec/result.ts'
 import { type Cid, cidKey, EMPTY_DIRECTORY_BYTES, isEmptyDirectory } from '#protocol/content/cid.ts'
 import { type ContentError, loadNode } from '#protocol/content/file.ts'
 import type { ContentNode } from '#protocol/content/node.ts'
@@ -15,16 +15,53 @@ const NODE_COST_PER_LINK = 160
 
 type Made = ReadonlyMap<string, { readonly cid: Cid; readonly bytes: Uint8Array }>
 
+export type StateErrorReason =
+  | ContentError
+  | { readonly code: 'path' | 'directory_too_large' | 'file_size' | 'file_closed'; readonly path: string }
+  /** Rows of system.sqlite that this program does not write: an uploader brought them. */
+  | { readonly code: 'system_rows'; readonly path: string }
+
 /** What broke a state tree: a damaged or missing block, a path that cannot be, a directory grown beyond a block. */
 export class StateError extends Error {
-  readonly reason:
-    | ContentError
-    | { readonly code: 'path' | 'directory_too_large' | 'file_size' | 'file_closed'; readonly path: string }
+  readonly reason: StateErrorReason
 
-  constructor(reason: StateError['reason']) {
+  constructor(reason: StateErrorReason) {
     super(`state: ${reason.code}`)
     this.name = 'StateError'
     this.reason = reason
+  }
+
+  /**
+   * `content`: a function of the root and what was asked of it, so that every member fails alike and the request ends with it.
+   * `machine`: a block that is not at hand, or this program's own mistake; the execution has no result and is tried again.
+   */
+  get fault(): 'content' | 'machine' {
+    const { code } = this.reason
+    switch (code) {
+      case 'block_missing':
+      case 'file_closed':
+        return 'machine'
+      case 'block_form':
+      case 'content_size':
+      case 'content_depth':
+      case 'content_kind':
+      case 'content_layout':
+      case 'path':
+      case 'directory_too_large':
+      case 'file_size':
+      case 'system_rows':
+        return 'content'
+      default:
+        return unreachable(code)
+    }
+  }
+
+  /** For the site's log. */
+  get told(): { readonly message: string; readonly stack: string } {
+    return {
+      message: 'path' in this.reason ? `${this.reason.code} at ${this.reason.path}` : this.reason.code,
+      stack: '',
+    }
   }
 }
 

@@ -55,16 +55,23 @@ export class OverlayFile implements StateFile {
   readonly #overlay = new Map<number, Overlay>()
   readonly #chunkCid = new Map<number, Cid>()
 
-  constructor(path: string, blocks: StateBlocks, journal: Journal, base: Cid | undefined, onChange: () => void) {
+  /** `base`: what the directory says of the file, whose Tsize stays as it is until the file changes. */
+  constructor(
+    path: string,
+    blocks: StateBlocks,
+    journal: Journal,
+    base: { readonly cid: Cid; readonly total: number } | undefined,
+    onChange: () => void,
+  ) {
     this.path = path
     this.#blocks = blocks
     this.#journal = journal
     this.#onChange = onChange
     this.lastUse = journal.generation
     if (base !== undefined) {
-      const opened = openFile(blocks.get, base)
+      const opened = openFile(blocks.get, base.cid)
       if (!opened.ok) throw new StateError(opened.error)
-      this.#base = opened.value
+      this.#base = { ...opened.value, total: base.total }
     }
     this.#size = this.#base?.size ?? 0
     this.#baseEnd = this.#size
@@ -128,22 +135,24 @@ export class OverlayFile implements StateFile {
   }
 
   /**
-   * Hashes what changed; the file goes on at the result. The sink may get a few blocks that the result does not reach,
-   * when the file was cut: `spare` says so.
+   * Hashes what changed; from `settle` on the file goes on at the result. The sink may get a few blocks that the result does
+   * not reach, when the file was cut: `spare` says so.
    */
-  commit(sink: BlockSink): { readonly file: FileRef; readonly spare: boolean } {
+  commit(sink: BlockSink): { readonly file: FileRef; readonly spare: boolean; readonly settle: () => void } {
     const base = this.#base
-    if (!this.changed && base !== undefined) return { file: base, spare: false }
+    if (!this.changed && base !== undefined) return { file: base, spare: false, settle: () => {} }
     const made = this.#rewrite((cid, bytes) => {
       if (cidCodec(cid) === CODEC_RAW) this.#blocks.keepLeaf(cidKey(cid), bytes)
       sink(cid, bytes)
     })
-    if (base !== undefined && this.#baseEnd < base.size) this.#chunkCid.clear()
-    else for (const index of this.#overlay.keys()) this.#chunkCid.delete(index)
-    this.#overlay.clear()
-    this.#base = made.file
-    this.#baseEnd = this.#size
-    return made
+    const settle = () => {
+      if (base !== undefined && this.#baseEnd < base.size) this.#chunkCid.clear()
+      else for (const index of this.#overlay.keys()) this.#chunkCid.delete(index)
+      this.#overlay.clear()
+      this.#base = made.file
+      this.#baseEnd = this.#size
+    }
+    return { ...made, settle }
   }
 
   /** What a commit would give, without one. */

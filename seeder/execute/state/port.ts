@@ -28,6 +28,8 @@ export type StateTree = {
   read(path: string): Uint8Array | undefined
   write(path: string, bytes: Uint8Array): void
   remove(path: string): boolean
+  /** Why no file can be written at a path: something else stands on the way or at its end, or its directory is full. */
+  obstacle(path: string): 'path' | 'directory_too_large' | undefined
   /** The CID at a path, or undefined. */
   cid(path: string): Cid | undefined
   /** Puts an existing subtree at a path (the new bundle at `app`). */
@@ -37,6 +39,6 @@ export type StateTree = {
   rollback(mark: StateMark): void
   /** True when anything changed since the mark (or since opening). */
   dirty(since?: StateMark): boolean
-  /** Hashes what changed: the new root and the blocks that are new under it. The tree goes on at that root. */
+  /** Hashes what changed: the new root and the blocks that are new under it. The tree goes on at that root; when it throws, nothing changed. */
   commit(): { root: Cid; blocks: ReadonlyMap<string, { cid: Cid; bytes: Uint8Array }> }
 }

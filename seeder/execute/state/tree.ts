@@ -9,8 +9,9 @@ import { assert } from '#protocol/codec/result.ts'
 import { type Cid, CODEC_RAW, cidCodec, cidKey } from '#protocol/content/cid.ts'
 import { buildDirectory, type DirectoryRef } from '#protocol/content/directory.ts'
 import { readRange } from '#protocol/content/file.ts'
+import { BLOCK_BYTES_MAX, NODE_LINKS_MAX } from '#protocol/content/limits.ts'
 import { namesOfPath } from '#protocol/content/name.ts'
-import { type ContentNode, type DirectoryLink, decodeNode, nodeTotal } from '#protocol/content/node.ts'
+import { type ContentNode, type DirectoryLink, decodeNode, entryBytesMax, nodeTotal } from '#protocol/content/node.ts'
 import type { BlockSink, BlockSource } from '#protocol/content/port.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
 import { createStateCache, StateBlocks, type StateCache, StateError } from '#seeder/execute/state/blocks.ts'
@@ -40,18 +41,23 @@ type Directory = {
   readonly name: string
   readonly parent: Directory | undefined
   readonly entries: Map<string, Entry>
-  /** Changed, or holds what changed, since the last commit: it may be encoded again. */
+  /** Changed, or holds what changed, since the last commit: it is encoded again. */
   touched: boolean
+  /** Bytes that its block takes at most. */
+  bytesMax: number
   /** What it was at the last commit. */
   before: DirectoryRef | undefined
 }
 type Entry = Link | FileEntry | Directory
 
+/** What a directory's block has beside its entries. */
+const DIRECTORY_DATA_BYTES = 4
+
 type Blocks = Map<string, { readonly cid: Cid; readonly bytes: Uint8Array }>
 
 /**
  * Opens a state at its root. Throws a `StateError` when a block is missing or broken, here and later; after one from
- * `commit` the tree is of no more use. The bytes of a commit's blocks stay the tree's own: copy them to another thread, don't transfer.
+ * `commit` the tree is as before it. The bytes of a commit's blocks stay the tree's own: copy them to another thread, don't transfer.
  */
 export function openStateTree(
   root: Cid,
@@ -86,7 +92,7 @@ class OverlayTree implements StateTree {
     if (entry?.kind === 'directory') return undefined
     if (entry === undefined && options.create !== true) return undefined
     if (entry !== undefined && this.#isDirectory(entry)) return undefined
-    const file = this.#file(path, directory, entry?.cid)
+    const file = this.#file(path, directory, entry)
     // Loading a file that is there changes nothing, so it is not taken back: the same path goes on giving the same object.
     if (entry === undefined) this.#put(directory, name, { kind: 'file', file })
     else directory.entries.set(name, { kind: 'file', file })
@@ -133,6 +139,23 @@ class OverlayTree implements StateTree {
     return true
   }
 
+  obstacle(path: string): 'path' | 'directory_too_large' | undefined {
+    const names = namesOfPath(path)
+    const name = names?.pop()
+    if (names === undefined || name === undefined) return 'path'
+    let directory = this.#root
+    for (const step of names) {
+      const entry = directory.entries.get(step)
+      if (entry === undefined) return hasRoom(directory, step) ? undefined : 'directory_too_large'
+      const child = this.#directoryOf(directory, step, entry)
+      if (child === undefined) return 'path'
+      directory = child
+    }
+    const entry = directory.entries.get(name)
+    if (entry === undefined) return hasRoom(directory, name) ? undefined : 'directory_too_large'
+    return entry.kind === 'directory' || (entry.kind === 'link' && this.#isDirectory(entry)) ? 'path' : undefined
+  }
+
   cid(path: string): Cid | undefined {
     if (path === '') return this.#cidOf(this.#root).cid
     const place = this.#find(path, false)
@@ -163,21 +186,27 @@ class OverlayTree implements StateTree {
   commit(): { root: Cid; blocks: Blocks } {
     let blocks: Blocks = new Map()
     let spare = false
+    const settle: (() => void)[] = []
     const sink: BlockSink = (cid, bytes) => void blocks.set(cidKey(cid), { cid, bytes })
     const encode = (directory: Directory): DirectoryRef => {
       if (!directory.touched && directory.before !== undefined) return directory.before
       const links = Array.from(directory.entries, ([name, entry]): DirectoryLink => {
         if (entry.kind === 'link') return { name, cid: entry.cid, total: entry.total }
         if (entry.kind === 'directory') return { name, ...encode(entry) }
-        const { file, spare: more } = entry.file.commit(sink)
+        const { file, spare: more, settle: settleFile } = entry.file.commit(sink)
         spare ||= more
+        settle.push(settleFile)
         return { name, cid: file.cid, total: file.total }
       })
-      directory.before = encodeLinks(directory, links, sink)
-      directory.touched = false
-      return directory.before
+      const made = encodeLinks(directory, links, sink)
+      settle.push(() => {
+        directory.before = made
+        directory.touched = false
+      })
+      return made
     }
     const { cid: root } = encode(this.#root)
+    for (const change of settle) change()
     if (spare) blocks = reachable(root, blocks)
     this.#blocks.hold(root, blocks)
     this.#journal.clear()
@@ -224,31 +253,58 @@ class OverlayTree implements StateTree {
     const node = this.#node(link.cid)
     if (node.kind !== 'directory') throw new StateError({ code: 'content_kind', cid: link.cid })
     const entries = new Map<string, Entry>()
-    for (const entry of node.links) entries.set(entry.name, { kind: 'link', cid: entry.cid, total: entry.total })
+    let bytesMax = 0
+    for (const entry of node.links) {
+      entries.set(entry.name, { kind: 'link', cid: entry.cid, total: entry.total })
+      bytesMax += entryBytesMax(entry.name)
+    }
     this.#loaded += entries.size
-    return { kind: 'directory', name, parent, entries, touched: false, before: { cid: link.cid, total: link.total } }
+    const before = { cid: link.cid, total: link.total }
+    return { kind: 'directory', name, parent, entries, touched: false, bytesMax, before }
   }
 
   #make(parent: Directory, name: string): Directory {
-    const made: Directory = { kind: 'directory', name, parent, entries: new Map(), touched: true, before: undefined }
+    const made: Directory = {
+      ...{ kind: 'directory', name, parent, touched: true },
+      ...{ entries: new Map(), bytesMax: 0, before: undefined },
+    }
     this.#put(parent, name, made)
     return made
   }
 
-  #file(path: string, directory: Directory, base: Cid | undefined): OverlayFile {
+  #file(path: string, directory: Directory, base: Link | undefined): OverlayFile {
     this.#loaded++
-    return new OverlayFile(path, this.#blocks, this.#journal, base, () => touch(directory))
+    return new OverlayFile(path, this.#blocks, this.#journal, base, () => this.#touch(directory))
   }
 
   #put(directory: Directory, name: string, entry: Entry | undefined): void {
     const before = directory.entries.get(name)
+    if (before === undefined && entry !== undefined && !hasRoom(directory, name)) {
+      throw new StateError({ code: 'directory_too_large', path: directory.name })
+    }
     const set = (value: Entry | undefined) => {
+      const was = directory.entries.has(name)
       if (value === undefined) directory.entries.delete(name)
       else directory.entries.set(name, value)
+      if (was !== (value !== undefined)) directory.bytesMax += (was ? -1 : 1) * entryBytesMax(name)
     }
-    touch(directory)
+    this.#touch(directory)
     this.#journal.note(() => set(before))
     set(entry)
+  }
+
+  /**
+   * A change below makes a directory and those above it be encoded again; one that was taken back does not, since an uploader's
+   * directory may be encoded in another way than ours.
+   */
+  #touch(directory: Directory): void {
+    for (let at: Directory | undefined = directory; at !== undefined && !at.touched; at = at.parent) {
+      const touched = at
+      touched.touched = true
+      this.#journal.note(() => {
+        touched.touched = false
+      })
+    }
   }
 
   #linkTo(cid: Cid): Link {
@@ -310,9 +366,10 @@ function encodeLinks(directory: Directory, links: readonly DirectoryLink[], sink
   return made.value
 }
 
-/** A change below makes a directory and those above it be encoded again. */
-function touch(directory: Directory): void {
-  for (let at: Directory | undefined = directory; at !== undefined && !at.touched; at = at.parent) at.touched = true
+/** Whether another name fits into the directory's block, however large what lies under its names becomes. */
+function hasRoom(directory: Directory, name: string): boolean {
+  if (directory.entries.size >= NODE_LINKS_MAX) return false
+  return directory.bytesMax + entryBytesMax(name) + DIRECTORY_DATA_BYTES <= BLOCK_BYTES_MAX
 }
 
 /** The blocks of `made` that `root` reaches through blocks of `made`. */

@@ -1,11 +1,11 @@
 // Sites and jobs for tests of the runtime: bundles made on the page, blocks kept in a Map.
 
 import { build } from 'esbuild'
-import { bytesFromText } from '#protocol/codec/bytes.ts'
+import { bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type Digest, sha256 } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
-import { manifestToText, type SiteManifest } from '#protocol/site/manifest.ts'
+import { type AssetEntry, manifestToText, type SiteManifest } from '#protocol/site/manifest.ts'
 import type { BlockJob, ExecutionLimits, ReadJob, ScriptRequest, Step } from '#seeder/execute/port.ts'
 import { openStateTree } from '#seeder/execute/state/tree.ts'
 
@@ -36,12 +36,19 @@ export type Bundle = {
   readonly manifest?: Partial<SiteManifest>
   /** By `<BINDING>/<file>.sql`. */
   readonly migrations?: Readonly<Record<string, string>>
+  /** By path, beginning with `/`; the manifest describes them. */
   readonly assets?: Readonly<Record<string, string>>
+  /** Other files, by their path in the state; over what is written otherwise. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
 }
 
 /** Puts a bundle into the blocks; gives its code root. */
 export function publish(blocks: Blocks, bundle: Bundle): Cid {
-  const { script = '', map, manifest = {}, migrations = {} } = bundle
+  const { script = '', map, manifest = {}, migrations = {}, assets = {}, files = {} } = bundle
+  const entries = Object.entries(assets).map(([path, text]): [string, AssetEntry] => {
+    const bytes = bytesFromText(text)
+    return [path, { size: bytes.length, type: 'text/plain', hash: hexFromBytes(sha256(bytes)).slice(0, 32) }]
+  })
   const whole: SiteManifest = {
     version: 1,
     name: NAME,
@@ -50,7 +57,10 @@ export function publish(blocks: Blocks, bundle: Bundle): Cid {
     kv: [],
     files: [],
     crons: [],
-    assets: script === '' ? { files: {}, htmlHandling: 'none', notFoundHandling: 'none', scriptFirst: false } : null,
+    assets:
+      script === '' || entries.length > 0
+        ? { files: Object.fromEntries(entries), htmlHandling: 'none', notFoundHandling: 'none', scriptFirst: false }
+        : null,
     headers: [],
     volatile: [],
     origin: null,
@@ -61,6 +71,10 @@ export function publish(blocks: Blocks, bundle: Bundle): Cid {
   if (script !== '') tree.write('app/script.js', bytesFromText(script))
   if (map !== undefined) tree.write('app/script.js.map', bytesFromText(map))
   for (const [path, sql] of Object.entries(migrations)) tree.write(`app/migrations/${path}`, bytesFromText(sql))
+  for (const [path, text] of Object.entries(assets)) tree.write(`app/assets${path}`, bytesFromText(text))
+  for (const [path, content] of Object.entries(files)) {
+    tree.write(path, typeof content === 'string' ? bytesFromText(content) : content)
+  }
   keep(blocks, tree.commit().blocks.values())
   const codeRoot = tree.cid('app')
   if (codeRoot === undefined) throw new Error('a bundle has a root')

@@ -1,0 +1,46 @@
+// Whether a bundle is what its manifest says: the seeder's file server, env.ASSETS and the browser's entity tags believe the
+// manifest, so an update that lies there never becomes live. Work is bounded by `LIMITS.bundleBytes`.
+
+import { createHash } from 'node:crypto'
+import { LIMITS } from '#protocol/site/limits.ts'
+import type { AssetEntry, SiteManifest } from '#protocol/site/manifest.ts'
+import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
+import { ASSETS_PATH } from '#seeder/execute/host/assets.ts'
+import type { StateFile } from '#seeder/execute/state/port.ts'
+
+export type BundleMismatch =
+  /** `bytes`: what `app/script.js` has, 0 when there is none. */
+  | { readonly code: 'bundle_script'; readonly bytes: number; readonly scriptBytes: number }
+  /** The file is missing, or of another size or hash than the manifest says. */
+  | { readonly code: 'bundle_asset'; readonly path: string }
+  | { readonly code: 'bundle_size'; readonly bytes: number; readonly bytesMax: number }
+
+/** What is read of a file at a time. */
+const PIECE_BYTES = 2 ** 20
+
+/** Files of the bundle by their path in the state, `app/…`. */
+export type BundleFiles = { open(path: string): Pick<StateFile, 'size' | 'read'> | undefined }
+
+export function bundleMismatch(files: BundleFiles, manifest: SiteManifest): BundleMismatch | undefined {
+  const bytes = files.open(SCRIPT_FILE)?.size ?? 0
+  const { scriptBytes, assets } = manifest
+  if (bytes !== scriptBytes) return { code: 'bundle_script', bytes, scriptBytes }
+  const entries = Object.entries(assets?.files ?? {})
+  const sum = entries.reduce((total, [, { size }]) => total + size, bytes)
+  if (sum > LIMITS.bundleBytes) return { code: 'bundle_size', bytes: sum, bytesMax: LIMITS.bundleBytes }
+  for (const [path, entry] of entries) {
+    const file = files.open(`${ASSETS_PATH}${path}`)
+    if (file === undefined || !isAsDescribed(file, entry)) return { code: 'bundle_asset', path }
+  }
+  return undefined
+}
+
+function isAsDescribed(file: Pick<StateFile, 'size' | 'read'>, { size, hash }: AssetEntry): boolean {
+  if (file.size !== size) return false
+  const digest = createHash('sha256')
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, size))
+  for (let offset = 0; offset < size; offset += piece.length) {
+    digest.update(piece.subarray(0, file.read(offset, piece)))
+  }
+  return digest.digest('hex').startsWith(hash)
+}
