@@ -2,11 +2,26 @@
 // manifest, so an update that lies there never becomes live. Work is bounded by `LIMITS.bundleBytes`.
 
 import { createHash } from 'node:crypto'
+import { err, type Result } from '#protocol/codec/result.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
-import type { AssetEntry, SiteManifest } from '#protocol/site/manifest.ts'
+import { type AssetEntry, type ManifestError, manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import { ASSETS_PATH } from '#seeder/execute/host/assets.ts'
 import type { StateFile } from '#seeder/execute/state/port.ts'
+
+/** Keeps a BOM, which no manifest begins with. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** `app/site.json`. */
+export function manifestFromBytes(bytes: Uint8Array): Result<SiteManifest, ManifestError> {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    return err({ code: 'manifest_not_json' })
+  }
+  return manifestFromText(text)
+}
 
 export type BundleMismatch =
   /** `bytes`: what `app/script.js` has, 0 when there is none. */

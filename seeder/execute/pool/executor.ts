@@ -11,7 +11,7 @@ import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
-import { manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
+import type { SiteManifest } from '#protocol/site/manifest.ts'
 import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
@@ -20,7 +20,7 @@ import type { ScriptError as ScriptFault } from '#seeder/execute/engine/failure-
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import { LOG_TEXT_MAX, type RunInput, type RunResult } from '#seeder/execute/engine/run.ts'
 import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
-import { bundleMismatch } from '#seeder/execute/host/bundle.ts'
+import { bundleMismatch, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
@@ -239,7 +239,7 @@ export class Executor {
     tree.link(APP, step.codeRoot)
     if (live === 0) takeFirstData(tree)
     const text = tree.read(MANIFEST_FILE)
-    const manifest = text === undefined ? undefined : manifestFromText(UTF8.decode(text))
+    const manifest = text === undefined ? undefined : manifestFromBytes(text)
     if (manifest === undefined) return refused('manifest_missing', {})
     if (!manifest.ok) return refused(manifest.error.code, manifest.error)
     const wrong = bundleMismatch(tree, manifest.value)
@@ -367,18 +367,18 @@ export class Executor {
   #app(tree: StateTree): App {
     const codeRoot = tree.cid(APP)
     if (codeRoot === undefined) return { codeRoot: EMPTY_DIRECTORY, manifest: undefined, start: () => NO_SCRIPT }
-    const text = (path: string, decoder: TextDecoder) => {
-      const bytes = tree.read(path)
-      return bytes === undefined || bytes.length === 0 ? undefined : decoder.decode(bytes)
+    const manifest = this.#manifest(codeRoot, () => tree.read(MANIFEST_FILE))
+    const script = () => {
+      const bytes = tree.read(SCRIPT_FILE)
+      return bytes === undefined || bytes.length === 0 ? undefined : new TextDecoder().decode(bytes)
     }
-    const manifest = this.#manifest(codeRoot, () => text(MANIFEST_FILE, UTF8))
-    return { codeRoot, manifest, start: () => this.#engine.start(codeRoot, () => text(SCRIPT_FILE, SCRIPT_TEXT)) }
+    return { codeRoot, manifest, start: () => this.#engine.start(codeRoot, script) }
   }
 
-  #manifest(codeRoot: Cid, text: () => string | undefined): SiteManifest | undefined {
+  #manifest(codeRoot: Cid, read: () => Uint8Array | undefined): SiteManifest | undefined {
     const key = textFromCid(codeRoot)
     if (this.#manifests.has(key)) return this.#manifests.get(key)
-    const parsed = manifestFromText(text() ?? '')
+    const parsed = manifestFromBytes(read() ?? NO_BYTES)
     const manifest = parsed.ok ? parsed.value : undefined
     const [oldest] = this.#manifests.keys()
     if (this.#manifests.size >= MANIFESTS_MAX && oldest !== undefined) this.#manifests.delete(oldest)
@@ -400,10 +400,6 @@ export class Executor {
     if (this.#trees.size > TREES_MAX && oldest !== undefined) this.#trees.delete(oldest)
   }
 }
-
-/** Keeps a BOM, which no manifest begins with. */
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
-const SCRIPT_TEXT = new TextDecoder()
 
 /** Characters of an error's text that an answer repeats. */
 const TOLD_CHARS_MAX = 4_096

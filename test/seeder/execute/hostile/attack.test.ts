@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { Site } from '#test/seeder/execute/hostile/hosted.ts'
 import { textOf } from '#test/seeder/execute/pool/site.ts'
 
-const site = new Site()
+const site = Site.published()
 
 function answer(body: string): string {
   const { failure, response } = site.attack(body)

@@ -8,8 +8,8 @@ import { OPERATIONS } from '#seeder/execute/host/host.ts'
 import { Site } from '#test/seeder/execute/hostile/hosted.ts'
 import { textOf } from '#test/seeder/execute/pool/site.ts'
 
-const site = new Site()
-const withAssets = new Site({
+const site = Site.published()
+const withAssets = Site.published({
   script: `export default { async fetch(request) {
     const text = await request.text()
     if (new URL(request.url).pathname === '/good') return new Response('good 1')

@@ -53,29 +53,36 @@ export const SITE: Bundle = {
 }
 
 export class Site {
-  readonly blocks: Blocks = new Map()
-  readonly executor = new Executor(engine, sqlite, openStateTree, sourceOf(this.blocks))
-  readonly limits: ExecutionLimits
+  readonly blocks: Blocks
+  readonly executor: Executor
+  readonly limits: ExecutionLimits = LIMITS
   root: Cid = EMPTY_DIRECTORY
   height = 0
 
-  constructor(bundle: Bundle = SITE, limits: Partial<ExecutionLimits> = {}) {
-    this.limits = { ...LIMITS, ...limits }
-    const outcome = this.publish(publish(this.blocks, bundle))
-    assert.equal(outcome.response.status, 200, textOf(outcome.response))
+  /** Nothing is published yet. */
+  constructor(blocks: Blocks = new Map()) {
+    this.blocks = blocks
+    this.executor = new Executor(engine, sqlite, openStateTree, sourceOf(blocks))
+  }
+
+  static published(bundle: Bundle = SITE): Site {
+    const site = new Site()
+    const { response } = site.publish(publish(site.blocks, bundle))
+    assert.equal(response.status, 200, textOf(response))
+    return site
   }
 
   publish(codeRoot: Cid): Outcome {
     const { result } = this.executor.executeBlock(
       blockJob(this.root, ++this.height, [updateStep(this.height, codeRoot)], { limits: this.limits }),
     )
-    this.#take(result)
+    this.take(result)
     const [outcome] = result.outcomes
     assert(outcome !== undefined)
     return outcome
   }
 
-  /** One block of requests with these bodies; the state goes on at it. `fresh`: by an executor that knows nothing yet. */
+  /** One block of requests with these bodies, on the present state. `fresh`: by an executor that knows nothing yet. */
   block(requests: readonly (readonly [target: string, body: string])[], fresh = false): BlockResult {
     const steps = requests.map(([target, body], index) => ({
       ...requestStep(request('POST', target, body)),
@@ -87,7 +94,8 @@ export class Site {
     return result
   }
 
-  #take(result: BlockResult): void {
+  /** The state goes on at the result. */
+  take(result: BlockResult): void {
     keep(this.blocks, result.blocks)
     this.root = result.stateRoot
   }
