@@ -14,6 +14,7 @@ import type { Update } from '#protocol/message/statement.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { bundleLabel } from '#seeder/agree/restore.ts'
 import { UPDATE_METHOD, UPDATE_TARGET, updateToBytes } from '#seeder/agree/update.ts'
+import { type BundleRefusal, bundleRefusal } from '#seeder/execute/host/bundle.ts'
 import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
 import type { CarError, Store } from '#seeder/store/port.ts'
 
@@ -23,7 +24,7 @@ export const BUNDLE_BYTES_MAX = LIMITS.bundleBytes + LIMITS.bundleBytes / 16
 export const BUNDLES_WAITING_MAX = 4
 export const BUNDLE_WAIT_MS = 15 * 60_000
 
-export type BundleError = CarError | { readonly code: 'store_failed'; readonly detail: string }
+export type BundleError = CarError | BundleRefusal | { readonly code: 'store_failed'; readonly detail: string }
 
 export type Publisher = Disposable & {
   /** `update` is verified. Resolves when the whole bundle is stored; once more the same is no error. */
@@ -82,8 +83,10 @@ export function createPublisher(store: Store, now: () => number): Publisher {
       came.set(key, { job: site.job, label, time: now() })
       try {
         const taken = await store.importCar(site.job, label, root, car, BUNDLE_BYTES_MAX)
-        if (!taken.ok) came.delete(key)
-        return taken
+        const refusal = taken.ok ? bundleRefusal(store.blocks.get, root) : undefined
+        if (refusal !== undefined) store.blocks.releaseRoot(site.job, label)
+        if (!taken.ok || refusal !== undefined) came.delete(key)
+        return refusal === undefined ? taken : err(refusal)
       } catch (cause) {
         came.delete(key)
         return err({ code: 'store_failed', detail: cause instanceof Error ? cause.message : String(cause) })

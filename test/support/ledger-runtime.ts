@@ -8,6 +8,7 @@ import type { Cid } from '#protocol/content/cid.ts'
 import { buildDirectory, readDirectory, resolvePath } from '#protocol/content/directory.ts'
 import { buildFile, readRange } from '#protocol/content/file.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
+import { manifestToText } from '#protocol/site/manifest.ts'
 import { nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import type { BlockJob, BlockResult, Outcome, Runtime, ScriptResponse } from '#seeder/execute/port.ts'
 
@@ -70,8 +71,11 @@ export function createLedgerRuntime(source: BlockSource): Runtime {
   }
 }
 
-/** A small bundle of its own content: its root and the blocks under it. */
-export function testBundle(content: string): {
+/** A small bundle with this script: its root and the blocks under it. `scriptBytes`: what its manifest says instead of the truth. */
+export function testBundle(
+  content: string,
+  scriptBytes = bytesFromText(content).length,
+): {
   readonly root: Cid
   readonly blocks: { cid: Cid; bytes: Uint8Array }[]
 } {
@@ -80,7 +84,16 @@ export function testBundle(content: string): {
     blocks.push({ cid, bytes })
   }
   const file = buildFile(bytesFromText(content), sink, nativeSha256)
-  const root = buildDirectory([{ name: 'script.js', cid: file.cid, total: file.total }], sink, nativeSha256)
-  assert(root.ok, 'one entry fits')
+  const manifest = manifestToText({
+    ...{ version: 1, name: 'site', scriptBytes, databases: [], kv: [], files: [], crons: [], assets: null },
+    ...{ headers: [], volatile: [], origin: null },
+  })
+  const site = buildFile(bytesFromText(manifest), sink, nativeSha256)
+  const links = [
+    { name: 'script.js', cid: file.cid, total: file.total },
+    { name: 'site.json', cid: site.cid, total: site.total },
+  ]
+  const root = buildDirectory(links, sink, nativeSha256)
+  assert(root.ok, 'two entries fit')
   return { root: root.value.cid, blocks }
 }

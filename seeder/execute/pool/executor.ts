@@ -20,7 +20,7 @@ import type { ScriptError as ScriptFault } from '#seeder/execute/engine/failure-
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import { LOG_TEXT_MAX, type RunInput, type RunResult } from '#seeder/execute/engine/run.ts'
 import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
-import { bundleMismatch, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
+import { bundleMismatch, MANIFEST_FILE, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
@@ -46,7 +46,6 @@ import { StateError } from '#seeder/execute/state/blocks.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
 
 const APP = 'app'
-const MANIFEST_FILE = 'app/site.json'
 /** `{"sequence"}` of the update that is live: an older signed update cannot be ordered again. */
 const UPDATE_FILE = 'update.json'
 /** What a bundle's `data` may hold, at the names they have in the state. */

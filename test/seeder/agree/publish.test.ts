@@ -48,8 +48,14 @@ async function startAll(group: TestMembers): Promise<readonly TestMember[]> {
   return members
 }
 
-function updateOf(group: TestMembers, content: string, sequence: number, by = `uploader of ${SITE}`) {
-  const bundle = testBundle(content)
+function updateOf(
+  group: TestMembers,
+  content: string,
+  sequence: number,
+  by = `uploader of ${SITE}`,
+  scriptBytes?: number,
+) {
+  const bundle = testBundle(content, scriptBytes)
   const body: Update = {
     job: group.network.job(SITE),
     sequence,
@@ -146,4 +152,17 @@ test('a bundle whose blocks are not what their CIDs say, or that lacks some, is 
   }
   const missing = await call(`${origin.url}/update/${job}`, { ...ANSWER, body: updateToBytes(update) })
   assert.equal(missing.status, 409)
+})
+
+test('a bundle whose manifest does not describe it is refused with the reason, and is not kept', async () => {
+  await using group = testMembers()
+  const alone = await group.start('a')
+  const job = hexFromBytes(group.network.job(SITE))
+  await using origin = await serve(alone)
+  const { update, car } = updateOf(group, 'export default 5', 1, undefined, 5)
+  const answer = await call(`${origin.url}/upload/${job}`, { ...ANSWER, body: car, headers: header(update) })
+  assert.equal(answer.status, 400)
+  const { code, bytes, scriptBytes } = JSON.parse(answer.body.toString()) as Record<string, unknown>
+  assert.deepEqual({ code, bytes, scriptBytes }, { code: 'bundle_script', bytes: 16, scriptBytes: 5 })
+  assert.equal(alone.store.stats().blocks, 0)
 })
