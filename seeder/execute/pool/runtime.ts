@@ -24,7 +24,7 @@ export const READ_WALL_MS = 15_000
 const WORKERS_MAX = 4
 
 /** Raise it when host operations or the executor answer differently: members of one group must agree on it. */
-const HOST_VERSION = 1
+const HOST_VERSION = 2
 
 /** Roots that are remembered as unchanged by empty blocks. */
 const QUIET_ROOTS_MAX = 4_096

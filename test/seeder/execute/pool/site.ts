@@ -42,13 +42,18 @@ export type Bundle = {
   readonly files?: Readonly<Record<string, string | Uint8Array>>
 }
 
-/** Puts a bundle into the blocks; gives its code root. */
-export function publish(blocks: Blocks, bundle: Bundle): Cid {
-  const { script = '', map, manifest = {}, migrations = {}, assets = {}, files = {} } = bundle
+/** What a manifest says of files. */
+export function assetEntries(assets: Readonly<Record<string, string>>): Record<string, AssetEntry> {
   const entries = Object.entries(assets).map(([path, text]): [string, AssetEntry] => {
     const bytes = bytesFromText(text)
     return [path, { size: bytes.length, type: 'text/plain', hash: hexFromBytes(sha256(bytes)).slice(0, 32) }]
   })
+  return Object.fromEntries(entries)
+}
+
+/** Puts a bundle into the blocks; gives its code root. */
+export function publish(blocks: Blocks, bundle: Bundle): Cid {
+  const { script = '', map, manifest = {}, migrations = {}, assets = {}, files = {} } = bundle
   const whole: SiteManifest = {
     version: 1,
     name: NAME,
@@ -58,8 +63,8 @@ export function publish(blocks: Blocks, bundle: Bundle): Cid {
     files: [],
     crons: [],
     assets:
-      script === '' || entries.length > 0
-        ? { files: Object.fromEntries(entries), htmlHandling: 'none', notFoundHandling: 'none', scriptFirst: false }
+      script === '' || Object.keys(assets).length > 0
+        ? { files: assetEntries(assets), htmlHandling: 'none', notFoundHandling: 'none', scriptFirst: false }
         : null,
     headers: [],
     volatile: [],
