@@ -13,7 +13,9 @@ import { STATEMENTS } from '#protocol/message/statement.ts'
 import { wireToBytes } from '#protocol/message/wire.ts'
 import { LISTED_HEADERS } from '#protocol/site/request-headers.ts'
 import { UNCOVERED_HEADERS } from '#protocol/site/response-hash.ts'
+import { OPERATIONS } from '#seeder/execute/host/host.ts'
 import { signerFromSeed } from '#seeder/identity/keys.ts'
+import { VECTORS, type Vectors } from '#test/seeder/execute/vector.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -61,6 +63,41 @@ test('PROTOCOL.md: the example bytes are those of the code', () => {
   ]) {
     assert(text.includes(` ${hexFromBytes(bytes)}\n`), `${hexFromBytes(bytes).slice(0, 40)}… stands in the example`)
   }
+})
+
+test('EXECUTION.md §1 and §12: digests, roots, hashes and fuel are those of the vectors', () => {
+  const text = textOf('docs/EXECUTION.md')
+  const { image, example } = JSON.parse(readFileSync(VECTORS, 'utf8')) as Vectors
+  const { blocks, facts, manifest, script } = example
+  const stands = [
+    ...[...Object.values(image), ...Object.values(facts), manifest, script],
+    ...blocks.flatMap(({ stateRoot, hash, leaves }) => [
+      ...[stateRoot, hash],
+      ...leaves.flatMap(({ status, fuel, responseHash }) => [`${status}`, `${fuel}`, responseHash]),
+    ]),
+  ]
+  assert.deepEqual(
+    stands.filter((value) => !text.includes(value)),
+    [],
+  )
+})
+
+test('EXECUTION.md §6 and §8 name every host operation and every failure', () => {
+  const text = textOf('docs/EXECUTION.md')
+  const named = (op: string) => text.includes(`\`${op}\``) || text.includes(`\`.${op.split('.')[1]}\``)
+  assert.deepEqual(
+    OPERATIONS.filter((op) => !named(op)),
+    [],
+  )
+  const failures = Array.from(
+    textOf('seeder/execute/engine/failure.ts').matchAll(/^ {2}\| '(\w+)'$/gm),
+    (match) => match[1] ?? '',
+  )
+  assert.equal(failures.length > 10, true)
+  assert.deepEqual(
+    failures.filter((code) => code !== 'time' && !text.includes(`\`${code}\``)),
+    [],
+  )
 })
 
 test('PROTOCOL.md names every statement and every header of the fixed lists', () => {
