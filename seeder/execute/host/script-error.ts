@@ -43,8 +43,10 @@ export function jsonFromGuest(text: string): { readonly value: unknown } | undef
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
-const OPENING = new Set([0x5b, 0x7b])
-const CLOSING = new Set([0x5d, 0x7d])
+/** `[` and `{`, `]` and `}`: they differ in this bit alone. */
+const CURLY = 0x20
+const OPENING = 0x7b
+const CLOSING = 0x7d
 
 /** Counts before anything is built: up to a text's first mistake this sees the same strings as the parser. */
 function isShallow(text: string): boolean {
@@ -53,19 +55,27 @@ function isShallow(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) {
-      for (at++; at < text.length; at++) {
-        const inside = text.charCodeAt(at)
-        if (inside === BACKSLASH) at++
-        else if (inside === QUOTE) break
-      }
-    } else if (OPENING.has(char)) {
+      at = endOfString(text, at)
+      continue
+    }
+    if ((char | CURLY) === OPENING) {
       depth++
       parts++
-    } else if (CLOSING.has(char)) depth--
+    } else if ((char | CURLY) === CLOSING) depth--
     else if (char === COLON) parts++
     if (depth > JSON_DEPTH_MAX || parts > JSON_PARTS_MAX) return false
   }
   return true
+}
+
+/** Where the string that begins at `start` has its closing quote; the text's length when it has none. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end
+    while (text.charCodeAt(before - 1) === BACKSLASH) before--
+    if ((end - before) % 2 === 0) return end
+  }
+  return text.length
 }
 
 /** The argument of an operation after `argumentOf`: its fields are of any type still. */
