@@ -9,9 +9,10 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
-import { type AssetsManifest, manifestFromText, type SiteManifest } from '#protocol/site/manifest.ts'
+import type { AssetsManifest, SiteManifest } from '#protocol/site/manifest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
+import { manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
 import { MEMORY_FILE_BYTES_MAX } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
@@ -73,7 +74,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     const file = site.file(head.stateRoot, 'app/site.json')
     // A site that is not published yet has no manifest, and so has its script to answer for everything.
     if (file === undefined || file.size > LIMITS.manifestBytes) return undefined
-    const read = manifestFromText(Buffer.from(file.read(0, file.size)).toString('utf8'))
+    const read = manifestFromBytes(file.read(0, file.size))
     if (!read.ok) log.error('manifest', { site: site.name, ...read.error })
     let known: Known | undefined
     if (read.ok) {
