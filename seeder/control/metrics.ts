@@ -1,6 +1,7 @@
 // Counters, gauges and histograms in the Prometheus text format (version 0.0.4), handed to every part that counts something.
 //
-// Names follow Prometheus' conventions: `interpeer_…_total` counts, `_seconds` and `_bytes` are base units. A metric keeps at most
+// Names follow Prometheus' conventions: `…_total` counts, `_seconds` and `_bytes` are base units; what every process has is named as by
+// Prometheus' own clients (`process_…`), all else begins with `interpeer_`. test/seeder/control/names.test.ts holds them to it. A metric keeps at most
 // `SERIES_MAX` label combinations: what a stranger can invent must not become a label, and this is the belt to those braces.
 
 import { assert } from '#protocol/codec/result.ts'

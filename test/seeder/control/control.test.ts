@@ -44,7 +44,7 @@ test('§4 metrics are in the Prometheus text format', async () => {
   assert.match(text, /^# TYPE interpeer_site_height gauge\ninterpeer_site_height\{site="demo"\} 1$/m)
   assert.match(text, /^interpeer_site_state\{site="demo",state="agreeing"\} 1$/m)
   assert.match(text, /^interpeer_store_bytes\{part="file"\} 4096$/m)
-  assert.match(text, /^# TYPE interpeer_process_cpu_seconds_total counter$/m)
+  assert.match(text, /^# TYPE process_cpu_seconds_total counter$/m)
   for (const line of text.trimEnd().split('\n'))
     assert.match(
       line,
