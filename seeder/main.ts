@@ -1,7 +1,8 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
 //   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain]
-//                       [--address A] [--byzantine KIND] [--log-level L] [--json] [--parent]
+//                       [--address A] [--byzantine KIND] [--log-level L] [--log-form json|text] [--drain SECONDS]
+//                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--json] [--parent]
 //
 // Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","pid"}, or
 // {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
@@ -13,6 +14,14 @@ import { setFlagsFromString } from 'node:v8'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL } from '#seeder/config/place.ts'
+import {
+  QUOTA_NAMES,
+  type Quotas,
+  quotaErrorText,
+  quotasOf,
+  readConfig,
+  type SeederConfig,
+} from '#seeder/config/quota.ts'
 import type { Seeder } from '#seeder/start.ts'
 
 // Loading and starting leave much garbage at once; without this the heap's young half grows for it and stays grown (~20 MB).
@@ -21,9 +30,12 @@ const YOUNG_HEAP_GROWS = '--semi-space-growth-factor=2'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
-/** Whatever hangs, the process is gone after this. */
+/** Whatever hangs, the process is gone after this: an end as such, beside what visitors are waited for. */
 const STOP_MS_MAX = 4_500
 const PORT_MAX = 65_535
+/** What visitors are waited for at a stop, unless `--drain` says otherwise. */
+const DRAIN_MS = 2_000
+const DRAIN_SECONDS_MAX = 300
 
 class UsageError extends Error {}
 
@@ -39,6 +51,12 @@ const { values } = parseArgs({
     address: { type: 'string' },
     byzantine: { type: 'string' },
     'log-level': { type: 'string' },
+    'log-form': { type: 'string' },
+    drain: { type: 'string' },
+    disk: { type: 'string' },
+    memory: { type: 'string' },
+    bandwidth: { type: 'string' },
+    slots: { type: 'string' },
     json: { type: 'boolean', default: false },
     parent: { type: 'boolean', default: false },
   },
@@ -56,11 +74,38 @@ function port(name: 'port' | 'p2p-port' | 'control-port'): number {
   return Number(text)
 }
 
-function choice<T extends string>(name: 'target' | 'byzantine' | 'log-level', choices: readonly T[]): T | undefined {
+function choice<T extends string>(
+  name: 'target' | 'byzantine' | 'log-level' | 'log-form',
+  choices: readonly T[],
+): T | undefined {
   const value = values[name]
   const found = choices.find((each) => each === value)
   if (value !== undefined && found === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}`)
   return found
+}
+
+/** What the directory's own file says, under what the command line does. */
+function configured(): { readonly config: SeederConfig; readonly quotas: Quotas } {
+  let config: SeederConfig
+  try {
+    config = readConfig(required('dir'))
+  } catch (cause) {
+    throw new UsageError((cause as Error).message)
+  }
+  const given = Object.fromEntries(
+    QUOTA_NAMES.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+  )
+  const quotas = quotasOf(config.quotas, given)
+  if (!quotas.ok) throw new UsageError(quotaErrorText(quotas.error))
+  return { config, quotas: quotas.value }
+}
+
+function drainMs(): number {
+  const text = values.drain
+  if (text === undefined) return DRAIN_MS
+  if (!/^\d{1,3}$/.test(text) || Number(text) > DRAIN_SECONDS_MAX)
+    throw new UsageError(`--drain takes whole seconds, up to ${DRAIN_SECONDS_MAX}`)
+  return Number(text) * 1_000
 }
 
 function say(event: object): void {
@@ -72,21 +117,27 @@ async function main(): Promise<void> {
   if (label !== undefined && !LABEL.test(label)) throw new UsageError('--label is a host label')
   const target = choice('target', ['hosts', 'plain'])
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
-  const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? 'info'
-  const log = createLog({ level, form: process.stderr.isTTY ? 'text' : 'json', sink: stderrSink })
+  const { config, quotas } = configured()
+  const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? config.logLevel ?? 'info'
+  const form = choice('log-form', ['json', 'text']) ?? config.logForm ?? (process.stderr.isTTY ? 'text' : 'json')
+  const log = createLog({ level, form, sink: stderrSink })
+  const patienceMs = drainMs()
 
   let seeder: Seeder | undefined
   let stopping = false
-  const stop = (reason: string): void => {
+  const stop = (reason: string, waitsMs: number): void => {
     if (stopping) return
     stopping = true
     log.info('stopping', { reason })
-    setTimeout(() => {
-      log.error('stop_took_too_long')
-      process.exit(EXIT_FAILED)
-    }, STOP_MS_MAX).unref()
+    setTimeout(
+      () => {
+        log.error('stop_took_too_long')
+        process.exit(EXIT_FAILED)
+      },
+      STOP_MS_MAX + Math.max(0, waitsMs - DRAIN_MS),
+    ).unref()
     if (seeder === undefined) process.exit(0)
-    seeder.stop().then(
+    seeder.stop(waitsMs).then(
       () => process.exit(0),
       (cause: unknown) => {
         log.error('stop_failed', { cause })
@@ -94,11 +145,13 @@ async function main(): Promise<void> {
       },
     )
   }
-  process.on('SIGTERM', () => stop('SIGTERM'))
-  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGTERM', () => stop('SIGTERM', patienceMs))
+  process.on('SIGINT', () => stop('SIGINT', patienceMs))
   if (values.parent) {
-    process.stdin.on('end', () => stop('parent ended'))
-    process.stdin.on('error', () => stop('parent ended'))
+    // Nobody is left who would wait for it.
+    const orphaned = () => stop('parent ended', 0)
+    process.stdin.on('end', orphaned)
+    process.stdin.on('error', orphaned)
     process.stdin.resume()
   }
   process.on('unhandledRejection', (cause) => log.error('unhandled_rejection', { cause }))
@@ -117,6 +170,7 @@ async function main(): Promise<void> {
     ...(target === undefined ? {} : { target }),
     ...(values.address === undefined ? {} : { address: values.address }),
     ...(byzantine === undefined ? {} : { byzantine }),
+    quotas,
     log,
   })
   setFlagsFromString(YOUNG_HEAP_GROWS)

@@ -21,7 +21,9 @@ import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { type Memo, type Place, placeAt, readMemo, storeIsLost, writeMemo } from '#seeder/config/place.ts'
+import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
+import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
 import { startControl } from '#seeder/control/server.ts'
 import { createRuntime } from '#seeder/execute/pool/runtime.ts'
 import type { Runtime } from '#seeder/execute/port.ts'
@@ -58,6 +60,8 @@ export type SeederOptions = {
   /** Address to listen on, for peers and for HTTP. */
   readonly address?: string
   readonly byzantine?: ByzantineKind
+  /** Absent: the defaults. */
+  readonly quotas?: Quotas
   readonly log: Log
   readonly now?: () => number
   /** Absent: a pool of worker threads of its own, over the store's file. */
@@ -76,8 +80,8 @@ export type Seeder = AsyncDisposable & {
   /** Where a hosted site is reached. */
   originOf(siteName: string): string | undefined
   networkVersion(): number
-  /** Deregisters, takes no more writes, ends what is under way, closes. */
-  stop(): Promise<void>
+  /** Leaves the gateways, sends visitors on, ends what is under way, closes. */
+  stop(drainMs?: number): Promise<void>
 }
 
 /** Throws when the directory is held by another process, the key or the network file is unusable, or a port that was asked for is taken. */
@@ -132,7 +136,11 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   )
   memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
   const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
+  const registry = createRegistry()
+  const { quotas = QUOTA_DEFAULTS } = options
+  const keeper = stack.use(startQuotaKeeper({ quotas, store, registry, log, onRoom: () => void late.host?.follow() }))
   const host = new SiteHost({
+    taking: keeper,
     signer,
     holder,
     store,
@@ -155,7 +163,6 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   await host.start()
 
   const sites = liar.sites(host)
-  const registry = createRegistry()
   const publisher = stack.use(createPublisher(store, now))
   const publishing = createPublishHandler(publisher, {
     site: (job) => {
@@ -189,6 +196,8 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     ...gatewayOf(holder),
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), now),
     main,
+    bandwidth: quotas.bandwidth,
+    sheds: keeper.sheds,
     registry,
     log,
     now,
@@ -199,6 +208,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
 
   const control = await startControl({
     sites,
+    quotas: keeper.facts,
     registry,
     peer: self,
     store,
@@ -272,8 +282,12 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
 
   const held = stack.move()
   let stopped: Promise<void> | undefined
-  const stop = (): Promise<void> => {
-    stopped ??= held.disposeAsync()
+  const stop = (drainMs = 0): Promise<void> => {
+    stopped ??= (async () => {
+      await registrar[Symbol.asyncDispose]()
+      await server.drain(drainMs)
+      await held.disposeAsync()
+    })()
     return stopped
   }
   log.info('seeder_started', { peer: self, http: server.mainOrigin, control: control.url })
@@ -286,7 +300,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     originOf: (siteName) => server.originOf(siteName),
     networkVersion: () => holder.file().version,
     stop,
-    [Symbol.asyncDispose]: stop,
+    [Symbol.asyncDispose]: () => stop(),
   }
 }
 

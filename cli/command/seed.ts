@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { type Command, type CommandContext, flagOf, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
@@ -10,8 +11,10 @@ import { networkPath, readNetwork } from '#cli/network/place.ts'
 import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
+import { LOG_LEVELS } from '#seeder/config/log.ts'
+import { QUOTA_NAMES, quotaErrorText, quotaFromText } from '#seeder/config/quota.ts'
 
-/** A seeder stops within 5 s; then it is ended. */
+/** A seeder stops within 5 s, beside what visitors are waited for; then it is ended. */
 const STOP_MS = 8_000
 
 export const command: Command = {
@@ -19,7 +22,7 @@ export const command: Command = {
   summary: 'run one seeder: lend this machine to the sites the network gives it',
   usage: 'seed --dir DIR [--network FILE] [--json]',
   about:
-    "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR.",
+    "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR.\nOver the disk quota garbage goes first and no new site is taken; over the memory quota no script runs for visitors either; no quota takes\na member out of a group. DIR/config.json may hold the quotas and the log level: see docs/OPERATE.md.",
   options: {
     dir: { type: 'string', value: 'DIR', help: 'data directory of this seeder' },
     network: NETWORK_OPTION,
@@ -35,10 +38,34 @@ export const command: Command = {
       value: 'PORT',
       help: 'status page and metrics, on loopback (default: the one it had, else any)',
     },
+    address: {
+      type: 'string',
+      value: 'IP',
+      help: 'address of this machine to listen on; with --target plain it is also what others are told (default 127.0.0.1)',
+    },
     target: {
       type: 'string',
       value: 'hosts|plain',
       help: 'one host name or one port a site (default: as before, else hosts)',
+    },
+    disk: { type: 'string', value: 'SIZE', help: 'what its store may take, 16M to 1024T or none (default 20G)' },
+    memory: { type: 'string', value: 'SIZE', help: 'what its process may take, 64M to 16T or none (default 2G)' },
+    bandwidth: {
+      type: 'string',
+      value: 'SIZE',
+      help: 'bytes a second to and from visitors, 16K to 1T or none (default none)',
+    },
+    slots: { type: 'string', value: 'N', help: 'sites it hosts at a time, 1 to 4096 or none (default 64)' },
+    'log-level': {
+      type: 'string',
+      value: 'LEVEL',
+      help: `least that is logged: ${LOG_LEVELS.join(', ')} (default info)`,
+    },
+    'log-form': { type: 'string', value: 'json|text', help: 'default: text on a terminal, else json' },
+    drain: {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'what visitors are waited for when it stops, up to 300 (default 2)',
     },
     byzantine: {
       type: 'string',
@@ -75,7 +102,24 @@ async function run(context: CommandContext): Promise<number> {
     if (stringOf(context, name) !== undefined)
       args.push(`--${name}`, String(numberOf(context, name, { default: 0, min: 0, max: 65_535 })))
   }
-  for (const name of ['label', 'target', 'byzantine'] as const) {
+  const address = stringOf(context, 'address')
+  if (address !== undefined && isIP(address) === 0) throw usageFailure(`--address is an IP address, not '${address}'`)
+  const drainSeconds = numberOf(context, 'drain', { default: 2, min: 0, max: 300 })
+  for (const name of QUOTA_NAMES) {
+    const given = stringOf(context, name)
+    const read = given === undefined ? undefined : quotaFromText(name, given)
+    if (read?.ok === false) throw usageFailure(quotaErrorText(read.error))
+  }
+  for (const name of [
+    ...QUOTA_NAMES,
+    'log-level',
+    'log-form',
+    'drain',
+    'address',
+    'label',
+    'target',
+    'byzantine',
+  ] as const) {
     const value = stringOf(context, name)
     if (value !== undefined) args.push(`--${name}`, value)
   }
@@ -89,7 +133,7 @@ async function run(context: CommandContext): Promise<number> {
   child.stdin.on('error', () => {})
   const stop = () => {
     child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref()
+    setTimeout(() => child.kill('SIGKILL'), STOP_MS + drainSeconds * 1_000).unref()
   }
   if (context.signal.aborted) stop()
   context.signal.addEventListener('abort', stop, { once: true })

@@ -1,8 +1,10 @@
 // What an operator wants to know about a seeder, gathered when somebody looks: for `/status`, the page and the gauges.
 
+import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
+import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -17,6 +19,8 @@ export type ControlParts = {
   readonly store: Pick<Store, 'stats'>
   readonly network: { addresses(): readonly string[]; connected(): readonly string[] }
   readonly holder: { file(): Pick<NetworkFile, 'version' | 'profile' | 'gateways' | 'admission'> }
+  /** Absent: there are none. */
+  readonly quotas?: () => QuotaFacts
   readonly originOf?: (siteName: string) => string | undefined
   readonly now?: () => number
 }
@@ -42,6 +46,7 @@ export type SeederFacts = {
     readonly blockBytes: number
     readonly missing: number
   }
+  readonly quotas?: QuotaFacts
   readonly sites: readonly SiteFacts[]
 }
 
@@ -78,6 +83,7 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     network: { version, profile, gateways, addresses: parts.network.addresses(), connected: parts.network.connected() },
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
     disk: { fileBytes, walBytes, blocks, blockBytes, missing },
+    ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
     sites: parts.sites.all().map((site) => {
       const origin = parts.originOf?.(site.name)
       return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
@@ -90,15 +96,7 @@ export function observeFacts(parts: ControlParts): void {
   const { registry, sites } = parts
   const now = parts.now ?? Date.now
   const one = (value: number): { labels: readonly string[]; value: number }[] => [{ labels: [], value }]
-  registry.observed('interpeer_process_resident_bytes', 'Resident memory.', [], () => one(process.memoryUsage.rss()))
-  registry.observed('interpeer_process_heap_bytes', 'Used JavaScript heap.', [], () =>
-    one(process.memoryUsage().heapUsed),
-  )
-  registry.observed('interpeer_process_cpu_seconds_total', 'User and system time since the start.', [], () => {
-    const { user, system } = process.cpuUsage()
-    return one((user + system) / 1_000_000)
-  })
-  registry.observed('interpeer_uptime_seconds', 'Since the start.', [], () => one(process.uptime()))
+  observeProcess(registry, one)
   registry.observed('interpeer_store_bytes', 'Size on disk.', ['part'], () => {
     const { fileBytes, walBytes } = parts.store.stats()
     return [
@@ -126,13 +124,13 @@ export function observeFacts(parts: ControlParts): void {
     )
   perSite('interpeer_site_height', 'Newest certified height.', (site) => site.head()?.height)
   perSite('interpeer_site_view', 'Present view.', (site) => site.status().view)
-  perSite('interpeer_site_queued', 'Requests that wait for a block.', (site) => site.status().queued)
+  perSite('interpeer_site_queued_requests', 'Requests that wait for a block.', (site) => site.status().queued)
   perSite(
     'interpeer_site_view_timer_seconds',
     'How long a leader is waited for, as the links were measured.',
     (site) => site.status().viewTimerMs / 1000,
   )
-  perSite('interpeer_site_evidence', 'Proofs of lies held.', (site) => site.status().evidence.length)
+  perSite('interpeer_site_evidence_proofs', 'Proofs of lies held.', (site) => site.status().evidence.length)
   perSite('interpeer_site_certificate_age_seconds', 'Age of the newest certificate.', (site) => {
     const head = site.head()
     return head === undefined ? undefined : (now() - head.time) / 1000
@@ -146,13 +144,63 @@ export function observeFacts(parts: ControlParts): void {
   )
   registry.observed(
     'interpeer_site_counted_total',
-    'Counted, never punished: silence, staleness.',
-    ['site', 'kind'],
+    'Counted, never punished: silence, staleness; of a member, or of the group where peer is empty.',
+    ['site', 'kind', 'peer'],
     () =>
-      sites
-        .all()
-        .flatMap((site) =>
-          Object.entries(site.status().counts).map(([kind, value]) => ({ labels: [site.name, kind], value })),
-        ),
+      sites.all().flatMap((site) =>
+        Object.entries(site.status().counts).map(([counted, value]) => {
+          const [kind = '', peer = ''] = counted.split(' ')
+          return { labels: [site.name, kind, peer], value }
+        }),
+      ),
   )
+}
+
+type One = (value: number) => { labels: readonly string[]; value: number }[]
+
+/** Named as Prometheus' own client libraries name them, so that ready-made dashboards and alerts find them. */
+function observeProcess(registry: Registry, one: One): void {
+  const startedAt = Math.round(performance.timeOrigin) / 1000
+  registry.observed('process_resident_memory_bytes', 'Resident memory size in bytes.', [], () =>
+    one(process.memoryUsage.rss()),
+  )
+  registry.observed('nodejs_heap_size_used_bytes', 'Used JavaScript heap in bytes.', [], () =>
+    one(process.memoryUsage().heapUsed),
+  )
+  registry.observed('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', [], () => {
+    const { user, system } = process.cpuUsage()
+    return one((user + system) / 1_000_000)
+  })
+  registry.observed('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', [], () =>
+    one(startedAt),
+  )
+  // Where the system does not tell (it is no Linux), they are absent.
+  registry.observed('process_open_fds', 'Number of open file descriptors.', [], () => {
+    const open = openFiles()
+    return open === undefined ? [] : one(open)
+  })
+  const most = openFilesMax()
+  registry.observed('process_max_fds', 'Maximum number of open file descriptors.', [], () =>
+    most === undefined ? [] : one(most),
+  )
+  registry.observed('interpeer_build_info', 'What runs here; always 1.', ['node', 'platform'], () => [
+    { labels: [process.version, `${process.platform}-${process.arch}`], value: 1 },
+  ])
+}
+
+function openFiles(): number | undefined {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return undefined
+  }
+}
+
+function openFilesMax(): number | undefined {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    return soft === undefined ? undefined : Number(soft)
+  } catch {
+    return undefined
+  }
 }

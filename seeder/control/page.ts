@@ -99,12 +99,22 @@ export function statusPage(facts: SeederFacts): string {
     cell('up for', spanText(facts.uptimeSeconds * 1000)),
     cell('network file', `version ${network.version}`),
   ]
+  const { exceeded = [], refused = [] } = facts.quotas ?? {}
+  const warning =
+    exceeded.length + refused.length === 0
+      ? ''
+      : `<section><p class="bad"><b>Over its quota: ${exceeded.join(', ')}.</b> ${
+          refused.length === 0
+            ? ''
+            : `Not taken: ${refused.map(({ site, reason }) => `${escaped(site)} (${reason})`).join(', ')}.`
+        }</p></section>`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="${REFRESH_SECONDS}">
 <title>Seeder ${escaped(facts.peer.slice(0, 10))}</title><style>${STYLE}</style></head>
 <body><main><h1>Seeder ${short(facts.peer)}</h1>
 <p><small>${new Date(facts.time).toISOString()} · process ${facts.pid} · ${escaped(network.profile)} network · <a href="/status">status</a> · <a href="/metrics">metrics</a></small></p>
 <div class="facts">${cells.join('')}</div>
+${warning}
 ${facts.sites.length === 0 ? '<section><p>No sites yet: the network file gives this seeder none.</p></section>' : facts.sites.map(siteSection).join('\n')}
 </main></body></html>
 `

@@ -26,6 +26,7 @@ import { startChecks } from '#seeder/agree/restore.ts'
 import { Site } from '#seeder/agree/site.ts'
 import type { UpdateRule } from '#seeder/agree/update.ts'
 import type { Log } from '#seeder/config/log.ts'
+import type { QuotaReason } from '#seeder/config/quota.ts'
 import type { Runtime } from '#seeder/execute/port.ts'
 import type { NetworkHolder } from '#seeder/host/network-holder.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
@@ -40,6 +41,12 @@ export const LEAVER_HANDOVERS = 2
 /** A vote record that does not decode: who finds it abstains (R1). */
 const NO_VOTES = new Uint8Array(0)
 
+/** Whether a further job is taken, which the seeder's quotas decide; a job that is held already is not asked about. */
+export type JobTaking = {
+  refusal(held: number): QuotaReason | undefined
+  noteRefused(refused: readonly { readonly site: string; readonly reason: QuotaReason }[], held: number): void
+}
+
 export type SiteHostOptions = {
   readonly signer: Signer
   readonly holder: NetworkHolder
@@ -47,6 +54,7 @@ export type SiteHostOptions = {
   readonly runtime: Runtime
   readonly network: PeerNetwork
   readonly createMember: (options: MemberOptions) => Member
+  readonly taking?: JobTaking
   readonly now: () => number
   readonly log: Log
 }
@@ -197,14 +205,24 @@ export class SiteHost implements HostedSites {
         log.info('job_removed', { job })
       }
     }
-    for (const [key, job] of wanted) {
+    const { taking } = this.#options
+    const held = new Set(store.jobs().map(hexFromBytes))
+    const refused: { site: string; reason: QuotaReason }[] = []
+    // Whoever voted goes on: what is held comes first, and no quota is asked about it.
+    for (const [key, job] of [...wanted].sort(([a], [b]) => Number(held.has(b)) - Number(held.has(a)))) {
       if (this.#byJob.has(key)) continue
+      const reason = held.has(key) ? undefined : taking?.refusal(this.#byJob.size)
+      if (reason !== undefined) {
+        refused.push({ site: job.name, reason })
+        continue
+      }
       const hosted = this.#start(file, job)
       this.#byJob.set(key, hosted)
       this.#byName.set(job.name, hosted)
       changed = true
       log.info('site_started', { site: job.name, job: key, height: hosted.site.head()?.height ?? 0 })
     }
+    taking?.noteRefused(refused, this.#byJob.size)
     if (changed) for (const listener of [...this.#listeners]) listener()
   }
 

@@ -33,6 +33,7 @@ export type RegistrarOptions = {
   readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
+/** Its disposal resolves when the gateways know that this seeder is gone, or did not answer; a second one waits for the first. */
 export type Registrar = AsyncDisposable & {
   /** Something changed: tell the gateways now instead of at the next turn. */
   announce(): void
@@ -44,6 +45,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   let lastTime = 0
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  let left: Promise<void> | undefined
   const busy = new Set<string>()
   const again = new Set<string>()
   const proven = new Set<string>()
@@ -113,20 +115,25 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     announce() {
       if (!stopped) schedule(ANNOUNCE_PAUSE_MS)
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]() {
       stopped = true
       clearTimeout(timer)
-      await Promise.allSettled(
-        options.gateways().map((gateway) =>
-          call(`${gateway}/register`, {
-            method: 'POST',
-            body: statement(gateway, { sites: [], sees: [], accuses: [] }, 0),
-            answerBytesMax: ANSWER_BYTES_MAX,
-            timeoutMs: DEREGISTER_TIMEOUT_MS,
-          }),
-        ),
-      )
+      left ??= leave()
+      return left
     },
+  }
+
+  async function leave(): Promise<void> {
+    await Promise.allSettled(
+      options.gateways().map((gateway) =>
+        call(`${gateway}/register`, {
+          method: 'POST',
+          body: statement(gateway, { sites: [], sees: [], accuses: [] }, 0),
+          answerBytesMax: ANSWER_BYTES_MAX,
+          timeoutMs: DEREGISTER_TIMEOUT_MS,
+        }),
+      ),
+    )
   }
 }
 

@@ -23,6 +23,8 @@ export type SenderOptions = {
   readonly fields: FieldMaker
   readonly limits: ServeLimits
   readonly random: (bytes: number) => Uint8Array
+  /** Between the parts of a stream: resolves when more may go. Absent: at once. */
+  readonly pace?: (response: ServerResponse) => Promise<void>
 }
 
 export function createSender(options: SenderOptions): Sender {
@@ -64,6 +66,7 @@ export function createSender(options: SenderOptions): Sender {
           response.destroy()
           return
         }
+        if (options.pace !== undefined && offset <= end) await options.pace(response)
       }
       response.end()
     } catch (cause) {

@@ -11,11 +11,13 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as pass } from 'node:timers/promises'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import { createAssetFinder } from '#seeder/serve/assets.ts'
+import { createBandwidth } from '#seeder/serve/bandwidth.ts'
 import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
@@ -58,6 +60,10 @@ export type ServeOptions = {
   /** Origin of a gateway, for `rel="canonical"`. */
   readonly gateway?: string
   readonly limits?: Partial<ServeLimits>
+  /** Bytes a second to and from visitors; absent: as many as they take. */
+  readonly bandwidth?: number
+  /** While true, no script is run for a visitor: what is in memory and what is agreed goes on. */
+  readonly sheds?: () => boolean
   readonly registry: Registry
   readonly log: Log
   readonly now?: () => number
@@ -74,6 +80,11 @@ export type SiteServer = {
   originOf(siteName: string): string | undefined
   /** Of the seeder itself. */
   readonly mainOrigin: string
+  /**
+   * Sends whoever comes from now on to another member (or serves them, when there is none) and tells each connection that it ends.
+   * Resolves when nothing is under way and nobody has come for a moment, and after `drainMs` at the latest.
+   */
+  drain(drainMs: number): Promise<void>
   /** Stops taking requests, lets those under way end within `graceMs`, then closes every connection. */
   close(graceMs?: number): Promise<void>
 }
@@ -84,6 +95,9 @@ const HOSTS_KEPT = 1024
 type Kind = 'read' | 'write' | 'well_known' | 'refused'
 
 const CLOSE_GRACE_MS = 3_000
+/** Nobody came for so long: who was sent here before the gateway knew has arrived. */
+const QUIET_MS = 300
+const DRAIN_POLL_MS = 20
 /** Key of the listener that is no single site's. */
 const MAIN = ''
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
@@ -102,21 +116,61 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const random = options.random ?? ((bytes: number) => new Uint8Array(randomBytes(bytes)))
 
   const requests = registry.counter('interpeer_http_requests_total', 'Answered requests.', ['kind', 'status'])
-  const seconds = registry.histogram('interpeer_http_request_seconds', 'From the head of a request to its answer.', [
-    'kind',
+  const seconds = registry.histogram(
+    'interpeer_http_request_duration_seconds',
+    'From the head of a request to its answer.',
+    ['kind'],
+  )
+  const cached = registry.counter('interpeer_read_cache_requests_total', 'Reads by where the answer came from.', [
+    'result',
   ])
-  const cached = registry.counter('interpeer_read_cache_total', 'Reads by where the answer came from.', ['result'])
   const assets = createAssetFinder({ cacheBytes: limits.assetCacheBytes, log })
   const count = { hit: cached.bound(['hit']), miss: cached.bound(['miss']), shared: cached.bound(['shared']) }
   const reads = createReads({ limits, assets, random, log, onCache: (result) => count[result]() })
   const writes = createWrites({ limits, now, random, log })
   const fields = createFieldMaker({ signer, now, canonical: options.gateway })
-  const sender = createSender({ fields, limits, random })
+  const bandwidth = createBandwidth(options.bandwidth ?? Number.POSITIVE_INFINITY)
+  const isBounded = options.bandwidth !== undefined && Number.isFinite(options.bandwidth)
+  const metered = new WeakMap<Socket, number>()
+
+  /** Counts what went over a connection since it was last counted. */
+  function meter(socket: Socket): void {
+    const bytes = socket.bytesWritten + socket.bytesRead
+    bandwidth.spend(bytes - (metered.get(socket) ?? 0))
+    metered.set(socket, bytes)
+  }
+
+  const pace = async (response: ServerResponse): Promise<void> => {
+    if (response.socket !== null) meter(response.socket)
+    while (!response.destroyed && !(await bandwidth.turn()));
+  }
+  const sender = createSender({ fields, limits, random, ...(isBounded ? { pace } : {}) })
   const budget: BodyBudget = { used: 0, max: limits.bodiesBytesMax }
   const sockets = new Set<Socket>()
   const lingering = new WeakSet<Duplex>()
+  const moved = { received: 0, sent: 0 }
+  registry.observed('interpeer_visitor_bytes_total', 'To and from visitors.', ['direction'], () => {
+    let { received, sent } = moved
+    for (const socket of sockets) {
+      received += socket.bytesRead
+      sent += socket.bytesWritten
+    }
+    return [
+      { labels: ['received'], value: received },
+      { labels: ['sent'], value: sent },
+    ]
+  })
+  registry.observed('interpeer_bandwidth_limit_bytes', 'What visitors may use a second.', [], () => [
+    { labels: [], value: options.bandwidth ?? Number.POSITIVE_INFINITY },
+  ])
+  registry.observed('interpeer_bandwidth_waiting', 'Visitors that wait for bandwidth.', [], () => [
+    { labels: [], value: bandwidth.waiting },
+  ])
+  registry.observed('interpeer_bandwidth_waited_seconds_total', 'What visitors waited for bandwidth.', [], () => [
+    { labels: [], value: bandwidth.waitedMs / 1000 },
+  ])
   registry.observed('interpeer_http_connections', 'Open connections.', [], () => [{ labels: [], value: sockets.size }])
-  registry.observed('interpeer_http_waiting', 'Requests under way.', ['kind'], () => [
+  registry.observed('interpeer_http_requests_waiting', 'Requests under way.', ['kind'], () => [
     { labels: ['read'], value: reads.running },
     { labels: ['write'], value: writes.waiting },
   ])
@@ -129,6 +183,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   const heads = new Map<HostedSite, { readonly recent: Head[]; readonly stop: () => void }>()
   let stopping = false
+  let draining = false
+  let underWay = 0
+  let cameAt = 0
 
   function watchSites(): void {
     const present = new Set(sites.all())
@@ -268,6 +325,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     newest: Head,
     source: string,
   ): Promise<void> {
+    if (options.sheds?.() === true) return say(response, request, { code: 'overloaded' })
     const alone = request.nonce !== undefined || head !== newest
     const outcome = alone ? await reads.runAlone(site, asked, head, request.nonce) : await reads.run(site, asked, head)
     if (!outcome.ok) {
@@ -293,10 +351,15 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     source: string,
   ): Promise<void> {
     const { req } = response
-    const refused = bodyRefusal(request.contentLength, budget)
+    const refused = options.sheds?.() === true ? 'overloaded' : bodyRefusal(request.contentLength, budget)
     if (refused !== undefined) return say(response, request, { code: refused }, { close: true })
     if (req.headers.expect !== undefined) response.writeContinue()
+    // What is declared counts while it comes: many that begin at once are bounded too.
+    const declared = isBounded ? (request.contentLength ?? 0) : 0
+    bandwidth.spend(declared)
     const body = await readBody(req, budget, limits.requestTimeoutMs)
+    bandwidth.spend(-declared)
+    if (isBounded) meter(req.socket)
     if (body === undefined) return
     if (!body.ok) return say(response, request, { code: body.error }, { close: true })
     try {
@@ -324,19 +387,32 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
     const began = performance.now()
+    underWay++
+    if (draining) {
+      cameAt = began
+      response.setHeader('Connection', 'close')
+    }
+    const done = (ofKind: Kind): void => {
+      underWay--
+      tally(ofKind, response.statusCode, began)
+      if (isBounded) meter(req.socket)
+    }
     const failed = (cause: unknown): void => {
       log.error('http_broke', { target: req.url, cause })
       refuse(response, { code: 'internal' }, { close: true })
     }
     let kind: Kind | undefined = 'refused'
+    let waits = false
     try {
       kind = answer(req, response, only, (sending, ofKind) => {
-        sending.catch(failed).finally(() => tally(ofKind, response.statusCode, began))
+        waits = true
+        sending.catch(failed).finally(() => done(ofKind))
       })
     } catch (cause) {
       failed(cause)
     }
-    if (kind !== undefined) tally(kind, response.statusCode, began)
+    if (kind !== undefined) done(kind)
+    else if (!waits) response.once('close', () => underWay--)
   }
 
   /** Answers at once and says what it was, or hands what is under way to `later`. */
@@ -367,24 +443,54 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       later(away(response, request, site, options.whereabouts), 'refused')
       return undefined
     }
-    const source = req.socket.remoteAddress ?? ''
-    const head = site.head()
-    if (head === undefined) return no(request, 'not_ready', request.hasBody)
-    const origin = `http://${request.host}`
-    const more = assets.listed(site, head)
-    const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
-    const asked = readRequest(site, request.method, request.target, pairs, origin, more)
+    if (draining && options.whereabouts !== undefined) {
+      later(elsewhere(response, request, site, options.whereabouts), 'refused')
+      return undefined
+    }
+    if (site.head() === undefined) return no(request, 'not_ready', request.hasBody)
     if (!request.reads) {
       const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = request.conditions ?? {}
       if (ifMatch !== undefined || ifNoneMatch !== undefined || ifUnmodifiedSince !== undefined)
         return no(request, 'precondition_not_implemented', true)
-      later(answerWrite(response, request, asked, site, source), 'write')
-      return undefined
     }
-    const sending = answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
-    if (sending === undefined) return 'read'
-    later(sending, 'read')
+    const kind = request.reads ? 'read' : 'write'
+    const sending = bandwidth.free() ? visit(response, request, site) : inTurn(response, request, site)
+    if (sending === undefined) return kind
+    later(sending, kind)
     return undefined
+  }
+
+  /** What a visitor asks of a site, answered here. */
+  function visit(response: ServerResponse, request: RequestHead, site: HostedSite): undefined | Promise<void> {
+    const source = response.req.socket.remoteAddress ?? ''
+    const head = site.head()
+    if (head === undefined) return void say(response, request, { code: 'not_ready' }, { close: request.hasBody })
+    const origin = `http://${request.host}`
+    const more = assets.listed(site, head)
+    const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
+    const asked = readRequest(site, request.method, request.target, pairs, origin, more)
+    if (!request.reads) return answerWrite(response, request, asked, site, source)
+    return answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
+  }
+
+  /** As `visit`, when the bandwidth that visitors may use allows. */
+  async function inTurn(response: ServerResponse, request: RequestHead, site: HostedSite): Promise<void> {
+    const isTurn = await bandwidth.turn()
+    if (response.destroyed) return
+    if (isTurn) await visit(response, request, site)
+    else say(response, request, { code: 'overloaded' }, { close: request.hasBody })
+  }
+
+  /** This seeder is about to stop: another member is the better one, and where there is none, this one still is. */
+  async function elsewhere(
+    response: ServerResponse,
+    request: RequestHead,
+    site: HostedSite,
+    whereabouts: Whereabouts,
+  ): Promise<void> {
+    if (await sendOn(response, site.name, request.target, whereabouts)) {
+      if (request.hasBody) linger(response)
+    } else await visit(response, request, site)
   }
 
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -430,7 +536,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     server.timeout = limits.idleMs
     server.on('connection', (socket) => {
       sockets.add(socket)
-      socket.on('close', () => sockets.delete(socket))
+      socket.on('close', () => {
+        sockets.delete(socket)
+        moved.received += socket.bytesRead
+        moved.sent += socket.bytesWritten
+      })
     })
     server.on('request', (req, response) => handle(req, response, only))
     server.on('checkContinue', (req, response) => handle(req, response, only))
@@ -501,6 +611,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       if (mode === 'hosts') return `http://${siteName}.${label}.${hostsDomain}:${ports.get(MAIN)}`
       const port = ports.get(siteName)
       return port === undefined ? undefined : `http://${originHost(address)}:${port}`
+    },
+    async drain(drainMs) {
+      draining = true
+      cameAt = performance.now()
+      const end = cameAt + drainMs
+      while (performance.now() < end && (underWay > 0 || performance.now() - cameAt < QUIET_MS))
+        await pass(DRAIN_POLL_MS)
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       stopping = true
