@@ -12,6 +12,7 @@ import { gunzipSync } from 'node:zlib'
 import type { Finding } from '#cli/doctor/finding.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
+import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
 import { interpeer } from '#test/support/command.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -63,7 +64,7 @@ test('§6 beside a running seeder the doctor finds nothing bad, changes nothing,
     assert.equal(of(findings, subject)?.verdict, 'ok', `${subject}: ${stdout}`)
   assert.equal(of(findings, 'skew')?.facts?.compared, 3)
   assert.equal(of(findings, 'lock')?.facts?.pid, seeders.all[0]?.ready.pid)
-  assert.equal(of(findings, 'store')?.facts?.found, 1)
+  assert.equal(of(findings, 'store')?.facts?.found, SCHEMA_VERSION)
   for (const { verdict, remedy } of findings) assert.equal(remedy !== undefined, verdict !== 'ok')
   assert.deepEqual(readdirSync(directoryOf('s1')).sort(), before)
 })
@@ -185,7 +186,7 @@ test('§6 of an ended seeder the doctor tells that it does not run, and the bund
   const { code, findings, stdout } = await doctor('--dir', directoryOf('s1'))
   assert.equal(code, 0, stdout)
   assert.equal(of(findings, 'lock')?.facts?.pid, null)
-  assert.equal(of(findings, 'store')?.facts?.found, 1, 'read past SQLite, log included')
+  assert.equal(of(findings, 'store')?.facts?.found, SCHEMA_VERSION, 'read past SQLite, log included')
   assert.match(of(findings, 'own')?.found ?? '', /no seeder runs/)
   const to = join(seeders.directory, 'ended.tar.gz')
   assert.equal((await interpeer(['support-bundle', '--dir', directoryOf('s1'), '--to', to])).code, 0)
