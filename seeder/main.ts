@@ -129,13 +129,10 @@ async function main(): Promise<void> {
     if (stopping) return
     stopping = true
     log.info('stopping', { reason })
-    setTimeout(
-      () => {
-        log.error('stop_took_too_long')
-        process.exit(EXIT_FAILED)
-      },
-      STOP_MS_MAX + Math.max(0, waitsMs - DRAIN_MS),
-    ).unref()
+    setTimeout(() => {
+      log.error('stop_took_too_long')
+      process.exit(EXIT_FAILED)
+    }, STOP_MS_MAX + waitsMs).unref()
     if (seeder === undefined) process.exit(0)
     seeder.stop(waitsMs).then(
       () => process.exit(0),
@@ -149,7 +146,11 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT', patienceMs))
   if (values.parent) {
     // Nobody is left who would wait for it.
-    const orphaned = () => stop('parent ended', 0)
+    const orphaned = () => {
+      // A long drain that had begun is cut short.
+      if (stopping && patienceMs > DRAIN_MS) setTimeout(() => process.exit(EXIT_FAILED), STOP_MS_MAX).unref()
+      stop('parent ended', 0)
+    }
     process.stdin.on('end', orphaned)
     process.stdin.on('error', orphaned)
     process.stdin.resume()
