@@ -51,39 +51,56 @@ export function applyPatch(text: string, patch: Patch): string {
 /** Longest that the hunt for one mutant may take. */
 const HUNT_MS_MAX = 120_000
 
-/** Hunts one mutant in a copy of its own; `undefined` patches hunt the unbroken protocol. */
-export async function huntMutant(mutant: Mutant): Promise<Kill> {
+/** Gives `use` a copy of the protocol, with these edits, and of the folders that drive it; the copy goes afterwards. */
+export async function inPatchedCopy<T>(
+  patches: readonly Patch[],
+  folders: readonly string[],
+  use: (copy: string) => Promise<T>,
+): Promise<T> {
   const copy = await mkdtemp(join(tmpdir(), 'mutant-'))
   try {
-    await cp(join(ROOT, 'protocol'), join(copy, 'protocol'), { recursive: true })
-    await cp(join(ROOT, 'test/simulator'), join(copy, 'test/simulator'), { recursive: true })
+    for (const folder of ['protocol', ...folders]) await cp(join(ROOT, folder), join(copy, folder), { recursive: true })
     await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
     await writeFile(
       join(copy, 'package.json'),
       JSON.stringify({ type: 'module', imports: { '#protocol/*': './protocol/*', '#test/*': './test/*' } }),
     )
-    for (const patch of mutant.patches) {
+    for (const patch of patches) {
       const path = join(copy, patch.file)
       await writeFile(path, applyPatch(await readFile(path, 'utf8'), patch))
     }
-    const args = [
-      String(mutant.from ?? 1),
-      String(mutant.seeds),
-      mutant.worlds ?? 'any',
-      mutant.breaks.join(','),
-      String(mutant.epochs ?? 1),
-    ]
-    const output = await new Promise<string>((resolve, reject) => {
-      execFile(
-        process.execPath,
-        [join(copy, 'test/simulator/hunt.ts'), ...args],
-        { timeout: HUNT_MS_MAX, maxBuffer: 1 << 22 },
-        (error, stdout, stderr) =>
-          error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
-      )
-    })
-    return JSON.parse(output) as Kill
+    return await use(copy)
   } finally {
     await rm(copy, { recursive: true, force: true })
   }
+}
+
+/** What a script of the copy prints; with `exitCodes` other ways to end than 0. */
+export function runInCopy(path: string, args: readonly string[], exitCodes: readonly number[] = [0]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [path, ...args],
+      { timeout: HUNT_MS_MAX, maxBuffer: 1 << 22 },
+      (error, stdout, stderr) =>
+        error === null || exitCodes.includes(Number(error.code))
+          ? resolve(stdout)
+          : reject(new Error(`${error.message}\n${stderr}`)),
+    )
+  })
+}
+
+/** Hunts one mutant in a copy of its own; no patches hunt the unbroken protocol. */
+export async function huntMutant(mutant: Mutant): Promise<Kill> {
+  const args = [
+    String(mutant.from ?? 1),
+    String(mutant.seeds),
+    mutant.worlds ?? 'any',
+    mutant.breaks.join(','),
+    String(mutant.epochs ?? 1),
+  ]
+  const output = await inPatchedCopy(mutant.patches, ['test/simulator'], (copy) =>
+    runInCopy(join(copy, 'test/simulator/hunt.ts'), args),
+  )
+  return JSON.parse(output) as Kill
 }

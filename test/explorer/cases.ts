@@ -1,0 +1,26 @@
+// The explorations that are on record (docs/EXPLORATION.md), from small to large.
+
+import type { Bounds } from './world.ts'
+
+const FOUR: Bounds = {
+  members: 4,
+  quorum: 'bft',
+  views: 2,
+  heights: 1,
+  epochs: 1,
+  crashes: 0,
+  timeouts: 1,
+  liar: false,
+  handover: 'close',
+}
+const THREE: Bounds = { ...FOUR, members: 3, quorum: 'all' }
+
+export const CASES: readonly (readonly [string, Bounds])[] = [
+  ['3all', THREE],
+  ['3all-crash', { ...THREE, crashes: 1 }],
+  ['3all-heights', { ...THREE, heights: 2 }],
+  ['3all-epoch', { ...THREE, epochs: 2, views: 1 }],
+  ['3all-reconfig', { ...THREE, epochs: 2, views: 1, handover: 'reconfig' }],
+  ['4', FOUR],
+  ['4-liar', { ...FOUR, liar: true }],
+]

@@ -1,0 +1,102 @@
+// The bounded exploration that belongs to every test run: each of these spaces is walked through to its end, with no invariant broken. The larger
+// ones are on record in docs/EXPLORATION.md.
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createMember, type Member } from '#protocol/agreement/member.ts'
+import { step } from '#protocol/agreement/step.ts'
+import { inPatchedCopy, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
+import { CASES } from './cases.ts'
+import { type Exploration, explore } from './explore.ts'
+import { copyMember } from './member-copy.ts'
+import { EXPLORED_MUTANTS } from './mutants.ts'
+import { createWorld, NOW, requestOf, SETTINGS } from './world.ts'
+
+const SMALL = ['3all', '3all-crash', '3all-heights', '3all-epoch', '3all-reconfig']
+
+for (const [name, bounds] of CASES.filter(([each]) => SMALL.includes(each)))
+  test(`§9 no reachable state of ${name} breaks an invariant`, (context) => {
+    const result = explore(bounds)
+    context.diagnostic(`${result.states} states, depth ${result.depth}, ${result.steps} machine steps`)
+    assert.deepEqual(result.violation, null)
+    assert.equal(result.complete, true)
+    // What the bounds allow does happen: an exploration that gets nowhere proves nothing.
+    const { height, view, epoch } = result.reached
+    assert.deepEqual(
+      { height: height >= bounds.heights, view, epoch },
+      { height: true, view: bounds.views - 1, epoch: bounds.epochs - 1 },
+    )
+  })
+
+test('the same bounds give the same states, moves and depth', () => {
+  const bounds = CASES.find(([name]) => name === '3all')?.[1]
+  assert.ok(bounds)
+  const [a, b] = [explore(bounds), explore(bounds)].map(({ states, moves, depth, locals, messages }) => {
+    return { states, moves, depth, locals, messages }
+  })
+  assert.deepEqual(a, b)
+})
+
+function someMember(): Member {
+  const bounds = CASES[0]?.[1]
+  assert.ok(bounds)
+  const world = createWorld(bounds)
+  const [group] = world.groups
+  const leader = world.signers.map((signer) => {
+    assert.ok(group)
+    const member = createMember({ domain: world.domain, group, signer, settings: SETTINGS })
+    step(member, { type: 'tick', now: NOW })
+    step(member, { type: 'submit', request: requestOf(world, 0, 0, 0), now: NOW })
+    return member
+  })
+  const led = leader.find((member) => member.executions.size > 0)
+  assert.ok(led, 'somebody leads')
+  return led
+}
+
+/** Every container that is reached from `value` by fields of plain objects; what steps replace and never change is not looked into. */
+function containers(value: unknown, path: string, found: Map<object, string>): Map<object, string> {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return found
+  if (value instanceof Map || value instanceof Set) found.set(value, path)
+  if (Array.isArray(value)) for (const [at, each] of value.entries()) containers(each, `${path}[${at}]`, found)
+  else if (value instanceof Map)
+    for (const [key, each] of value) containers(each, `${path}{${String(key).length}}`, found)
+  else if (!(value instanceof Set))
+    for (const [key, each] of Object.entries(value)) containers(each, `${path}.${key}`, found)
+  return found
+}
+
+test('a copy of a member shares no Map and no Set with it', () => {
+  const member = someMember()
+  const own = containers(member, 'member', new Map())
+  const shared = [...containers(copyMember(member), 'copy', new Map())].filter(([object]) => own.has(object))
+  assert.deepEqual(
+    shared.map(([, path]) => path),
+    [],
+  )
+})
+
+test('a step of the copy leaves the member as it was', () => {
+  const member = someMember()
+  const before = structuredClone({ ...member, signer: null })
+  const copy = copyMember(member)
+  for (const [, { ticket, context }] of copy.executions) {
+    const result = { stateRoot: context.stateRoot, codeRoot: context.codeRoot, leaves: [] }
+    step(copy, { type: 'executed', ticket, result, now: NOW })
+  }
+  step(copy, { type: 'tick', now: NOW + 60_000 })
+  step(copy, { type: 'stop' })
+  assert.notEqual(copy.view + copy.counts.timeouts + copy.nextTicket, 0)
+  assert.deepEqual(structuredClone({ ...member, signer: null }), before)
+})
+
+for (const { rule, what, patches, explored, breaks } of EXPLORED_MUTANTS)
+  test(`${rule} ${what}: the exploration of ${explored} finds ${breaks}`, async (context) => {
+    await inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
+      const args = ['--case', explored, '--json', '--minutes', '1']
+      const result = JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1])) as Exploration
+      context.diagnostic(`${result.states} states`)
+      assert.match(result.violation?.text ?? 'nothing', new RegExp(`^(${breaks})`))
+    })
+  })

@@ -1,0 +1,30 @@
+// node test/explorer/sweep.ts [seconds a case]: which broken rules each exploration finds, as a table.
+
+import { join } from 'node:path'
+import { MUTANTS } from '#test/protocol/agreement/mutants.ts'
+import { EPOCH_MUTANTS } from '#test/protocol/agreement/mutants-epochs.ts'
+import { inPatchedCopy, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
+import type { Exploration } from './explore.ts'
+
+const seconds = Number(process.argv[2] ?? 20)
+const cases = process.argv.slice(3)
+
+for (const mutant of [...MUTANTS, ...EPOCH_MUTANTS]) {
+  const found: string[] = []
+  await inPatchedCopy(mutant.patches, ['test/simulator', 'test/explorer'], async (copy) => {
+    for (const each of cases) {
+      const args = ['--case', each, '--json', '--minutes', String(seconds / 60)]
+      const text = await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1]).catch(
+        (error) => `failed ${error}`,
+      )
+      if (text.startsWith('failed'))
+        found.push(`${each}: broke (${text.split('\n').find((line) => line.includes('Error')) ?? text.slice(0, 200)})`)
+      else {
+        const { violation, states, complete } = JSON.parse(text) as Exploration
+        if (violation !== null) found.push(`${each}: ${violation.text.slice(0, 60)} after ${states}`)
+        else found.push(`${each}: ${complete ? 'survives' : 'not within the time'}`)
+      }
+    }
+  })
+  process.stdout.write(`${mutant.rule} ${mutant.what}\n${found.map((line) => `    ${line}\n`).join('')}`)
+}
