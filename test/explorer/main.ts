@@ -80,7 +80,8 @@ for (const [name, each] of bounds) {
     )
   }
   if (result.violation !== null) {
-    process.stdout.write(`${result.violation.text}\n${result.violation.path.map((move) => `  ${move}\n`).join('')}`)
+    if (!json)
+      process.stdout.write(`${result.violation.text}\n${result.violation.path.map((move) => `  ${move}\n`).join('')}`)
     process.exitCode = 1
   }
 }
