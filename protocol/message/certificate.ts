@@ -90,6 +90,34 @@ function place(qc: Qc1 | Qc2): { job: Digest; epoch: number; height: number; vie
   return { job: qc.job, epoch: qc.epoch, height: qc.height, view: qc.view, block_hash: qc.block_hash }
 }
 
+type Hashes = { readonly domain: Domain; readonly byJview: Map<number | null, Digest> }
+const hashesByQc = new WeakMap<Qc1 | Qc2, Hashes>()
+
+/** What a QC's votes sign: those of one jview sign the same. A QC is never changed once it is made, so its hashes are computed once. */
+function hashesOf(domain: Domain, qc: Qc1 | Qc2): Map<number | null, Digest> {
+  const known = hashesByQc.get(qc)
+  if (known?.domain === domain) return known.byJview
+  const byJview = new Map<number | null, Digest>()
+  hashesByQc.set(qc, { domain, byJview })
+  return byJview
+}
+
+function vote1Hash(domain: Domain, qc: Qc1, jview: number | null): Digest {
+  const hashes = hashesOf(domain, qc)
+  const known = hashes.get(jview)
+  if (known !== undefined) return known
+  const made = statementHash(domain, 'vote1', { ...place(qc), jview })
+  hashes.set(jview, made)
+  return made
+}
+
+function vote2Hash(domain: Domain, qc: Qc2): Digest {
+  const hashes = hashesOf(domain, qc)
+  const made = hashes.get(null) ?? statementHash(domain, 'vote2', place(qc))
+  hashes.set(null, made)
+  return made
+}
+
 /** Everything about a QC1 but the signatures themselves, and the list of those. */
 export function qc1Checks(domain: Domain, group: Group, qc: Qc1): Result<readonly SignatureCheck[], CertError> {
   const found = voters(group, qc)
@@ -99,12 +127,7 @@ export function qc1Checks(domain: Domain, group: Group, qc: Qc1): Result<readonl
     const vote = qc.votes[order]
     if (vote === undefined) return err({ code: 'voter_order', index: at })
     if (vote[1] !== null && vote[1] >= qc.view) return err({ code: 'jview_not_below_view', index: at })
-    checks.push({
-      key,
-      message: statementHash(domain, 'vote1', { ...place(qc), jview: vote[1] }),
-      signature: vote[2],
-      index: at,
-    })
+    checks.push({ key, message: vote1Hash(domain, qc, vote[1]), signature: vote[2], index: at })
   }
   return ok(checks)
 }
@@ -112,7 +135,7 @@ export function qc1Checks(domain: Domain, group: Group, qc: Qc1): Result<readonl
 export function qc2Checks(domain: Domain, group: Group, qc: Qc2): Result<readonly SignatureCheck[], CertError> {
   const found = voters(group, qc)
   if (!found.ok) return found
-  const message = statementHash(domain, 'vote2', place(qc))
+  const message = vote2Hash(domain, qc)
   const checks: SignatureCheck[] = []
   for (const [order, [at, key]] of found.value.entries()) {
     const vote = qc.votes[order]

@@ -15,9 +15,16 @@ import { EPOCH_MAX, signedShape } from '#protocol/message/statement.ts'
 /** A job's first epoch: the only one that needs no proof of its start. */
 export const FIRST_EPOCH = 0
 
+const hashByGroup = new WeakMap<Group, Digest>()
+
 /** What CLOSE and RECONFIG name the next epoch's group by. */
-export function membersHash({ job, epoch, members, quorum }: Group): Digest {
-  return taggedHash('members', cborFromValue({ epoch, job, members, quorum }))
+export function membersHash(group: Group): Digest {
+  const known = hashByGroup.get(group)
+  if (known !== undefined) return known
+  const { job, epoch, members, quorum } = group
+  const hash = taggedHash('members', cborFromValue({ epoch, job, members, quorum }))
+  hashByGroup.set(group, hash)
+  return hash
 }
 
 export const startShape = object({
@@ -78,8 +85,18 @@ const EMPTY_HASH = sha256(new Uint8Array(0))
 const TARGET = /^\/(0|[1-9][0-9]{0,9})\/([0-9a-f]{64})$/
 const READY_SET_BYTES_MAX = 64 * 1024
 
-/** Undefined when it is no well-formed RECONFIG, down to the byte. */
+const reconfigs = new WeakMap<Request, { readonly read: Reconfig | undefined }>()
+
+/** Undefined when it is no well-formed RECONFIG, down to the byte. The same object is read once. */
 export function reconfigOf(request: Request): Reconfig | undefined {
+  const known = reconfigs.get(request)
+  if (known !== undefined) return known.read
+  const read = readReconfig(request)
+  reconfigs.set(request, { read })
+  return read
+}
+
+function readReconfig(request: Request): Reconfig | undefined {
   const named = TARGET.exec(request.target)
   const epoch = Number(named?.[1] ?? Number.NaN)
   const hash = bytesFromHex(named?.[2] ?? '')

@@ -395,6 +395,14 @@ export function createJudge(options: JudgeOptions): Judge {
     if (lie !== undefined) violate('G3', `${lie} by honest member ${member} with its CLOSE of epoch ${epoch}`, now)
   }
 
+  const recordsRead = new WeakMap<Uint8Array, ReturnType<typeof recordFromBytes>>()
+  /** Each record is read once, for all that leaves behind it. */
+  const recordOfBytes = (bytes: Uint8Array) => {
+    const read = recordsRead.get(bytes) ?? recordFromBytes(bytes)
+    recordsRead.set(bytes, read)
+    return read
+  }
+
   /** R1: the durable record knows of what leaves now, or of something later. */
   const checkDurable = (
     seat: Seat,
@@ -403,7 +411,7 @@ export function createJudge(options: JudgeOptions): Judge {
     now: number,
   ) => {
     const bytes = seat.disk.synced().record
-    const record = bytes === undefined ? undefined : recordFromBytes(bytes)
+    const record = bytes === undefined ? undefined : recordOfBytes(bytes)
     const { type, body } = statement
     const what = `member ${seat.index} sends ${type} of height ${body.height}, view ${body.view}`
     if (record === undefined || !record.ok) return violate('R1', `${what} without a record`, now)
