@@ -1,4 +1,5 @@
 // npm run simulate -- [--seeds N] [--seed S | --from S] [--members 4|7|3all] [--trace] [--json]
+// npm run simulate -- --ledger docs/simulator-runs.jsonl [--seeds N] [--from S] [--slice N] [--minutes N] [--threads N]
 //
 // Runs the agreement core in simulated worlds, one a seed, and asserts its invariants in every step.
 // Exit codes: 0 no violation, 1 a violation, 2 usage, 130 interrupted.
@@ -6,6 +7,7 @@
 import { parseArgs } from 'node:util'
 import { runFleet } from './fleet.ts'
 import { GROUP_KINDS, type GroupKind, scenarioFromSeed } from './scenario.ts'
+import { runCampaign, slicesOf, sourceName, summaryOf } from './slices.ts'
 import { runWorld } from './world.ts'
 
 const USAGE = `usage: npm run simulate -- [options]
@@ -17,6 +19,10 @@ const USAGE = `usage: npm run simulate -- [options]
   --epochs N           so many epochs in every world (default: by seed)
   --trace              print what happened, with --seed
   --json               one line: {"runs","violations","firstSeed","digest"}
+  --ledger PATH        run in slices, add each to this file, leave out those it has of this very code
+  --slice N            seeds of a slice (default 1000)
+  --minutes N          begin no slice after so long
+  --threads N          1 or 2 (default 2)
 `
 
 class UsageError extends Error {}
@@ -28,6 +34,10 @@ type Options = {
   readonly epochs: number | undefined
   readonly trace: boolean
   readonly json: boolean
+  readonly ledger: string | undefined
+  readonly slice: number
+  readonly minutes: number | undefined
+  readonly threads: number | undefined
 }
 
 function count(name: string, text: string | undefined): number | undefined {
@@ -50,6 +60,10 @@ function optionsFromArguments(args: readonly string[]): Options | 'help' {
         epochs: { type: 'string' },
         trace: { type: 'boolean' },
         json: { type: 'boolean' },
+        ledger: { type: 'string' },
+        slice: { type: 'string' },
+        minutes: { type: 'string' },
+        threads: { type: 'string' },
         help: { type: 'boolean' },
       },
     }).values
@@ -70,7 +84,16 @@ function optionsFromArguments(args: readonly string[]): Options | 'help' {
   const trace = values.trace === true
   if (trace && (seed === undefined || seeds !== 1)) throw new UsageError('--trace goes with one --seed')
   if (trace && values.json === true) throw new UsageError('--trace and --json exclude each other')
-  return { seeds, from: seed ?? from ?? 1, group, epochs, trace, json: values.json === true }
+  const ledger = values.ledger as string | undefined
+  const slice = count('slice', values.slice as string | undefined) ?? 1000
+  if (slice < 1) throw new UsageError('--slice takes a number above 0')
+  const minutes = count('minutes', values.minutes as string | undefined)
+  const threads = count('threads', values.threads as string | undefined)
+  if (ledger !== undefined && (group !== undefined || epochs !== undefined || trace))
+    throw new UsageError('--ledger takes all kinds of worlds: neither --members, --epochs nor --trace')
+  if (ledger === undefined && minutes !== undefined) throw new UsageError('--minutes goes with --ledger')
+  const json = values.json === true
+  return { seeds, from: seed ?? from ?? 1, group, epochs, trace, json, ledger, slice, minutes, threads }
 }
 
 const BAR_WIDTH = 32
@@ -93,6 +116,30 @@ function traceOne(seed: number, group: GroupKind | undefined, epochs: number | u
   return result.violations.length > 0 ? 1 : 0
 }
 
+async function runLedger(path: string, options: Options, signal: AbortSignal): Promise<number> {
+  const { from, seeds, slice: sliceSeeds, minutes, threads } = options
+  const { ran, skipped } = await runCampaign({
+    path,
+    from,
+    seeds,
+    sliceSeeds,
+    source: sourceName(),
+    signal,
+    ...(threads === undefined ? {} : { threads }),
+    ...(minutes === undefined ? {} : { withinMs: minutes * 60_000 }),
+    onSlice: (each) =>
+      process.stdout.write(
+        `${each.from} … ${each.from + each.seeds - 1}: ${each.violations} violations, ${each.seconds} s, ${(each.runs / each.seconds).toFixed(1)} runs/s, ${each.digest.slice(0, 16)}\n`,
+      ),
+  })
+  const { violations, contradictions, ...rest } = summaryOf(slicesOf(path))
+  process.stdout.write(
+    `${ran} slices run, ${skipped} known; the ledger: ${rest.runs} runs of ${rest.seeds} seeds in ${rest.slices} slices on ${rest.sources} states of the code, ${violations} violations, ${contradictions} contradictions, ${(rest.runs / Math.max(1, rest.seconds)).toFixed(1)} runs/s\n`,
+  )
+  if (signal.aborted) return 130
+  return violations > 0 || contradictions > 0 ? 1 : 0
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const options = optionsFromArguments(args)
   if (options === 'help') {
@@ -103,11 +150,13 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.trace) return traceOne(from, group, epochs)
   const abort = new AbortController()
   process.once('SIGINT', () => abort.abort())
+  if (options.ledger !== undefined) return runLedger(options.ledger, options, abort.signal)
   const bar = process.stderr.isTTY === true
   const result = await runFleet({
     from,
     seeds,
     signal: abort.signal,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(group === undefined ? {} : { group }),
     ...(epochs === undefined ? {} : { epochs }),
     ...(bar ? { onProgress: progress(seeds) } : {}),
