@@ -1,13 +1,27 @@
 // Broken rules that a small exploration finds for certain, not by luck: of the mutation gate's table those that show within three members.
 
-import type { Patch } from '#test/protocol/agreement/mutants-patch.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { MUTANTS } from '#test/protocol/agreement/mutants.ts'
+import type { Mutant } from '#test/protocol/agreement/mutants-patch.ts'
 
-export type ExploredMutant = {
-  readonly rule: string
-  readonly what: string
-  readonly patches: readonly Patch[]
+export type ExploredMutant = Pick<Mutant, 'rule' | 'what' | 'patches'> & {
   readonly explored: string
+  /** The invariant that it breaks first. */
   readonly breaks: string
 }
 
-export const EXPLORED_MUTANTS: readonly ExploredMutant[] = []
+const FOUND: readonly (readonly [what: string, explored: string, breaks: string])[] = [
+  ['nothing is made durable before it is sent', '3all-crash', 'G4'],
+  ['the own proposal is forgotten by a restart', '3all-crash', 'G3'],
+  ['the own TIMEOUT is forgotten by a restart', '3all-crash', 'G4'],
+  ['the lock is forgotten by a restart', '3all-crash', 'G3'],
+  ['no jview', '3all-crash', 'G4'],
+  ['VOTE2 of an old view', '3all-crash', 'G3'],
+  ['a TIMEOUT hides the lock', '3all-crash', 'G3'],
+]
+
+export const EXPLORED_MUTANTS: readonly ExploredMutant[] = FOUND.map(([what, explored, breaks]) => {
+  const mutant = MUTANTS.find((each) => each.what === what)
+  assert(mutant !== undefined, `the mutation gate has: ${what}`)
+  return { rule: mutant.rule, what, patches: mutant.patches, explored, breaks }
+})

@@ -1,15 +1,20 @@
-// node test/explorer/sweep.ts [seconds a case]: which broken rules each exploration finds, as a table.
+// node test/explorer/sweep.ts [--seconds N] [--only TEXT] CASE…: which broken rules these explorations find, as a table.
 
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { MUTANTS } from '#test/protocol/agreement/mutants.ts'
 import { EPOCH_MUTANTS } from '#test/protocol/agreement/mutants-epochs.ts'
 import { inPatchedCopy, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
 import type { Exploration } from './explore.ts'
 
-const seconds = Number(process.argv[2] ?? 20)
-const cases = process.argv.slice(3)
+const { values, positionals: cases } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string' }, only: { type: 'string' } },
+})
+const seconds = Number(values.seconds ?? 20)
+const only = new RegExp(values.only ?? '')
 
-for (const mutant of [...MUTANTS, ...EPOCH_MUTANTS]) {
+for (const mutant of [...MUTANTS, ...EPOCH_MUTANTS].filter(({ what }) => only.test(what))) {
   const found: string[] = []
   await inPatchedCopy(mutant.patches, ['test/simulator', 'test/explorer'], async (copy) => {
     for (const each of cases) {
