@@ -10,7 +10,7 @@ const FOUR: Bounds = {
   epochs: 1,
   crashes: 0,
   timeouts: 1,
-  liar: false,
+  liar: null,
   handover: 'close',
 }
 const THREE: Bounds = { ...FOUR, members: 3, quorum: 'all' }
@@ -22,5 +22,12 @@ export const CASES: readonly (readonly [string, Bounds])[] = [
   ['3all-epoch', { ...THREE, epochs: 2, views: 1 }],
   ['3all-reconfig', { ...THREE, epochs: 2, views: 1, handover: 'reconfig' }],
   ['4', FOUR],
-  ['4-liar', { ...FOUR, liar: true }],
+  ['4-liar-leads', { ...FOUR, liar: 0 }],
+  ['4-liar-leads-one-view', { ...FOUR, views: 1, timeouts: 0, liar: 0 }],
+  ['4-liar-second', { ...FOUR, liar: 1 }],
+  ['4-liar-follows', { ...FOUR, liar: 2 }],
+  ['4-crash', { ...FOUR, crashes: 1 }],
+  ['4-heights', { ...FOUR, heights: 2 }],
+  ['4-epoch', { ...FOUR, epochs: 2, views: 1 }],
+  ['4-epoch-reconfig', { ...FOUR, epochs: 2, views: 1, handover: 'reconfig' }],
 ]

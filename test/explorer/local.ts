@@ -14,8 +14,9 @@ import type { Effect, Input, Restored } from '#protocol/agreement/port.ts'
 import { createRound } from '#protocol/agreement/round.ts'
 import { step } from '#protocol/agreement/step.ts'
 import { assert } from '#protocol/codec/result.ts'
-import type { Signature } from '#protocol/identity/keys.ts'
+import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
+import type { Signed } from '#protocol/message/domain.ts'
 import { orderedRequestHash, type Request } from '#protocol/message/request.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
 import { brief } from '#test/simulator/chronicle.ts'
@@ -134,20 +135,23 @@ export function statementName(statement: Statement): string {
   return `${statement.type}${epoch}.${height}.${view}${hashName(statement.body.block_hash)}${jview}`
 }
 
-type SignedStatement = { readonly signature: Signature; readonly statement: Statement }
+type SignedStatement = { readonly from: PublicKey; readonly signature: Signature; readonly statement: Statement }
 
 function statementOf(message: WireMessage): SignedStatement | undefined {
+  const of = <T extends Statement['type']>(type: T, { from, signature, body }: Signed<unknown>): SignedStatement => {
+    return { from, signature, statement: { type, body } as Statement }
+  }
   switch (message.type) {
     case 'propose':
-      return { signature: message.propose.signature, statement: { type: 'propose', body: message.propose.body } }
+      return of('propose', message.propose)
     case 'vote1':
-      return { signature: message.vote.signature, statement: { type: 'vote1', body: message.vote.body } }
+      return of('vote1', message.vote)
     case 'vote2':
-      return { signature: message.vote.signature, statement: { type: 'vote2', body: message.vote.body } }
+      return of('vote2', message.vote)
     case 'timeout':
-      return { signature: message.timeout.signature, statement: { type: 'timeout', body: message.timeout.body } }
+      return of('timeout', message.timeout)
     case 'close':
-      return { signature: message.close.signature, statement: { type: 'close', body: message.close.body } }
+      return of('close', message.close)
     default:
       return undefined
   }
@@ -156,14 +160,15 @@ function statementOf(message: WireMessage): SignedStatement | undefined {
 /** What a step signed, in the order of signing: a member may send an earlier statement again behind a later one. */
 function signedIn(member: Member, effects: readonly Effect[], made: readonly Signature[]): readonly Statement[] {
   const { proposal, vote1, vote2, timeout, closed } = member
-  const found: SignedStatement[] = []
-  if (proposal !== null)
-    found.push({ signature: proposal.signed.signature, statement: { type: 'propose', body: proposal.signed.body } })
-  if (vote1 !== null) found.push({ signature: vote1.signature, statement: { type: 'vote1', body: vote1.body } })
-  if (vote2 !== null) found.push({ signature: vote2.signature, statement: { type: 'vote2', body: vote2.body } })
-  if (timeout !== null) found.push({ signature: timeout.signature, statement: { type: 'timeout', body: timeout.body } })
-  if (closed !== null)
-    found.push({ signature: closed.close.signature, statement: { type: 'close', body: closed.close.body } })
+  const found: { readonly signature: Signature; readonly statement: Statement }[] = []
+  const add = (type: Statement['type'], signed: Signed<unknown> | null | undefined): void => {
+    if (signed != null) found.push({ signature: signed.signature, statement: { type, body: signed.body } as Statement })
+  }
+  add('propose', proposal?.signed)
+  add('vote1', vote1)
+  add('vote2', vote2)
+  add('timeout', timeout)
+  add('close', closed?.close)
   for (const effect of effects) {
     const sent = effect.type === 'send' ? statementOf(effect.message) : undefined
     if (sent !== undefined) found.push(sent)
@@ -313,10 +318,11 @@ export function createLocals(world: World): Locals {
           signed.forEach(note)
           return
         case 'send': {
-          const statement = statementOf(effect.message)?.statement
+          const statement = statementOf(effect.message)
           if (messageName(effect.message) === '') return
           sent.push(effect.message)
-          if (statement !== undefined) note(statement)
+          // A member also shows what others signed: two proposals of a leader, above all.
+          if (statement !== undefined && statement.from === member.signer.publicKey) note(statement.statement)
           return
         }
         case 'execute':

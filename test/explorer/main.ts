@@ -1,4 +1,4 @@
-// npm run explore -- [--case NAME] [--members 3all|4] [--views N] [--heights N] [--epochs N] [--crashes N] [--timeouts N] [--liar]
+// npm run explore -- [--case NAME] [--members 3all|4] [--views N] [--heights N] [--epochs N] [--crashes N] [--timeouts N] [--liar VIEW]
 //                    [--handover close|reconfig|both] [--states N] [--minutes N] [--json]
 //
 // Explores every reachable state of a small group within bounds. Exit codes: 0 none breaks an invariant, 1 one does, 2 usage.
@@ -24,7 +24,7 @@ function boundsFromArguments(): {
       crashes: { type: 'string' },
       timeouts: { type: 'string' },
       handover: { type: 'string' },
-      liar: { type: 'boolean' },
+      liar: { type: 'string' },
       states: { type: 'string' },
       minutes: { type: 'string' },
       json: { type: 'boolean' },
@@ -46,7 +46,7 @@ function boundsFromArguments(): {
     epochs: Number(values.epochs ?? 1),
     crashes: Number(values.crashes ?? 0),
     timeouts: Number(values.timeouts ?? 1),
-    liar: values.liar === true,
+    liar: values.liar === undefined ? null : Number(values.liar),
     handover: (values.handover ?? 'close') as Bounds['handover'],
   }
   return { bounds: [['own', bounds]], states, ms, json }

@@ -1,6 +1,7 @@
 // A second member in the very state of the first: every container that a step changes is copied, everything that is only ever replaced
-// (statements, certificates, blocks, keys) is shared. Measured against the other two ways on a member in its second view: this copy some
-// 10 µs, `structuredClone` some 600 µs (and it loses identities), replaying its inputs some 400 µs and growing.
+// (statements, certificates, blocks, keys) is shared. Measured on a member with its first request, proposal and TIMEOUT: 6 µs a copy; `structuredClone`
+// takes 90 µs, loses the signer and every identity that a WeakMap goes by; stepping it again from the start takes 80 µs after four inputs, and more
+// after each.
 
 import type { Member, Peer } from '#protocol/agreement/member.ts'
 import type { Ballots, Round } from '#protocol/agreement/round.ts'

@@ -1,4 +1,4 @@
-// Broken rules that a small exploration finds for certain, not by luck: of the mutation gate's table those that show within three members.
+// Broken rules that a small exploration finds for certain, not by luck: of the mutation gate's table those that show among three members, or beside one liar.
 
 import { assert } from '#protocol/codec/result.ts'
 import { MUTANTS } from '#test/protocol/agreement/mutants.ts'
@@ -18,6 +18,7 @@ const FOUND: readonly (readonly [what: string, explored: string, breaks: string]
   ['no jview', '3all-crash', 'G4'],
   ['VOTE2 of an old view', '3all-crash', 'G3'],
   ['a TIMEOUT hides the lock', '3all-crash', 'G3'],
+  ['a quorum is one less', '4-liar-leads', 'G1'],
 ]
 
 export const EXPLORED_MUTANTS: readonly ExploredMutant[] = FOUND.map(([what, explored, breaks]) => {

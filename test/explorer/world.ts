@@ -1,6 +1,7 @@
 // What the explorer explores: a group, its bounds, and the materials everybody builds from (keys, requests, the pretended executor).
 
 import { admitGroup, createDoor, type Door } from '#protocol/agreement/door.ts'
+import { leaderOf } from '#protocol/agreement/members.ts'
 import type { ExecutionContext, ExecutionResult, MemberSettings } from '#protocol/agreement/port.ts'
 import { bytesConcat } from '#protocol/codec/bytes.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
@@ -24,8 +25,8 @@ export type Bounds = {
   readonly crashes: number
   /** Time-outs that each member takes by itself; TCs carry everybody on. */
   readonly timeouts: number
-  /** The last member (by its place in the group) follows no rule. */
-  readonly liar: boolean
+  /** One member follows no rule: whoever leads this view of the first epoch; null: none. */
+  readonly liar: number | null
   /** §6: how an epoch may end. */
   readonly handover: 'reconfig' | 'close' | 'both'
 }
@@ -91,7 +92,7 @@ export function createWorld(bounds: Bounds): World {
     keys,
     made,
     door,
-    liar: bounds.liar ? bounds.members - 1 : -1,
+    liar: bounds.liar === null ? -1 : leaderOf(first, bounds.liar),
   }
 }
 

@@ -12,7 +12,9 @@ import type { Verified } from '#protocol/agreement/door.ts'
 import { createMember, type Member } from '#protocol/agreement/member.ts'
 import type { Effect, FetchedBlock, Input } from '#protocol/agreement/port.ts'
 import { step } from '#protocol/agreement/step.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
+import type { PublicKey } from '#protocol/identity/keys.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
 import type { Request } from '#protocol/message/request.ts'
 import type { WireMessage } from '#protocol/message/wire.ts'
@@ -71,23 +73,24 @@ function worldOf(members: number): World {
     epochs: 1,
     crashes: 0,
     timeouts: 64,
-    liar: false,
+    liar: null,
     handover: 'close',
   })
   worlds.set(members, world)
   return world
 }
 
-function statementOf(message: WireMessage): Statement | undefined {
+/** What a message says, and whose word it is: a member also shows what others signed. */
+function statementOf(message: WireMessage): { readonly from: PublicKey; readonly statement: Statement } | undefined {
   switch (message.type) {
     case 'propose':
-      return { type: 'propose', body: message.propose.body }
+      return { from: message.propose.from, statement: { type: 'propose', body: message.propose.body } }
     case 'vote1':
-      return { type: 'vote1', body: message.vote.body }
+      return { from: message.vote.from, statement: { type: 'vote1', body: message.vote.body } }
     case 'vote2':
-      return { type: 'vote2', body: message.vote.body }
+      return { from: message.vote.from, statement: { type: 'vote2', body: message.vote.body } }
     case 'timeout':
-      return { type: 'timeout', body: message.timeout.body }
+      return { from: message.timeout.from, statement: { type: 'timeout', body: message.timeout.body } }
     default:
       return undefined
   }
@@ -110,6 +113,7 @@ export function runTwins(scenario: Scenario): Outcome {
       requests: 0,
     }
   })
+  const keyOf = (from: PublicKey) => world.signers.findIndex(({ publicKey }) => bytesEqual(publicKey, from))
   const at = (index: number): Instance => instances[index] as Instance
   const records = world.signers.map(() => recordOfMember())
   const guilty = new Set<number>()
@@ -143,8 +147,8 @@ export function runTwins(scenario: Scenario): Outcome {
     const own = at(index)
     switch (effect.type) {
       case 'send': {
-        const statement = statementOf(effect.message)
-        if (statement !== undefined) hear(own.key, statement)
+        const said = statementOf(effect.message)
+        if (said !== undefined) hear(keyOf(said.from), said.statement)
         // What only one instance was asked for stays with it: every leader has a block of its own.
         if (effect.message.type === 'request') return undefined
         for (const [to, { key }] of instances.entries()) {
