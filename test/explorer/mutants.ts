@@ -19,6 +19,8 @@ const FOUND: readonly (readonly [what: string, explored: string, breaks: string]
   ['VOTE2 of an old view', '3all-crash', 'G3'],
   ['a TIMEOUT hides the lock', '3all-crash', 'G3'],
   ['a quorum is one less', '4-liar-leads', 'G1'],
+  ['a second VOTE1 in a view', '4-liar-leads', 'G3'],
+  ['no lock: a vote for any block', '4-liar-leads', 'G3'],
 ]
 
 export const EXPLORED_MUTANTS: readonly ExploredMutant[] = FOUND.map(([what, explored, breaks]) => {
