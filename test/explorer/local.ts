@@ -88,6 +88,8 @@ function voteName(member: Member): string {
   parts.push(lastVote1 === null ? '' : `l${lastVote1.height}.${lastVote1.view}`)
   parts.push(lastVote2 === null ? '' : `m${lastVote2.height}.${lastVote2.view}`)
   for (const qc1 of [...round.qc1s.values()].map(qc1Name).sort()) parts.push(qc1)
+  for (const [key, voted] of round.voted)
+    parts.push('v', hashName(bytesOf(key)), voted, round.contents.has(key) ? 1 : 0)
   if (round.lock !== null) parts.push('L', round.contents.has(String.fromCharCode(...round.lock.block_hash)) ? 1 : 0)
   return parts.join(',')
 }

@@ -21,6 +21,7 @@ function copyRound(round: Round): Round {
     lock: round.lock,
     parked: [...round.parked],
     cert: round.cert,
+    voted: new Map(round.voted),
   }
 }
 
