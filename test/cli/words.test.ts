@@ -82,7 +82,7 @@ test('§6 with --json an error is one JSON line on standard output', async () =>
   assert.deepEqual({ code, stderr }, { code: 2, stderr: '' })
   const [line, ...more] = lines
   assert.deepEqual(more, [])
-  assert.deepEqual(Object.keys(line ?? {}).sort(), ['code', 'event', 'message', 'todo'])
+  assert.deepEqual(Object.keys(line ?? {}).sort(), ['code', 'event', 'message', 'remedy'])
   assert.equal(line?.code, 'usage')
 })
 
