@@ -15,8 +15,10 @@ export const TIMER_GROWTH = 1.5
 export const LINK_MS_MIN = 100
 /** R6: time-outs that each double what was measured. */
 export const CAUTION_MAX = 8
+/** R6: doublings at a start, when links, runtimes and caches are cold. */
+export const CAUTION_FIRST = 2
 /** R6: commits without a time-out after which one doubling is taken back. */
-export const CALM_COMMITS = 32
+export const CALM_COMMITS = 16
 /** R7: the head of the queue, passed over for so many Δ, ends the view. */
 export const CENSORED_DELTAS = 5
 /** R7: … and for so many, it is handed to the leader once more: it may never have had it. */

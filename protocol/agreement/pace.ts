@@ -6,20 +6,20 @@
 // It is each member's own affair: nobody else sees δ and no rule of safety knows it. A δ that is too low costs a view change, and is doubled by it.
 // A member that has not measured enough links for a quorum waits for Δ.
 
-import { CALM_COMMITS, CAUTION_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
+import { CALM_COMMITS, CAUTION_FIRST, CAUTION_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { assert } from '#protocol/codec/result.ts'
 
 export type Pace = {
   /** Round trips in ms at most, as measured, by index in the roster. */
   readonly roundTrips: Map<number, number>
-  /** Times that δ is doubled: time-outs that the measurement did not foresee. */
+  /** Times that δ is doubled: at a start, and for time-outs that the measurement did not foresee. */
   caution: number
   /** Commits in a row without a time-out. */
   calm: number
 }
 
-export const createPace = (): Pace => ({ roundTrips: new Map(), caution: 0, calm: 0 })
+export const createPace = (): Pace => ({ roundTrips: new Map(), caution: CAUTION_FIRST, calm: 0 })
 
 export function hearLinks(member: Member, roundTripsMs: readonly (number | null)[]): void {
   const { roundTrips } = member.pace
