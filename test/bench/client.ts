@@ -22,6 +22,8 @@ export type Load = {
 }
 
 const HEADER_END = Buffer.from('\r\n\r\n')
+const LAST_CHUNK = '0\r\n\r\n'
+const CHUNKED = /\r\ntransfer-encoding: *chunked/i
 const LENGTH = /\r\ncontent-length: *(\d+)/i
 /** Nothing at all came for this long. */
 const SILENCE_MS = 20_000
@@ -47,7 +49,7 @@ export async function load(targets: readonly Target[], options: LoadOptions): Pr
     const target = targets[index % targets.length]
     if (target === undefined) throw new Error('there is a target')
     const socket = connect(target.port, target.host)
-    const connection: Connection = { socket, sentAt: 0, bodyLeft: 0, head: undefined }
+    const connection: Connection = { socket, sentAt: 0, bodyLeft: 0, head: undefined, chunksEnd: undefined }
     sockets.push(socket)
     socket.setNoDelay(true)
     socket.on('error', reject)
@@ -88,6 +90,8 @@ type Connection = {
   bodyLeft: number
   /** The beginning of a head that did not come whole. */
   head: Buffer | undefined
+  /** The end of what came so far of a body in chunks. */
+  chunksEnd: string | undefined
 }
 
 /** True when the chunk was the end of the answer that the connection waits for. */
@@ -97,6 +101,7 @@ function took(connection: Connection, chunk: Buffer, status: number): boolean {
     if (connection.bodyLeft < 0) throw new Error('more came than was announced')
     return connection.bodyLeft === 0
   }
+  if (connection.chunksEnd !== undefined) return tookChunks(connection, chunk)
   const bytes = connection.head === undefined ? chunk : Buffer.concat([connection.head, chunk])
   const end = bytes.indexOf(HEADER_END)
   if (end < 0) {
@@ -107,8 +112,21 @@ function took(connection: Connection, chunk: Buffer, status: number): boolean {
   const head = bytes.toString('latin1', 0, end)
   if (head.slice(9, 12) !== String(status)) throw new Error(`not ${status}: ${bytes.toString('latin1')}`)
   const length = LENGTH.exec(head)?.[1]
+  if (length === undefined && CHUNKED.test(head)) {
+    connection.chunksEnd = ''
+    return tookChunks(connection, bytes.subarray(end + HEADER_END.length))
+  }
   if (length === undefined) throw new Error(`an answer without its length: ${head}`)
   connection.bodyLeft = Number(length) - (bytes.length - end - HEADER_END.length)
   if (connection.bodyLeft < 0) throw new Error('more came than was announced')
   return connection.bodyLeft === 0
+}
+
+/** By the end of its last chunk alone: no page here has those bytes at a line's end. */
+function tookChunks(connection: Connection, chunk: Buffer): boolean {
+  const end = (connection.chunksEnd + chunk.toString('latin1', Math.max(0, chunk.length - LAST_CHUNK.length))).slice(
+    -LAST_CHUNK.length,
+  )
+  connection.chunksEnd = end === LAST_CHUNK ? undefined : end
+  return end === LAST_CHUNK
 }

@@ -100,6 +100,7 @@ function makeProject(folder: string): void {
   cpSync(join(import.meta.dirname, 'site'), folder, { recursive: true })
   mkdirSync(join(folder, 'assets'))
   writeFileSync(join(folder, 'assets', 'style.css'), styleSheet())
+  writeFileSync(join(folder, 'assets', 'about.html'), staticPage())
   writeFileSync(join(folder, 'assets', 'photo.jpg'), noise(BLOB_BYTES))
 }
 
@@ -107,6 +108,14 @@ function makeProject(folder: string): void {
 function noise(bytes: number): Buffer {
   const key = Buffer.alloc(32, 1)
   return createCipheriv('chacha20', key, Buffer.alloc(16)).update(Buffer.alloc(bytes))
+}
+
+/** 10 KB of text that a coding would shorten by half. */
+export function staticPage(): string {
+  const words = noise(CSS_BYTES).toString('hex')
+  let text = '<!doctype html><html lang="en"><title>About</title><h1>About</h1>'
+  for (let line = 0; text.length < CSS_BYTES; line++) text += `<p>${words.slice(64 * line, 64 * line + 64)}</p>\n`
+  return text
 }
 
 /** Rules that differ from each other as those of a real sheet do. */

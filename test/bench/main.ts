@@ -1,6 +1,7 @@
 // npm run bench -- [name…] [--json]
+// npm run bench:beside -- [name…] [--json]       beside the programs of others, which have to be installed
 //
-// Runs the named benchmarks, or all of them, one after the other: each measures ours and the limit beside it in the same run.
+// Runs the named benchmarks, or all of them, one after the other: each measures ours and the limit or the program beside it in the same run.
 // What they write is in one directory, which is gone when this process ends, however it ends.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,10 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { MissingPeer } from '#test/bench/beside/program.ts'
 import { type Bench, type BenchResult, jsonLine, table } from '#test/bench/report.ts'
 
 /** Loaded when they are run: a benchmark costs nothing to those that are not asked for. */
-const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
   redirect: async () => (await import('#test/bench/redirect.ts')).redirect,
   read: async () => (await import('#test/bench/read.ts')).read,
   write: async () => (await import('#test/bench/write.ts')).write,
@@ -20,11 +22,18 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   store: async () => (await import('#test/bench/store.ts')).store,
   execute: async () => (await import('#test/bench/execute.ts')).execute,
 }
+const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
+  write: async () => (await import('#test/bench/beside/write.ts')).writeBeside,
+  page: async () => (await import('#test/bench/beside/page.ts')).pageBeside,
+  static: async () => (await import('#test/bench/beside/static.ts')).staticBeside,
+  redirect: async () => (await import('#test/bench/beside/redirect.ts')).redirectBeside,
+}
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, beside: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
+const BENCHES = values.beside ? BESIDE : LIMITS
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name))
 if (unknown.length > 0) {
@@ -49,7 +58,8 @@ for (const name of names) {
   } catch (cause) {
     // The others still say what they measure.
     failed = true
-    console.error(`${name} failed:`, cause)
+    if (cause instanceof MissingPeer) console.error(`${name} was not measured: ${cause.message}`)
+    else console.error(`${name} failed:`, cause)
   }
 }
 if (!values.json) console.log(table(results))

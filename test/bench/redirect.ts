@@ -4,17 +4,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startGateway } from '#gateway/local/start.ts'
 import { RENEW_MS } from '#gateway/settings.ts'
+import { freePort } from '#test/bench/beside/program.ts'
 import { cpuMs, drive } from '#test/bench/load.ts'
 import { type Bench, compared } from '#test/bench/report.ts'
 import { registrationBytes, signRegistration, testNetwork } from '#test/support/network.ts'
 import { until } from '#test/support/until.ts'
 
-const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
+export const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 const CONNECTIONS = 16
 const WARM_REQUESTS = 10_000
 const ROUND_REQUESTS = 20_000
@@ -31,15 +31,8 @@ const config :Workerd.Config = (
 `
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-async function startBare(directory: string): Promise<{ child: ChildProcess; port: number }> {
+/** workerd with a Worker that answers 307 with a constant. */
+export async function startBare(directory: string): Promise<{ child: ChildProcess; port: number }> {
   const binary = (createRequire(import.meta.url)('workerd') as { readonly default: string }).default
   const port = await freePort()
   writeFileSync(join(directory, 'worker.js'), BARE_WORKER)
@@ -68,8 +61,10 @@ function workerdChildren(): number[] {
   })
 }
 
-export const redirect: Bench = async ({ note }) => {
-  const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
+/** The gateway that `interpeer up` runs, with members that renew their registrations. */
+export type WarmGateway = AsyncDisposable & { readonly port: number; readonly pid: number }
+
+export async function startWarmGateway(directory: string, note: (text: string) => void): Promise<WarmGateway> {
   const network = testNetwork({ sites: [{ name: 'wiki', members: MEMBERS }] })
   const gateway = await startGateway({
     port: 0,
@@ -77,49 +72,64 @@ export const redirect: Bench = async ({ note }) => {
     networkKey: network.file.network_key,
     networkFile: network.text,
   })
-  const [ourPid] = workerdChildren()
-  const bare = await startBare(directory)
-  try {
-    if (ourPid === undefined || bare.child.pid === undefined) throw new Error('both workerds are running')
-    const register = async (): Promise<void> => {
-      for (const peer of MEMBERS) {
-        const registration = signRegistration(network, peer, {
-          gateway: gateway.url,
-          time: Date.now(),
-          sites: { wiki: `http://wiki.${peer}.localhost:8080` },
-          sees: MEMBERS.filter((other) => other !== peer),
-        })
-        const body = registrationBytes(registration) as Uint8Array<ArrayBuffer>
-        const response = await fetch(`${gateway.url}/register`, { method: 'POST', body })
-        if (!response.ok) throw new Error(await response.text())
-      }
+  const [pid] = workerdChildren()
+  const register = async (): Promise<void> => {
+    for (const peer of MEMBERS) {
+      const registration = signRegistration(network, peer, {
+        gateway: gateway.url,
+        time: Date.now(),
+        sites: { wiki: `http://wiki.${peer}.localhost:8080` },
+        sees: MEMBERS.filter((other) => other !== peer),
+      })
+      const body = registrationBytes(registration) as Uint8Array<ArrayBuffer>
+      const response = await fetch(`${gateway.url}/register`, { method: 'POST', body })
+      if (!response.ok) throw new Error(await response.text())
     }
-    await register()
-    const renewal = setInterval(() => void register().catch((cause) => note(String(cause))), RENEW_MS)
-    const ours = { host: '127.0.0.1', port: Number(new URL(gateway.url).port), pid: ourPid }
-    const theirs = { host: '127.0.0.1', port: bare.port, pid: bare.child.pid }
-    const request = (index: number): string =>
-      `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\n\r\n`
-    /** CPU a request, µs. */
-    const round = async (target: typeof ours): Promise<number> => {
-      const before = cpuMs(target.pid)
-      await drive(target, 307, request, ROUND_REQUESTS, CONNECTIONS)
-      return (1000 * (cpuMs(target.pid) - before)) / ROUND_REQUESTS
-    }
-    for (const target of [ours, theirs]) await drive(target, 307, request, WARM_REQUESTS, CONNECTIONS)
-    const rounds: { ours: number; peer: number }[] = []
-    for (let index = 0; index < ROUNDS; index++) {
-      // Who goes first alternates too: what drifts hits both.
-      const first = index % 2 === 0 ? await round(ours) : undefined
-      const peer = await round(theirs)
-      rounds.push({ ours: first ?? (await round(ours)), peer })
-      note(`round ${index + 1} of ${ROUNDS}: ours ${rounds.at(-1)?.ours.toFixed(1)} µs, bare ${peer.toFixed(1)} µs`)
-    }
-    clearInterval(renewal)
-    return [compared('redirect CPU', 'µs/request', rounds)]
-  } finally {
-    bare.child.kill('SIGKILL')
-    await gateway.dispose()
-    rmSync(directory, { recursive: true })
   }
+  try {
+    if (pid === undefined) throw new Error('the gateway is running')
+    await register()
+  } catch (cause) {
+    await gateway.dispose()
+    throw cause
+  }
+  const renewal = setInterval(() => void register().catch((cause) => note(String(cause))), RENEW_MS)
+  return {
+    port: Number(new URL(gateway.url).port),
+    pid,
+    async [Symbol.asyncDispose]() {
+      clearInterval(renewal)
+      await gateway.dispose()
+    },
+  }
+}
+
+export const redirect: Bench = async ({ note }) => {
+  await using stack = new AsyncDisposableStack()
+  const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
+  stack.defer(() => rmSync(directory, { recursive: true }))
+  const gateway = stack.use(await startWarmGateway(directory, note))
+  const bare = await startBare(directory)
+  stack.defer(() => void bare.child.kill('SIGKILL'))
+  if (bare.child.pid === undefined) throw new Error('both workerds are running')
+  const ours = { host: '127.0.0.1', port: gateway.port, pid: gateway.pid }
+  const theirs = { host: '127.0.0.1', port: bare.port, pid: bare.child.pid }
+  const request = (index: number): string =>
+    `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\n\r\n`
+  /** CPU a request, µs. */
+  const round = async (target: typeof ours): Promise<number> => {
+    const before = cpuMs(target.pid)
+    await drive(target, 307, request, ROUND_REQUESTS, CONNECTIONS)
+    return (1000 * (cpuMs(target.pid) - before)) / ROUND_REQUESTS
+  }
+  for (const target of [ours, theirs]) await drive(target, 307, request, WARM_REQUESTS, CONNECTIONS)
+  const rounds: { ours: number; peer: number }[] = []
+  for (let index = 0; index < ROUNDS; index++) {
+    // Who goes first alternates too: what drifts hits both.
+    const first = index % 2 === 0 ? await round(ours) : undefined
+    const peer = await round(theirs)
+    rounds.push({ ours: first ?? (await round(ours)), peer })
+    note(`round ${index + 1} of ${ROUNDS}: ours ${rounds.at(-1)?.ours.toFixed(1)} µs, bare ${peer.toFixed(1)} µs`)
+  }
+  return [compared('redirect CPU', 'µs/request', rounds)]
 }

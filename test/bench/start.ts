@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import { freePort } from '#test/bench/beside/program.ts'
 import { type Bench, compared } from '#test/bench/report.ts'
 import { until } from '#test/support/until.ts'
 
@@ -86,12 +86,4 @@ const config :Workerd.Config = (
   } finally {
     workerd.kill('SIGKILL')
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
