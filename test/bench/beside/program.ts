@@ -83,7 +83,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     env: { ...process.env, ...options.env },
   })
   const said = lastWords(child)
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()))
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()))
   let over = false
   void ended.then(() => {
     over = true
@@ -134,15 +134,19 @@ function lastWords(child: ChildProcess): () => string {
   return () => text
 }
 
-/** The process and what it started: a master that is killed leaves its workers. */
+/** The process and what it started. Stopped first: a master whose worker is killed starts another one. */
 function endTree(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-  for (const pid of [...descendants(child.pid), child.pid]) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It ended meanwhile.
-    }
+  const { pid } = child
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  signal(pid, 'SIGSTOP')
+  for (const each of [...descendants(pid), pid]) signal(each, 'SIGKILL')
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It ended meanwhile.
   }
 }
 
