@@ -16,7 +16,7 @@ import { startGroup } from '#test/bench/group.ts'
 import { startPeer } from '#test/bench/processes.ts'
 import type { Bench } from '#test/bench/report.ts'
 
-const COLD = { connections: 8, rounds: 5, roundMs: 1_500, warmMs: 2_000 }
+const COLD = { connections: 8, rounds: 5, roundMs: 1_500, warmMs: 8_000 }
 const CACHED = { connections: 16, rounds: 5, roundMs: 1_000, warmMs: 1_000 }
 
 export const pageBeside: Bench = async ({ note }) => {

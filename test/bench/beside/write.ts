@@ -17,7 +17,7 @@ import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const CLIENTS = [1, 8, 64] as const
-const SIZES = { rounds: 4, roundMs: 1_500, warmMs: 1_500 }
+const SIZES = { rounds: 4, roundMs: 1_500, warmMs: 3_000 }
 const SCRIPTS = [
   { name: 'no database', path: '/none' },
   { name: 'one INSERT', path: '/insert' },
