@@ -26,7 +26,10 @@ test('Chromium gives the roots, answers and fuel that Node gives', async () => {
     const page = await browser.newPage()
     page.setDefaultTimeout(RUN_MS)
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-    const files = Object.entries(differentialFiles()).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')])
+    const files = Object.entries(differentialFiles()).map(([name, bytes]) => [
+      name,
+      Buffer.from(bytes).toString('base64'),
+    ])
     const given = JSON.stringify({ files: Object.fromEntries(files), work })
     const answer = (await page.evaluate(`new Promise((resolve) => {
       const worker = new Worker('/worker.js')

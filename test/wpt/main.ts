@@ -4,7 +4,15 @@
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { differences, EXPECTED_FILE, type Expected, expected, failingNames, testPaths, WptThread } from '#test/wpt/suite.ts'
+import {
+  differences,
+  EXPECTED_FILE,
+  type Expected,
+  expected,
+  failingNames,
+  testPaths,
+  WptThread,
+} from '#test/wpt/suite.ts'
 
 const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false } },

@@ -3,7 +3,7 @@
 
 const VIRTUAL_MS = 60_000
 const VERDICTS = ['pass', 'fail', 'timeout', 'not run', 'precondition failed']
-const evaluate = globalThis.eval
+const { eval: evaluate } = globalThis
 
 function localFetch(files, directory) {
   return async (input) => {
@@ -18,9 +18,18 @@ export default {
   async fetch(request) {
     const { harness, path, title, search, scripts, files } = await request.json()
     const { fetch: outside } = globalThis
-    const define = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+    const define = (name, value) =>
+      Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
     define('GLOBAL', { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false })
-    define('location', Object.freeze({ href: `http://web-platform.test/${path}`, pathname: `/${path}`, search, origin: 'http://web-platform.test' }))
+    define(
+      'location',
+      Object.freeze({
+        href: `http://web-platform.test/${path}`,
+        pathname: `/${path}`,
+        search,
+        origin: 'http://web-platform.test',
+      }),
+    )
     define('META_TITLE', title)
     if (Object.keys(files).length > 0) define('fetch', localFetch(files, path.split('/').slice(0, -1).join('/')))
     else define('fetch', outside)
@@ -45,6 +54,9 @@ export default {
       broken = `harness: ${error}`
     }
     const verdict = broken ?? (await Promise.race([ended, stuck]))
-    return Response.json({ harness: verdict, tests: [...known].map(([name, [status, message]]) => [name, status, message]) })
+    return Response.json({
+      harness: verdict,
+      tests: [...known].map(([name, [status, message]]) => [name, status, message]),
+    })
   },
 }

@@ -80,7 +80,8 @@ export class WptThread {
     this.#worker.postMessage(jobOf(path))
     const [answer] = (await once(this.#worker, 'message')) as [WptAnswer]
     const verdicts = answer.tests.map(([name, status, message]) => ({ name: name.toWellFormed(), status, message }))
-    if (answer.failure !== undefined) verdicts.push({ name: 'harness: no answer', status: 'fail', message: answer.failure })
+    if (answer.failure !== undefined)
+      verdicts.push({ name: 'harness: no answer', status: 'fail', message: answer.failure })
     else if (answer.harness !== null) {
       verdicts.push({ name: 'harness: did not complete', status: 'fail', message: answer.harness })
     }

@@ -14,7 +14,10 @@ function run(job: WptJob): WptAnswer {
   const result = site.post(JSON.stringify(job), FUEL_MAX)
   const { fuel } = result
   if (!result.ok) return { fuel, failure: `${result.failure} ${result.error?.message ?? ''}`, harness: null, tests: [] }
-  return { fuel, ...(JSON.parse(new TextDecoder().decode(result.response.body)) as Pick<WptAnswer, 'harness' | 'tests'>) }
+  return {
+    fuel,
+    ...(JSON.parse(new TextDecoder().decode(result.response.body)) as Pick<WptAnswer, 'harness' | 'tests'>),
+  }
 }
 
 parentPort?.on('message', (job: WptJob) => parentPort?.postMessage(run(job)))

@@ -7,10 +7,16 @@ import { TextDecoder, utf8Encode } from '#seeder/execute/guest/encoding.ts'
 export {
   ByteLengthQueuingStrategy,
   CountQueuingStrategy,
+  ReadableByteStreamController,
   ReadableStream,
+  ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController,
   ReadableStreamDefaultReader,
   TransformStream,
+  TransformStreamDefaultController,
   WritableStream,
+  WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill'
 

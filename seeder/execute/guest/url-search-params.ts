@@ -1,6 +1,7 @@
 // URLSearchParams and application/x-www-form-urlencoded (URL §5).
 
 import { utf8Encode } from '#seeder/execute/guest/encoding.ts'
+import { pairIterators } from '#seeder/execute/guest/pair-iterator.ts'
 import { percentDecode } from '#seeder/execute/guest/percent.ts'
 
 const SAFE = /^[A-Za-z0-9*\-._]*$/
@@ -34,6 +35,8 @@ export function serializeForm(pairs: Iterable<readonly [string, string]>): strin
 }
 
 export type SearchParamsInit = string | Iterable<readonly [string, string]> | Record<string, string> | URLSearchParams
+
+const iterate = pairIterators('URLSearchParams')
 
 export class URLSearchParams {
   #pairs: [string, string][] = []
@@ -83,24 +86,26 @@ export class URLSearchParams {
   }
 
   delete(name: unknown, value?: unknown): void {
-    const key = String(name)
-    this.#pairs = this.#pairs.filter(([k, v]) => k !== key || (value !== undefined && v !== String(value)))
+    const key = String(name).toWellFormed()
+    this.#pairs = this.#pairs.filter(
+      ([k, v]) => k !== key || (value !== undefined && v !== String(value).toWellFormed()),
+    )
     this.#changed?.()
   }
 
   get(name: unknown): string | null {
-    const key = String(name)
+    const key = String(name).toWellFormed()
     return this.#pairs.find(([k]) => k === key)?.[1] ?? null
   }
 
   getAll(name: unknown): string[] {
-    const key = String(name)
+    const key = String(name).toWellFormed()
     return this.#pairs.filter(([k]) => k === key).map(([, value]) => value)
   }
 
   has(name: unknown, value?: unknown): boolean {
-    const key = String(name)
-    return this.#pairs.some(([k, v]) => k === key && (value === undefined || v === String(value)))
+    const key = String(name).toWellFormed()
+    return this.#pairs.some(([k, v]) => k === key && (value === undefined || v === String(value).toWellFormed()))
   }
 
   set(name: unknown, value: unknown): void {
@@ -119,27 +124,26 @@ export class URLSearchParams {
   }
 
   forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArgument?: unknown): void {
-    for (const [name, value] of this) callback.call(thisArgument, value, name, this)
-  }
-
-  *entries(): IterableIterator<[string, string]> {
+    if (typeof callback !== 'function') throw new TypeError('forEach needs a function')
     for (let index = 0; index < this.#pairs.length; index++) {
       const pair = this.#pairs[index]
-      if (pair !== undefined) yield [pair[0], pair[1]]
+      if (pair !== undefined) callback.call(thisArgument, pair[1], pair[0], this)
     }
   }
 
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name
+  entries(): IterableIterator<[string, string]> {
+    return iterate(() => this.#pairs, 'entries')
   }
 
-  *values(): IterableIterator<string> {
-    for (const [, value] of this.entries()) yield value
+  keys(): IterableIterator<string> {
+    return iterate(() => this.#pairs, 'keys')
   }
 
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.entries()
+  values(): IterableIterator<string> {
+    return iterate(() => this.#pairs, 'values')
   }
+
+  declare readonly [Symbol.iterator]: () => IterableIterator<[string, string]>
 
   toString(): string {
     return serializeForm(this.#pairs)
@@ -149,3 +153,8 @@ export class URLSearchParams {
     return 'URLSearchParams'
   }
 }
+Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
+  value: URLSearchParams.prototype.entries,
+  writable: true,
+  configurable: true,
+})

@@ -5,8 +5,8 @@ import { bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import { Engine } from '#seeder/execute/engine/engine.ts'
 import { SqliteBox } from '#seeder/execute/sqlite/box.ts'
-import { EngineSite } from '#test/seeder/execute/engine/engine-site.ts'
 import { programOf } from '#test/seeder/execute/differential/programs.ts'
+import { EngineSite } from '#test/seeder/execute/engine/engine-site.ts'
 import { log } from '#test/seeder/execute/vector-log.ts'
 
 export type Work = {
@@ -31,8 +31,12 @@ export function linesOf({ seed, programs, vectors }: Work): string[] {
   const site = new EngineSite(SCRIPT, engine, sqlite)
   for (let index = 0; index < programs; index++) {
     const result = site.post(programOf(`${seed} ${index}`), FUEL)
-    const ending = result.ok ? `${result.response.status} ${shown(result.response.body)}` : `${result.failure} ${result.error?.message ?? ''}`
-    lines.push(`${seed} ${index}: ${result.fuel} ${ending} ${JSON.stringify(result.asked)} ${shown(bytesFromText(JSON.stringify(result.logs)))}`)
+    const ending = result.ok
+      ? `${result.response.status} ${shown(result.response.body)}`
+      : `${result.failure} ${result.error?.message ?? ''}`
+    lines.push(
+      `${seed} ${index}: ${result.fuel} ${ending} ${JSON.stringify(result.asked)} ${shown(bytesFromText(JSON.stringify(result.logs)))}`,
+    )
   }
   if (vectors) for (const entry of log(engine, sqlite)) lines.push(JSON.stringify(entry))
   return lines

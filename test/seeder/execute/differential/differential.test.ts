@@ -7,8 +7,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compiledModules } from '#test/seeder/execute/differential/compiled.ts'
 import type { Work } from '#test/seeder/execute/differential/core.ts'
-import { linesInWorkerd } from '#test/seeder/execute/differential/workerd.ts'
 import { nodeLines } from '#test/seeder/execute/differential/lines.ts'
+import { linesInWorkerd } from '#test/seeder/execute/differential/workerd.ts'
 import { olderNode } from '#test/seeder/execute/older-node.ts'
 
 const work: Work = {

@@ -7,7 +7,10 @@ type Port = { onmessage: (event: { data: Given }) => void; postMessage(answer: o
 
 const port = globalThis as unknown as Port
 port.onmessage = ({ data: { files, work } }) => {
-  const given = Object.entries(files).map(([name, text]) => [name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0))])
+  const given = Object.entries(files).map(([name, text]) => [
+    name,
+    Uint8Array.from(atob(text), (char) => char.charCodeAt(0)),
+  ])
   Object.assign(globalThis, { differentialFiles: Object.fromEntries(given) })
   try {
     port.postMessage({ lines: linesOf(work) })

@@ -58,7 +58,9 @@ function fromBase64Url(text: string): number[] {
     if (value < 0) continue
     word = ((word << 6) | value) & 0xffff
     bits += 6
-    if (bits >= 8) bytes.push((word >> (bits -= 8)) & 255)
+    if (bits < 8) continue
+    bits -= 8
+    bytes.push((word >> bits) & 255)
   }
   return bytes
 }

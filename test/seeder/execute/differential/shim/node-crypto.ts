@@ -64,7 +64,9 @@ export function createCipheriv(_name: 'chacha20', key: Uint8Array, _zero: Uint8A
 }
 
 const COLUMNS = [0, 1, 2, 3].map((row) => [row, row + 4, row + 8, row + 12] as const)
-const DIAGONALS = [0, 1, 2, 3].map((row) => [row, 4 + ((row + 1) & 3), 8 + ((row + 2) & 3), 12 + ((row + 3) & 3)] as const)
+const DIAGONALS = [0, 1, 2, 3].map(
+  (row) => [row, 4 + ((row + 1) & 3), 8 + ((row + 2) & 3), 12 + ((row + 3) & 3)] as const,
+)
 
 function chachaBlock(key: Uint8Array, counter: number): Uint8Array<ArrayBuffer> {
   const keyView = new DataView(key.buffer, key.byteOffset, key.byteLength)

@@ -7,8 +7,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { BuiltinThread, type Call } from '#test/seeder/execute/hostile/builtins/thread.ts'
 import { Random } from '#test/seeder/execute/differential/random.ts'
+import { BuiltinThread, type Call } from '#test/seeder/execute/hostile/builtins/thread.ts'
 
 const CALLS = Number(process.env.INTERPEER_BUILTIN_CALLS ?? 40)
 const SEED = Number(process.env.INTERPEER_BUILTIN_SEED ?? 1)

@@ -30,6 +30,11 @@ export class BuiltinThread {
     return this.#ask({ body: JSON.stringify({ path, size, calls }), fuelMax })
   }
 
+  /** Runs code in a handler; `text` is what went wrong. */
+  evaluate(code: string, fuelMax: number): Promise<BuiltinAnswer> {
+    return this.#ask({ body: JSON.stringify({ code }), fuelMax })
+  }
+
   async close(): Promise<void> {
     await this.#worker.terminate()
   }
