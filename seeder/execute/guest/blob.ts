@@ -19,13 +19,17 @@ function optionsOf<T extends object>(options: T | null | undefined): Partial<T> 
   return options
 }
 
-/** Web IDL's sequence: anything with an iterator but a text. */
-function partsOf(parts: unknown): unknown[] {
+/** Web IDL's sequence: anything with an iterator but a text; each item is converted before the next one is asked for. */
+function partsOf(parts: unknown): (Uint8Array | Blob | string)[] {
   if (parts === undefined) return []
   const iterable = (typeof parts === 'object' || typeof parts === 'function') && parts !== null
   if (!iterable || typeof (parts as Iterable<unknown>)[Symbol.iterator] !== 'function')
     throw new TypeError('Blob parts are a sequence.')
-  return [...(parts as Iterable<unknown>)]
+  const items: (Uint8Array | Blob | string)[] = []
+  for (const part of parts as Iterable<unknown>) {
+    items.push(part instanceof Blob ? part : isBufferSource(part) ? copyOf(part) : String(part))
+  }
+  return items
 }
 
 /** A place in `size` bytes as `slice` counts them: from the end when negative. */
@@ -39,18 +43,17 @@ export class Blob {
   readonly #bytes: Uint8Array
   readonly #type: string
 
-  constructor(parts?: Iterable<BlobPart>, options?: BlobOptions | null) {
-    const items = partsOf(parts)
-    const { endings = 'transparent', type } = optionsOf<BlobOptions>(options)
+  constructor(...given: [parts?: Iterable<BlobPart>, options?: BlobOptions | null]) {
+    const items = partsOf(given[0])
+    const { endings = 'transparent', type } = optionsOf<BlobOptions>(given[1])
     const ending = String(endings)
     if (ending !== 'transparent' && ending !== 'native')
       throw new TypeError(`The endings of lines are "transparent" or "native", not "${ending}".`)
     const shown = typeOf(type)
     const chunks = items.map((part) => {
       if (part instanceof Blob) return part.#bytes
-      if (isBufferSource(part)) return copyOf(part)
-      const text = String(part)
-      return utf8Encode(ending === 'native' ? text.replace(/\r\n?/g, '\n') : text)
+      if (typeof part !== 'string') return part
+      return utf8Encode(ending === 'native' ? part.replace(/\r\n?/g, '\n') : part)
     })
     const [only] = chunks
     this.#bytes = chunks.length === 1 && only !== undefined ? only : concatBytes(chunks)

@@ -58,6 +58,14 @@ export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record
 
 const iterate = pairIterators('Headers')
 
+/** Web IDL's ByteString. */
+function bytesOf(value: unknown): string {
+  const text = String(value)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: every byte is meant.
+  if (!/^[\x00-\xff]*$/.test(text)) throw new TypeError('Headers hold bytes only (U+0000 to U+00FF)')
+  return text
+}
+
 /** Web IDL's sequence of pairs, or its record of an object's own enumerable properties; all of it is read before any is used. */
 function pairsOf(init: object): [unknown, unknown][] {
   const method = (init as { [Symbol.iterator]?: unknown })[Symbol.iterator]
@@ -73,9 +81,9 @@ function pairsOf(init: object): [unknown, unknown][] {
   for (const key of Reflect.ownKeys(init)) {
     if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue
     if (typeof key === 'symbol') throw new TypeError('A header name is no symbol')
-    // A name is looked at before its value is read.
-    nameOf(key)
-    pairs.push([key, String((init as Record<string, unknown>)[key])])
+    // Both become bytes at once; whether they can stand in a header is asked when all are read.
+    const name = bytesOf(key)
+    pairs.push([name, bytesOf((init as Record<string, unknown>)[key])])
   }
   return pairs
 }

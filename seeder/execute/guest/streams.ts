@@ -77,6 +77,7 @@ export class TextDecoderStream {
     const decoder = new TextDecoder(label, options)
     const { readable, writable } = new TransformStream<BufferSource, string>({
       transform(chunk, controller) {
+        if (chunk === undefined) throw new TypeError('A chunk is a buffer or a view of one.')
         const text = decoder.decode(chunk, { stream: true })
         if (text !== '') controller.enqueue(text)
       },

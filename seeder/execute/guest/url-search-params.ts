@@ -38,26 +38,33 @@ export type SearchParamsInit = string | Iterable<readonly [string, string]> | Re
 
 const iterate = pairIterators('URLSearchParams')
 
+/** Web IDL's sequence of pairs, or its record, in which names that become alike are one. */
+function pairsOf(init: object): [string, string][] {
+  const method = (init as { [Symbol.iterator]?: unknown })[Symbol.iterator]
+  if (method !== undefined && method !== null) {
+    return Array.from(init as Iterable<Iterable<unknown>>, (item) => {
+      const items = [...item]
+      if (items.length !== 2) throw new TypeError('Each query pair must have exactly two items')
+      return [String(items[0]).toWellFormed(), String(items[1]).toWellFormed()]
+    })
+  }
+  const record = new Map<string, string>()
+  for (const key of Reflect.ownKeys(init)) {
+    if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue
+    if (typeof key === 'symbol') throw new TypeError('A query name is no symbol')
+    const value = (init as Record<string, unknown>)[key]
+    record.set(key.toWellFormed(), String(value).toWellFormed())
+  }
+  return [...record]
+}
+
 export class URLSearchParams {
   #pairs: [string, string][] = []
   #changed: (() => void) | undefined
 
   constructor(init: SearchParamsInit = '') {
-    if (init instanceof URLSearchParams) this.#pairs = init.#pairs.map(([name, value]) => [name, value])
-    else if (typeof init === 'object' && init !== null) {
-      if (Symbol.iterator in init && typeof init[Symbol.iterator] === 'function') {
-        for (const pair of init as Iterable<readonly [string, string]>) {
-          const items = [...pair]
-          if (items.length !== 2) throw new TypeError('Each query pair must have exactly two items')
-          this.#pairs.push([String(items[0]).toWellFormed(), String(items[1]).toWellFormed()])
-        }
-      } else {
-        for (const name of Object.keys(init)) {
-          const value = (init as Record<string, string>)[name]
-          this.#pairs.push([name.toWellFormed(), String(value).toWellFormed()])
-        }
-      }
-    } else {
+    if ((typeof init === 'object' || typeof init === 'function') && init !== null) this.#pairs = pairsOf(init)
+    else {
       const text = String(init).toWellFormed()
       this.#pairs = parseForm(text.startsWith('?') ? text.slice(1) : text)
     }

@@ -31,8 +31,6 @@ const GLOBALS = [
     'AggregateError',
     'Array',
     'ArrayBuffer',
-    'AsyncDisposableStack',
-    'Atomics',
     'BigInt',
     'BigInt64Array',
     'BigUint64Array',
@@ -47,7 +45,6 @@ const GLOBALS = [
     'DOMException',
     'DataView',
     'Date',
-    'DisposableStack',
   ],
   ...[
     'Error',
@@ -65,6 +62,13 @@ const GLOBALS = [
   ...[
     'Headers',
     'Infinity',
+    'InternalError',
+    'ReadableByteStreamController',
+    'ReadableStreamBYOBReader',
+    'ReadableStreamBYOBRequest',
+    'ReadableStreamDefaultController',
+    'TransformStreamDefaultController',
+    'WritableStreamDefaultController',
     'Int16Array',
     'Int32Array',
     'Int8Array',
@@ -93,7 +97,6 @@ const GLOBALS = [
   ],
   ...[
     'SubtleCrypto',
-    'SuppressedError',
     'Symbol',
     'SyntaxError',
     'TextDecoder',
@@ -189,9 +192,9 @@ describe('ways out that other hosts have', () => {
           /^undefinedundefined$|^engine$/,
         ] as const,
     ),
-    ['an import of a file', 'return await import("/etc/passwd")', 'engine'],
-    ['an import of a module of Node', 'return await import("node:fs")', 'engine'],
-    ['an import of QuickJS’s own modules', 'return await import("std")', 'engine'],
+    ['an import of a file', 'return await import("/etc/passwd")', 'exception'],
+    ['an import of a module of Node', 'return await import("node:fs")', 'exception'],
+    ['an import of QuickJS’s own modules', 'return await import("std")', 'exception'],
     [
       'an import with attributes',
       'return await import("app/script.js", { with: { type: "json" } })',
@@ -374,7 +377,7 @@ describe('nothing tells one member from another', () => {
   attacks([
     [
       'clocks stand still',
-      'const a = [Date.now(), performance.now(), +new Date()]; for (let i = 0; i < 1e6; i++); return String(String(a) === String([Date.now(), performance.now(), +new Date()]))',
+      'const a = [Date.now(), performance.now(), +new Date()]; for (let i = 0; i < 1e5; i++); return String(String(a) === String([Date.now(), performance.now(), +new Date()]))',
       'true',
     ],
     [

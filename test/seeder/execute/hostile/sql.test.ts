@@ -99,11 +99,11 @@ describe('computation', () => {
       /fuel|too many|at most|NOMEM|\d+/,
     ],
     ['a long list of conditions', `SELECT 1 WHERE ${'1 AND '.repeat(5000)}1`, /depth|too large|fuel|TOOBIG/],
-    ['an expression that nests', `SELECT ${'('.repeat(900)}1${')'.repeat(900)}`, /parser stack overflow|depth|too/],
+    ['an expression that nests', `SELECT ${'('.repeat(900)}1${')'.repeat(900)}`, /\[\{/],
     [
       'selects that nest',
       `SELECT * FROM ${'(SELECT * FROM '.repeat(300)}(SELECT 1)${')'.repeat(300)}`,
-      /parser stack overflow|depth|too/,
+      /\[\{|too|overflow/,
     ],
     ['a compound of thousands', `SELECT 1${' UNION ALL SELECT 1'.repeat(3000)}`, /too many terms/],
     ['a thousand columns', `SELECT ${'1,'.repeat(3000)}1`, /too many columns/],
@@ -216,7 +216,7 @@ describe('triggers and full-text search', () => {
         'CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t VALUES(new.a + 1); END',
         'INSERT INTO t VALUES(1)',
       ],
-      /too many levels|fuel|depth/,
+      /nested too deep|fuel/,
     ],
     [
       'triggers that fire each other',
@@ -228,7 +228,7 @@ describe('triggers and full-text search', () => {
         'PRAGMA recursive_triggers = ON',
         'INSERT INTO t VALUES(1)',
       ],
-      /too many levels|fuel|depth/,
+      /nested too deep|fuel/,
     ],
     [
       'foreign keys that cascade',
