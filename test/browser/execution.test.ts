@@ -16,10 +16,7 @@ const RUN_MS = 240_000
 test('Chromium gives the roots, answers and fuel that Node gives', async () => {
   const reference = nodeLines(process.execPath, work)
   const script = await bundleFor('page-entry.ts', 'iife')
-  const server = createServer((request, response) => {
-    const type = request.url === '/worker.js' ? 'text/javascript' : 'text/html'
-    response.setHeader('content-type', type).end(request.url === '/worker.js' ? script : '<!doctype html>')
-  })
+  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<!doctype html>'))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const browser = await startChromium('--js-flags=--stack-size=7000')
   try {
@@ -31,12 +28,8 @@ test('Chromium gives the roots, answers and fuel that Node gives', async () => {
       Buffer.from(bytes).toString('base64'),
     ])
     const given = JSON.stringify({ files: Object.fromEntries(files), work })
-    const answer = (await page.evaluate(`new Promise((resolve) => {
-      const worker = new Worker('/worker.js')
-      worker.onmessage = ({ data }) => resolve(data)
-      worker.onerror = (event) => resolve({ error: event.message })
-      worker.postMessage(${given})
-    })`)) as { lines?: string[]; error?: string }
+    await page.addScriptTag({ content: script })
+    const answer = (await page.evaluate(`differential(${given})`)) as { lines?: string[]; error?: string }
     assert.equal(answer.error, undefined)
     assert.deepEqual(answer.lines, await reference)
   } finally {

@@ -3,14 +3,14 @@
 //
 //   list of the engine's own functions → calls drawn from a seed → runs of little fuel → milliseconds against fuel
 //
-// INTERPEER_BUILTIN_CALLS sets how many calls each function gets (40), INTERPEER_BUILTIN_SEED the seed.
+// INTERPEER_BUILTIN_CALLS sets how many calls each function gets (12), INTERPEER_BUILTIN_SEED the seed.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Random } from '#test/seeder/execute/differential/random.ts'
 import { BuiltinThread, type Call } from '#test/seeder/execute/hostile/builtins/thread.ts'
 
-const CALLS = Number(process.env.INTERPEER_BUILTIN_CALLS ?? 40)
+const CALLS = Number(process.env.INTERPEER_BUILTIN_CALLS ?? 12)
 const SEED = Number(process.env.INTERPEER_BUILTIN_SEED ?? 1)
 const FUEL = 20_000_000
 /** An honest machine burns a hundred times as much in a millisecond … */
@@ -18,7 +18,7 @@ const FUEL_PER_MS_MIN = 100_000
 /** … after what a run costs at all on a machine that is busy. */
 const RUN_MS = 300
 const ATTEMPTS = 3
-const SIZE = 3_000
+const SIZE = 1_000
 
 /** Receivers that fit a function by the name of what holds it; others are drawn as well. */
 const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
