@@ -61,9 +61,9 @@ function filesFor(source: string, path: string): Record<string, string> {
   return files
 }
 
-/** Files with thousands of tests come with ranges of them; they are run a few hundred at a time, for the engine's sake (ORIGIN.md). */
+/** Files with thousands of tests come with ranges of them; they are run a few hundred at a time, within the memory of a request. */
 const RANGE = 200
-const RANGES_TO = 4_000
+const RANGES_TO = 3_600
 
 /** The searches that a file is run with, one after the other. */
 export function searchesOf(path: string): readonly string[] {

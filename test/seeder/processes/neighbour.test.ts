@@ -20,7 +20,7 @@ const ENDINGS: Readonly<Record<string, RegExp>> = {
   promises: /memory|fuel/,
   sql: /fuel/,
   host: /fuel|memory/,
-  answer: /response_size|memory/,
+  answer: /response_size|memory|fuel/,
   error: /exception/,
 }
 const ATTACKERS = 24
