@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const LINES_MAX = 900
 const SOURCE = /\.(ts|tsx|js|mjs)$/
+/** Files of web-platform-tests as they came. */
+const OTHERS_TESTS = join('test', 'wpt', 'tests')
 
 /** Which top-level folders each may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -47,7 +49,7 @@ function sources(folder: string): Source[] {
   return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && SOURCE.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.includes('node_modules/'))
+    .filter((path) => !path.includes('node_modules/') && !path.startsWith(OTHERS_TESTS))
     .map((path) => {
       const text = readFileSync(join(root, path), 'utf8')
       const imports = path.includes('/generated/')

@@ -19,6 +19,7 @@ import { type Done, Driver, type DriverOptions } from '#seeder/agree/driver.ts'
 import { accusedOf, heightOf } from '#seeder/agree/evidence.ts'
 import type { ExecutionSite } from '#seeder/agree/execution.ts'
 import { siteFile } from '#seeder/agree/file.ts'
+import { ReadLog } from '#seeder/agree/read-log.ts'
 import { certFromBytes } from '#seeder/agree/record.ts'
 import { MissedHeights, siteStatus } from '#seeder/agree/site-status.ts'
 import type { LogLine, Outcome, ReadJob, ReadResult } from '#seeder/execute/port.ts'
@@ -63,12 +64,14 @@ export class Site implements HostedSite {
   readonly #evidenceListeners = new Set<() => void>()
   readonly #epochListeners = new Set<() => void>()
   readonly #counts = new Map<string, number>()
+  readonly #readLog: ReadLog
   #evidence: readonly EvidenceSummary[]
 
   constructor(options: DriverOptions) {
     this.#options = options
     this.job = options.groups[0].job
     this.name = options.name
+    this.#readLog = new ReadLog((lines) => options.store.logs.append(this.job, lines))
     this.#driver = new Driver(options, {
       onCommit: (head, done) => this.#committed(head, done),
       onEpoch: (group) => this.#entered(group),
@@ -123,13 +126,24 @@ export class Site implements HostedSite {
     })
   }
 
-  read(job: Omit<ReadJob, 'limits' | 'job' | 'name'>): Promise<ReadResult> {
-    return this.#options.runtime.executeRead({
+  async read(job: Omit<ReadJob, 'limits' | 'job' | 'name'>): Promise<ReadResult> {
+    const result = await this.#options.runtime.executeRead({
       ...job,
       job: this.job,
       name: this.name,
       limits: this.execution.limits,
     })
+    this.#logRead(result.logs)
+    return result
+  }
+
+  /** A line that cannot be kept is no reason to withhold the answer. */
+  #logRead(lines: readonly LogLine[]): void {
+    try {
+      this.#readLog.add(lines, this.#options.now())
+    } catch (cause) {
+      this.#options.log.warn('log_lost', { site: this.name, lines: lines.length, cause })
+    }
   }
 
   submit(request: Request, body: Uint8Array): Promise<Committed | Refusal> {

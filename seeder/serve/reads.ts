@@ -97,6 +97,9 @@ export function readRequest(
  */
 const OVERRUN = 'time'
 
+/** Of all reads that may be under way, what one site may take: visitors of another find room whatever happens to it. */
+const SITE_SHARE = 0.75
+
 /** A file in memory belongs to the cache of files: an answer that refers to it does not keep it there. */
 function isShared({ file, plain }: Representation): boolean {
   return file === undefined && plain.length > OVERHEAD_BYTES
@@ -113,6 +116,8 @@ export function createReads(options: ReadsOptions): Reads {
   const cache = byteCache<ReadEntry>(limits.readCacheBytes)
   const flights = new Map<string, { readonly height: number; readonly outcome: Promise<ReadOutcome> }>()
   let running = 0
+  const runningBySite = new Map<HostedSite, number>()
+  const siteMax = Math.ceil(limits.readsMax * SITE_SHARE)
 
   function holds(entry: ReadEntry, head: Head): boolean {
     if (entry.asked.time) return entry.height === head.height
@@ -156,8 +161,10 @@ export function createReads(options: ReadsOptions): Reads {
           representation: asset,
         })
     }
-    if (running >= limits.readsMax) return err({ code: 'overloaded' })
+    const runningHere = runningBySite.get(site) ?? 0
+    if (running >= limits.readsMax || runningHere >= siteMax) return err({ code: 'overloaded' })
     running++
+    runningBySite.set(site, runningHere + 1)
     try {
       const nonce = chosen ?? random(16)
       const result = await site.read({
@@ -189,6 +196,9 @@ export function createReads(options: ReadsOptions): Reads {
       return err({ code: 'runtime_unavailable' })
     } finally {
       running--
+      const left = (runningBySite.get(site) ?? 0) - 1
+      if (left > 0) runningBySite.set(site, left)
+      else runningBySite.delete(site)
     }
   }
 

@@ -14,7 +14,7 @@ export const PHONE: BrowserContextOptions = {
   hasTouch: true,
 }
 
-export function startChromium(): Promise<Browser> {
+export function startChromium(...more: string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: BINARY,
     args: [
@@ -26,6 +26,7 @@ export function startChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--disable-dev-shm-usage',
+      ...more,
     ],
   })
 }

@@ -9,6 +9,9 @@ import { exportsOf, GuestAbort, importsFor, type World } from '#seeder/execute/e
 import {
   type Address,
   ALL_INTRINSICS,
+  COLLECT_AT_AT_FIRST,
+  COLLECT_AT_OFFSET,
+  COLLECT_NEVER,
   EXPORT_LETTER,
   type Exports,
   HEAP_END_ADDRESS,
@@ -73,6 +76,9 @@ export class Box {
   construct(): void {
     this.exports.construct()
     this.#runtime = this.exports.newRuntime()
+    const collectAt = this.#runtime + COLLECT_AT_OFFSET
+    assert(this.#view.getUint32(collectAt, true) === COLLECT_AT_AT_FIRST, 'the runtime is laid out as in this build')
+    this.#view.setUint32(collectAt, COLLECT_NEVER, true)
     this.exports.setMaxStackSize(this.#runtime, JS_STACK_BYTES)
     this.#context = this.exports.newContext(this.#runtime, ALL_INTRINSICS)
     this.#undefined = this.exports.getUndefined()

@@ -25,6 +25,15 @@ export const STACK_BYTES = 384 * 1024
 /** Above this much C stack QuickJS throws `RangeError: Maximum call stack size exceeded`, which a script may catch. */
 export const JS_STACK_BYTES = 256 * 1024
 
+/** Where in its runtime QuickJS keeps the size of the heap at which it looks for cycles of garbage, and what a new runtime has there. */
+export const COLLECT_AT_OFFSET = 116
+export const COLLECT_AT_AT_FIRST = 256 * 1024
+/**
+ * It never looks: this build frees what closures of a waiting async function still hold (CVE-2023-48184), and one collection in the
+ * middle of an innocent request is enough. Counted references are freed as ever; cycles end with the request, whose memory is bounded.
+ */
+export const COLLECT_NEVER = 0xffff_ffff
+
 /** A pointer to a JSValue on the guest's heap. */
 export type Value = number & { readonly brand: 'Value' }
 /** An address in the guest's memory. */

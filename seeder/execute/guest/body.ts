@@ -27,8 +27,8 @@ export function extractBody(init: BodyInit): { source: Source; type: string | nu
     return { source: bytes, type: `multipart/form-data; boundary=${boundary}` }
   }
   if (init instanceof ReadableStream) {
-    if (init.locked)
-      throw new TypeError('This ReadableStream is locked: a body must be a stream that nobody reads yet.')
+    if (init.locked || isDisturbed(init))
+      throw new TypeError('This ReadableStream was read or is locked: a body must be a stream that nobody reads yet.')
     return { source: init, type: null }
   }
   if (isBufferSource(init)) return { source: copyOf(init), type: null }
@@ -118,7 +118,7 @@ export abstract class Body {
     const essence = type.split(';', 1)[0]?.trim().toLowerCase()
     if (essence === 'application/x-www-form-urlencoded') {
       const form = new FormData()
-      for (const [name, value] of parseForm(await this.text())) form.append(name, value)
+      for (const [name, value] of parseForm(utf8Decode(await Body.bytesOf(this)))) form.append(name, value)
       return form
     }
     const boundary = boundaryOf(type)

@@ -192,6 +192,7 @@ function getRandomValues<T extends ArrayBufferView>(view: T): T {
   if (
     !ArrayBuffer.isView(view) ||
     view instanceof DataView ||
+    Object.prototype.toString.call(view) === '[object Float16Array]' ||
     view instanceof Float32Array ||
     view instanceof Float64Array
   ) {

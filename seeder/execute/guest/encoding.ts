@@ -1,4 +1,4 @@
-// TextEncoder and TextDecoder (WHATWG Encoding): UTF-8 with fatal, ignoreBOM and streaming; UTF-16LE and windows-1252 for reading.
+// TextEncoder and TextDecoder (WHATWG Encoding): UTF-8 with fatal, ignoreBOM and streaming; UTF-16 and windows-1252 for reading.
 // Long texts are converted by the host, whose loop is native; short ones here, where a call would cost more.
 
 import { type BufferSource, concatBytes, viewOf } from '#seeder/execute/guest/bytes.ts'
@@ -88,11 +88,16 @@ export class TextEncoder {
     return 'utf-8'
   }
 
+  get [Symbol.toStringTag](): string {
+    return 'TextEncoder'
+  }
+
   encode(input: unknown = ''): Uint8Array {
     return utf8Encode(String(input))
   }
 
   encodeInto(source: string, destination: Uint8Array): { read: number; written: number } {
+    if (!(destination instanceof Uint8Array)) throw new TypeError('encodeInto() writes into a Uint8Array.')
     let read = 0
     let written = 0
     for (const char of String(source)) {
@@ -109,47 +114,60 @@ export class TextEncoder {
 const WINDOWS_1252 =
   '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178'
 
-type Encoding = 'utf-8' | 'utf-16le' | 'windows-1252'
+type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252'
 
-const ENCODING_BY_LABEL = new Map<string, Encoding>([
-  ['utf-8', 'utf-8'],
-  ['utf8', 'utf-8'],
-  ['unicode-1-1-utf-8', 'utf-8'],
-  ['utf-16le', 'utf-16le'],
-  ['utf-16', 'utf-16le'],
-  ['ucs-2', 'utf-16le'],
-  ['unicode', 'utf-16le'],
-  ['ascii', 'windows-1252'],
-  ['us-ascii', 'windows-1252'],
-  ['latin1', 'windows-1252'],
-  ['l1', 'windows-1252'],
-  ['iso-8859-1', 'windows-1252'],
-  ['iso8859-1', 'windows-1252'],
-  ['cp1252', 'windows-1252'],
-  ['windows-1252', 'windows-1252'],
-  ['x-cp1252', 'windows-1252'],
-])
+/** The labels of Encoding §4.2 for what is read here. */
+const LABELS: Readonly<Record<Encoding, string>> = {
+  'utf-8': 'unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8',
+  'utf-16le': 'csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16 utf-16le',
+  'utf-16be': 'unicodefffe utf-16be',
+  'windows-1252':
+    'ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii windows-1252 x-cp1252',
+}
+const ENCODING_BY_LABEL = new Map(
+  (Object.keys(LABELS) as Encoding[]).flatMap((encoding) =>
+    LABELS[encoding].split(' ').map((label): [string, Encoding] => [label, encoding]),
+  ),
+)
 
 export class TextDecoder {
-  readonly encoding: string
-  readonly fatal: boolean
-  readonly ignoreBOM: boolean
+  readonly #encoding: Encoding
+  readonly #fatal: boolean
+  readonly #ignoreBOM: boolean
   #rest = new Uint8Array(0) as Uint8Array
   #atStart = true
 
-  constructor(label: unknown = 'utf-8', options: { fatal?: boolean; ignoreBOM?: boolean } = {}) {
-    const encoding = ENCODING_BY_LABEL.get(String(label).trim().toLowerCase())
+  constructor(label: unknown = 'utf-8', options?: { fatal?: unknown; ignoreBOM?: unknown } | null) {
+    const name = String(label).replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, '')
+    const encoding = ENCODING_BY_LABEL.get(name.toLowerCase())
     if (encoding === undefined) {
-      throw new RangeError(`The encoding "${String(label)}" is not supported; use utf-8, utf-16le or windows-1252.`)
+      throw new RangeError(`The encoding "${name}" is not supported; use utf-8, utf-16le, utf-16be or windows-1252.`)
     }
-    this.encoding = encoding
-    this.fatal = options.fatal === true
-    this.ignoreBOM = options.ignoreBOM === true
+    this.#encoding = encoding
+    this.#fatal = Boolean(options?.fatal)
+    this.#ignoreBOM = Boolean(options?.ignoreBOM)
   }
 
-  decode(input?: BufferSource, options: { stream?: boolean } = {}): string {
-    const chunk = input === undefined ? new Uint8Array(0) : viewOf(input)
-    const stream = options.stream === true
+  get encoding(): string {
+    return this.#encoding
+  }
+
+  get fatal(): boolean {
+    return this.#fatal
+  }
+
+  get ignoreBOM(): boolean {
+    return this.#ignoreBOM
+  }
+
+  decode(input?: BufferSource | SharedArrayBuffer, options?: { stream?: unknown } | null): string {
+    const chunk =
+      input === undefined
+        ? new Uint8Array(0)
+        : input instanceof SharedArrayBuffer
+          ? new Uint8Array(input)
+          : viewOf(input)
+    const stream = Boolean(options?.stream)
     const bytes = this.#rest.length === 0 ? chunk : concatBytes([this.#rest, chunk])
     this.#rest = new Uint8Array(0)
     try {
@@ -164,30 +182,31 @@ export class TextDecoder {
   }
 
   #decodeBytes(bytes: Uint8Array, flush: boolean): string {
-    if (this.encoding === 'windows-1252') return decodeWindows1252(bytes)
-    if (this.encoding === 'utf-16le') return this.#decodeUtf16(bytes, flush)
-    if (flush && !this.fatal) return utf8Decode(bytes)
+    if (this.#encoding === 'windows-1252') return decodeWindows1252(bytes)
+    if (this.#encoding !== 'utf-8') return this.#decodeUtf16(bytes, flush, this.#encoding === 'utf-16le' ? 0 : 1)
+    if (flush && !this.#fatal) return utf8Decode(bytes)
     if (flush && bytes.length >= HOST_FROM_CHARS) {
       const text = decodeByHost(bytes, 'fatal')
       if (text === null) throw new TypeError(FATAL_MESSAGE)
       return text
     }
-    const { text, rest } = decodeHere(bytes, this.fatal, flush)
+    const { text, rest } = decodeHere(bytes, this.#fatal, flush)
     this.#rest = rest
     return text
   }
 
-  #decodeUtf16(bytes: Uint8Array, flush: boolean): string {
+  /** `low`: where of two bytes the low one stands. */
+  #decodeUtf16(bytes: Uint8Array, flush: boolean, low: 0 | 1): string {
     let text = ''
     let end = bytes.length & ~1
     // A high surrogate at the end waits for its pair.
-    const lastHigh = end >= 2 && ((bytes[end - 1] ?? 0) & 0xfc) === 0xd8
+    const lastHigh = end >= 2 && ((bytes[end - 1 - low] ?? 0) & 0xfc) === 0xd8
     if (!flush && lastHigh) end -= 2
     for (let index = 0; index < end; index += 2) {
-      text += String.fromCharCode((bytes[index] ?? 0) | ((bytes[index + 1] ?? 0) << 8))
+      text += String.fromCharCode((bytes[index + low] ?? 0) | ((bytes[index + 1 - low] ?? 0) << 8))
     }
     const odd = flush && (bytes.length & 1) === 1
-    if (this.fatal && (odd || !text.isWellFormed())) throw new TypeError(FATAL_MESSAGE)
+    if (this.#fatal && (odd || !text.isWellFormed())) throw new TypeError(FATAL_MESSAGE)
     if (!flush) this.#rest = bytes.slice(end)
     // An odd byte after half a pair belongs to the same error.
     return text.toWellFormed() + (odd && !lastHigh ? '\ufffd' : '')
@@ -196,7 +215,7 @@ export class TextDecoder {
   #withoutMark(text: string): string {
     if (!this.#atStart || text.length === 0) return text
     this.#atStart = false
-    return !this.ignoreBOM && this.encoding !== 'windows-1252' && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+    return !this.#ignoreBOM && this.#encoding !== 'windows-1252' && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
   }
 }
 

@@ -5,80 +5,100 @@ import { Blob, File } from '#seeder/execute/guest/blob.ts'
 import { concatBytes } from '#seeder/execute/guest/bytes.ts'
 import { utf8Decode, utf8Encode } from '#seeder/execute/guest/encoding.ts'
 import { exactBuffer, pureHost } from '#seeder/execute/guest/host.ts'
+import { pairIterators } from '#seeder/execute/guest/pair-iterator.ts'
 
 export type FormValue = string | File
 
 /** Parts beyond this are refused: a body of empty parts must not cost more than its bytes. */
 const MULTIPART_PARTS_MAX = 4_096
 
+const iterate = pairIterators('FormData')
+const keyOf = (name: unknown): string => String(name).toWellFormed()
+
 export class FormData {
   #entries: [string, FormValue][] = []
 
-  static #value(value: unknown, filename: unknown): FormValue {
-    if (!(value instanceof Blob)) return String(value).toWellFormed()
-    if (value instanceof File && filename === undefined) return value
-    return new File([value], filename === undefined ? 'blob' : String(filename), { type: value.type })
+  constructor(form?: unknown) {
+    if (form !== undefined) throw new TypeError('There are no forms here to take entries from.')
   }
 
-  append(name: unknown, value: unknown, filename?: unknown): void {
-    this.#entries.push([String(name).toWellFormed(), FormData.#value(value, filename)])
+  static #value(value: unknown, named: boolean, filename: unknown): FormValue {
+    if (!(value instanceof Blob)) {
+      if (named) throw new TypeError('Only a Blob takes a file name.')
+      return String(value).toWellFormed()
+    }
+    if (value instanceof File && !named) return value
+    const options = { type: value.type, lastModified: value instanceof File ? value.lastModified : 0 }
+    return new File([value], named ? String(filename) : 'blob', options)
   }
 
-  set(name: unknown, value: unknown, filename?: unknown): void {
-    const key = String(name).toWellFormed()
+  append(...given: [name: unknown, value: unknown, filename?: unknown]): void {
+    const [name, value, filename] = given
+    if (given.length < 2) throw new TypeError('append() needs a name and a value.')
+    this.#entries.push([keyOf(name), FormData.#value(value, filename !== undefined, filename)])
+  }
+
+  set(...given: [name: unknown, value: unknown, filename?: unknown]): void {
+    const [name, value, filename] = given
+    if (given.length < 2) throw new TypeError('set() needs a name and a value.')
+    const key = keyOf(name)
     const first = this.#entries.findIndex(([k]) => k === key)
-    const entry: [string, FormValue] = [key, FormData.#value(value, filename)]
+    const entry: [string, FormValue] = [key, FormData.#value(value, filename !== undefined, filename)]
     if (first < 0) this.#entries.push(entry)
     else this.#entries = this.#entries.flatMap((old, at) => (at === first ? [entry] : old[0] === key ? [] : [old]))
   }
 
   delete(name: unknown): void {
-    const key = String(name)
+    const key = keyOf(name)
     this.#entries = this.#entries.filter(([k]) => k !== key)
   }
 
   get(name: unknown): FormValue | null {
-    const key = String(name)
+    const key = keyOf(name)
     return this.#entries.find(([k]) => k === key)?.[1] ?? null
   }
 
   getAll(name: unknown): FormValue[] {
-    const key = String(name)
+    const key = keyOf(name)
     return this.#entries.filter(([k]) => k === key).map(([, value]) => value)
   }
 
   has(name: unknown): boolean {
-    const key = String(name)
+    const key = keyOf(name)
     return this.#entries.some(([k]) => k === key)
   }
 
   forEach(callback: (value: FormValue, name: string, form: FormData) => void, thisArgument?: unknown): void {
-    for (const [name, value] of this) callback.call(thisArgument, value, name, this)
-  }
-
-  *entries(): IterableIterator<[string, FormValue]> {
+    if (typeof callback !== 'function') throw new TypeError('forEach needs a function')
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index]
-      if (entry !== undefined) yield [entry[0], entry[1]]
+      if (entry !== undefined) callback.call(thisArgument, entry[1], entry[0], this)
     }
   }
 
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name
+  entries(): IterableIterator<[string, FormValue]> {
+    return iterate(() => this.#entries, 'entries')
   }
 
-  *values(): IterableIterator<FormValue> {
-    for (const [, value] of this.entries()) yield value
+  keys(): IterableIterator<string> {
+    return iterate(() => this.#entries, 'keys')
   }
 
-  [Symbol.iterator](): IterableIterator<[string, FormValue]> {
-    return this.entries()
+  values(): IterableIterator<FormValue> {
+    return iterate(() => this.#entries, 'values')
   }
+
+  declare readonly [Symbol.iterator]: () => IterableIterator<[string, FormValue]>
 
   get [Symbol.toStringTag](): string {
     return 'FormData'
   }
 }
+Object.defineProperty(FormData.prototype, Symbol.iterator, {
+  value: FormData.prototype.entries,
+  writable: true,
+  configurable: true,
+})
 
 const escapeName = (name: string): string =>
   name.replaceAll('\r\n', '%0D%0A').replaceAll('\n', '%0A').replaceAll('\r', '%0D').replaceAll('"', '%22')

@@ -7,10 +7,16 @@ import { TextDecoder, utf8Encode } from '#seeder/execute/guest/encoding.ts'
 export {
   ByteLengthQueuingStrategy,
   CountQueuingStrategy,
+  ReadableByteStreamController,
   ReadableStream,
+  ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController,
   ReadableStreamDefaultReader,
   TransformStream,
+  TransformStreamDefaultController,
   WritableStream,
+  WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill'
 
@@ -71,6 +77,7 @@ export class TextDecoderStream {
     const decoder = new TextDecoder(label, options)
     const { readable, writable } = new TransformStream<BufferSource, string>({
       transform(chunk, controller) {
+        if (chunk === undefined) throw new TypeError('A chunk is a buffer or a view of one.')
         const text = decoder.decode(chunk, { stream: true })
         if (text !== '') controller.enqueue(text)
       },

@@ -13,7 +13,8 @@ let virtualNow = 0
 
 function add(run: () => void, delay: unknown, repeat: boolean): number {
   if (timers.length >= TIMERS_MAX) throw new RangeError(`A request may have ${TIMERS_MAX} timers.`)
-  const ms = Math.max(0, Math.trunc(Number(delay)) || 0)
+  // Web IDL's long, as everywhere.
+  const ms = Math.max(0, Number(delay) | 0)
   const timer = {
     id: nextId++,
     due: virtualNow + ms,

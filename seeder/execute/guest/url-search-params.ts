@@ -1,6 +1,7 @@
 // URLSearchParams and application/x-www-form-urlencoded (URL §5).
 
 import { utf8Encode } from '#seeder/execute/guest/encoding.ts'
+import { pairIterators } from '#seeder/execute/guest/pair-iterator.ts'
 import { percentDecode } from '#seeder/execute/guest/percent.ts'
 
 const SAFE = /^[A-Za-z0-9*\-._]*$/
@@ -35,26 +36,35 @@ export function serializeForm(pairs: Iterable<readonly [string, string]>): strin
 
 export type SearchParamsInit = string | Iterable<readonly [string, string]> | Record<string, string> | URLSearchParams
 
+const iterate = pairIterators('URLSearchParams')
+
+/** Web IDL's sequence of pairs, or its record, in which names that become alike are one. */
+function pairsOf(init: object): [string, string][] {
+  const method = (init as { [Symbol.iterator]?: unknown })[Symbol.iterator]
+  if (method !== undefined && method !== null) {
+    return Array.from(init as Iterable<Iterable<unknown>>, (item) => {
+      const items = [...item]
+      if (items.length !== 2) throw new TypeError('Each query pair must have exactly two items')
+      return [String(items[0]).toWellFormed(), String(items[1]).toWellFormed()]
+    })
+  }
+  const record = new Map<string, string>()
+  for (const key of Reflect.ownKeys(init)) {
+    if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable !== true) continue
+    if (typeof key === 'symbol') throw new TypeError('A query name is no symbol')
+    const value = (init as Record<string, unknown>)[key]
+    record.set(key.toWellFormed(), String(value).toWellFormed())
+  }
+  return [...record]
+}
+
 export class URLSearchParams {
   #pairs: [string, string][] = []
   #changed: (() => void) | undefined
 
   constructor(init: SearchParamsInit = '') {
-    if (init instanceof URLSearchParams) this.#pairs = init.#pairs.map(([name, value]) => [name, value])
-    else if (typeof init === 'object' && init !== null) {
-      if (Symbol.iterator in init && typeof init[Symbol.iterator] === 'function') {
-        for (const pair of init as Iterable<readonly [string, string]>) {
-          const items = [...pair]
-          if (items.length !== 2) throw new TypeError('Each query pair must have exactly two items')
-          this.#pairs.push([String(items[0]).toWellFormed(), String(items[1]).toWellFormed()])
-        }
-      } else {
-        for (const name of Object.keys(init)) {
-          const value = (init as Record<string, string>)[name]
-          this.#pairs.push([name.toWellFormed(), String(value).toWellFormed()])
-        }
-      }
-    } else {
+    if ((typeof init === 'object' || typeof init === 'function') && init !== null) this.#pairs = pairsOf(init)
+    else {
       const text = String(init).toWellFormed()
       this.#pairs = parseForm(text.startsWith('?') ? text.slice(1) : text)
     }
@@ -83,24 +93,26 @@ export class URLSearchParams {
   }
 
   delete(name: unknown, value?: unknown): void {
-    const key = String(name)
-    this.#pairs = this.#pairs.filter(([k, v]) => k !== key || (value !== undefined && v !== String(value)))
+    const key = String(name).toWellFormed()
+    this.#pairs = this.#pairs.filter(
+      ([k, v]) => k !== key || (value !== undefined && v !== String(value).toWellFormed()),
+    )
     this.#changed?.()
   }
 
   get(name: unknown): string | null {
-    const key = String(name)
+    const key = String(name).toWellFormed()
     return this.#pairs.find(([k]) => k === key)?.[1] ?? null
   }
 
   getAll(name: unknown): string[] {
-    const key = String(name)
+    const key = String(name).toWellFormed()
     return this.#pairs.filter(([k]) => k === key).map(([, value]) => value)
   }
 
   has(name: unknown, value?: unknown): boolean {
-    const key = String(name)
-    return this.#pairs.some(([k, v]) => k === key && (value === undefined || v === String(value)))
+    const key = String(name).toWellFormed()
+    return this.#pairs.some(([k, v]) => k === key && (value === undefined || v === String(value).toWellFormed()))
   }
 
   set(name: unknown, value: unknown): void {
@@ -119,27 +131,26 @@ export class URLSearchParams {
   }
 
   forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArgument?: unknown): void {
-    for (const [name, value] of this) callback.call(thisArgument, value, name, this)
-  }
-
-  *entries(): IterableIterator<[string, string]> {
+    if (typeof callback !== 'function') throw new TypeError('forEach needs a function')
     for (let index = 0; index < this.#pairs.length; index++) {
       const pair = this.#pairs[index]
-      if (pair !== undefined) yield [pair[0], pair[1]]
+      if (pair !== undefined) callback.call(thisArgument, pair[1], pair[0], this)
     }
   }
 
-  *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name
+  entries(): IterableIterator<[string, string]> {
+    return iterate(() => this.#pairs, 'entries')
   }
 
-  *values(): IterableIterator<string> {
-    for (const [, value] of this.entries()) yield value
+  keys(): IterableIterator<string> {
+    return iterate(() => this.#pairs, 'keys')
   }
 
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.entries()
+  values(): IterableIterator<string> {
+    return iterate(() => this.#pairs, 'values')
   }
+
+  declare readonly [Symbol.iterator]: () => IterableIterator<[string, string]>
 
   toString(): string {
     return serializeForm(this.#pairs)
@@ -149,3 +160,8 @@ export class URLSearchParams {
     return 'URLSearchParams'
   }
 }
+Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
+  value: URLSearchParams.prototype.entries,
+  writable: true,
+  configurable: true,
+})

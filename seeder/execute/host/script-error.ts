@@ -2,11 +2,15 @@
 // A mistake of the script: it becomes `{"error":{"code","message"}}`, which the guest library throws where the call was made.
 // Texts are fixed or SQLite's own, never a host exception's: those would differ between machines.
 
+/** Without a stack: a script can cause these by the hundred thousand, and a stack takes longer than the fuel that pays for one. */
 export class ScriptError extends Error {
   readonly code: string
 
   constructor(code: string, message: string) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = limit
     this.name = 'ScriptError'
     this.code = code
   }
@@ -33,10 +37,14 @@ export const JSON_PARTS_MAX = 100_000
 /** A JSON text of the guest, or of rows that an uploader brought, as a value; undefined: it is none, or beyond the bounds. */
 export function jsonFromGuest(text: string): { readonly value: unknown } | undefined {
   if (text.length > JSON_CHARS_MAX || !isShallow(text)) return undefined
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
   try {
     return { value: JSON.parse(text) }
   } catch {
     return undefined
+  } finally {
+    Error.stackTraceLimit = limit
   }
 }
 

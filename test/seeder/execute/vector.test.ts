@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { untouched, VECTORS, type Vectors, vectors } from '#test/seeder/execute/vector.ts'
+import { VECTORS, type Vectors, vectors } from '#test/seeder/execute/vector.ts'
+import { untouched } from '#test/seeder/execute/vector-log.ts'
 
 const pinned = JSON.parse(readFileSync(VECTORS, 'utf8')) as Vectors
 const present = JSON.parse(JSON.stringify(await vectors())) as Vectors

@@ -82,6 +82,18 @@ const SCRIPTS: readonly (readonly [name: string, body: string, failures: readonl
     'let a = []; for (let i = 0; i < 3e5; i++) a = [a]; a = null; return new Response("x")',
     ['depth', 'fuel', undefined],
   ],
+  [
+    'iterators of iterators',
+    'let i = [1].values(); for (let n = 0; n < 1e5; n++) i = i.map((x) => x); i.toArray()',
+    ['depth', 'fuel', 'exception'],
+  ],
+  [
+    'proxies of proxies, by every operation',
+    'let p = function () {}; for (let n = 0; n < 2e4; n++) p = new Proxy(p, {}); try { p(); Object.keys(p) } catch {}; "x" in p; delete p.x',
+    ['depth', 'fuel', 'exception', undefined],
+  ],
+  ['deep eval of classes', 'eval("class A { static x = ".repeat(5000))', ['depth', 'exception']],
+  ['deep eval of templates', 'eval(("`$" + "{").repeat(20000))', ['depth', 'exception']],
   ['a generator for ever', 'const g = function* () { for (;;) yield 1 }; for (const _ of g());', ['fuel']],
   ['a host call that costs more than there is', '__host("dear", "")', ['fuel']],
   [

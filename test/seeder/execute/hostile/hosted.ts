@@ -55,18 +55,19 @@ export const SITE: Bundle = {
 export class Site {
   readonly blocks: Blocks
   readonly executor: Executor
-  readonly limits: ExecutionLimits = LIMITS
+  readonly limits: ExecutionLimits
   root: Cid = EMPTY_DIRECTORY
   height = 0
 
   /** Nothing is published yet. */
-  constructor(blocks: Blocks = new Map()) {
+  constructor(blocks: Blocks = new Map(), limits: ExecutionLimits = LIMITS) {
     this.blocks = blocks
+    this.limits = limits
     this.executor = new Executor(engine, sqlite, openStateTree, sourceOf(blocks))
   }
 
-  static published(bundle: Bundle = SITE): Site {
-    const site = new Site()
+  static published(bundle: Bundle = SITE, limits: ExecutionLimits = LIMITS): Site {
+    const site = new Site(new Map(), limits)
     const { response } = site.publish(publish(site.blocks, bundle))
     assert.equal(response.status, 200, textOf(response))
     return site

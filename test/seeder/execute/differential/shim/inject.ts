@@ -1,0 +1,3 @@
+// Names that Node has as globals.
+
+export { Buffer } from './buffer.ts'
