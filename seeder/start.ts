@@ -169,7 +169,12 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       const hosted = host.byJob(job)
       const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
       if (hosted === undefined || site === undefined) return undefined
-      return { site, rule: hosted.rule, fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot) }
+      return {
+        site,
+        rule: hosted.rule,
+        fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot),
+        bundleBytes: (codeRoot) => hosted.site.bundleBytes(codeRoot),
+      }
     },
   })
   const reporting = createOwnOrigin({

@@ -23,7 +23,7 @@ import type {
 } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
-import type { Cid } from '#protocol/content/cid.ts'
+import { type Cid, textFromCid } from '#protocol/content/cid.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
 import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
@@ -131,6 +131,8 @@ export class Driver {
   #links = ''
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
+  /** Bundles that are being fetched, by code root: whoever asks meanwhile waits for the same. */
+  readonly #bundles = new Map<string, { readonly whole: Promise<boolean>; bytes: number }>()
   /** Tickets of executions whose result the machine waits for. */
   readonly #wanted = new Set<number>()
   readonly #states: Set<number>
@@ -290,11 +292,29 @@ export class Driver {
   }
 
   /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */
-  async fetchBundle(codeRoot: Cid): Promise<boolean> {
-    const { blocks } = this.#options.store
-    if (blocks.missing(codeRoot).next(1).length === 0) return true
-    blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
-    return this.#transfer.fetchTree(codeRoot, undefined)
+  fetchBundle(codeRoot: Cid): Promise<boolean> {
+    const key = textFromCid(codeRoot)
+    const known = this.#bundles.get(key)
+    if (known !== undefined) return known.whole
+    const fetching = { whole: this.#fetchBundle(codeRoot), bytes: 0 }
+    this.#bundles.set(key, fetching)
+    const end = (): void => void this.#bundles.delete(key)
+    fetching.whole.then(end, end)
+    return fetching.whole
+  }
+
+  /** Bytes of a bundle that came so far; undefined when it is not being fetched. */
+  bundleBytes(codeRoot: Cid): number | undefined {
+    return this.#bundles.get(textFromCid(codeRoot))?.bytes
+  }
+
+  async #fetchBundle(codeRoot: Cid): Promise<boolean> {
+    if (await this.#transfer.isWhole(codeRoot)) return true
+    this.#options.store.blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
+    return this.#transfer.fetchTree(codeRoot, undefined, (bytes) => {
+      const fetching = this.#bundles.get(textFromCid(codeRoot))
+      if (fetching !== undefined) fetching.bytes += bytes
+    })
   }
 
   /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */

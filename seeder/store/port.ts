@@ -57,10 +57,12 @@ export type PutError = { readonly code: 'block_invalid' | 'block_unwanted'; read
 /** Looks for what is missing under a root, a batch at a time; hold it while fetching, drop it to begin anew. */
 export type MissingWalk = {
   /**
-   * Up to `limit` CIDs that are wanted and not here; empty when the tree is complete. CIDs of the last batch that arrived
-   * since are descended into, the others are returned again.
+   * Up to `limit` CIDs that are wanted and not here; empty when the tree is complete, or (with `visitsMax`) when so many blocks
+   * were looked at: `whole` says which. CIDs of the last batch that arrived since are descended into, the others are returned again.
    */
-  next(limit: number): Cid[]
+  next(limit: number, visitsMax?: number): Cid[]
+  /** The last `next` came to the end and found nothing missing. */
+  readonly whole: boolean
 }
 
 export type Blocks = {
