@@ -51,7 +51,7 @@ import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { startCollector } from '#seeder/store/collector.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 import type { Store } from '#seeder/store/port.ts'
-import { openStore, STORE_FILE } from '#seeder/store/store.ts'
+import { openStore, STORE_FILE, type StoreOptions } from '#seeder/store/store.ts'
 
 const ACCUSATIONS_MAX = 64
 /** Between two tries to go on with a new store. */
@@ -102,17 +102,23 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   const { log } = options
   let stopping = false
   let work: Promise<void> = Promise.resolve()
+  let isDamaged = false
   let again: (() => void) | undefined
   const onDamaged = (error: unknown): void => {
     log.error('store_damaged', { cause: error })
+    isDamaged = true
     again?.()
+  }
+  const startAnew = (): Promise<Seeder> => {
+    setStoreAside(placeAt(options.directory))
+    isDamaged = false
+    return startOnce(options, onDamaged)
   }
   const restart = async (): Promise<void> => {
     while (!stopping) {
       await current.stop().catch((cause: unknown) => log.error('stop_failed', { cause }))
       try {
-        setStoreAside(placeAt(options.directory))
-        current = await startOnce(options, onDamaged)
+        current = await startAnew()
         return
       } catch (cause) {
         log.error('restart_failed', { cause })
@@ -120,7 +126,10 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       }
     }
   }
-  let current = await startOnce(options, onDamaged)
+  let current = await startOnce(options, onDamaged).catch((cause: unknown) => {
+    if (!isDamaged) throw cause
+    return startAnew()
+  })
   again = () => {
     if (!stopping) work = work.then(restart)
   }
@@ -149,14 +158,14 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
 }
 
 /** The store of the directory; one that the disk damaged is set aside, and what it had comes from the others (R1: without its votes). */
-function openWholeStore(place: Place, log: Log, onDamaged: (error: unknown) => void): Store {
+function openWholeStore(place: Place, log: Log, options: StoreOptions): Store {
   try {
-    return openStore(place.storeDirectory, { onDamaged })
+    return openStore(place.storeDirectory, options)
   } catch (error) {
     if (!(error instanceof StoreError) || error.reason.code !== 'store_damaged') throw error
     log.error('store_damaged', { detail: error.reason.detail, kept: `${STORE_FILE}${ASIDE_SUFFIX}` })
     setStoreAside(place)
-    return openStore(place.storeDirectory, { onDamaged })
+    return openStore(place.storeDirectory, options)
   }
 }
 
@@ -164,8 +173,12 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
   const { log, now = steadyClock(Date.now, () => performance.now()) } = options
   const place = placeAt(options.directory)
   if (storeIsLost(place)) writeMemo(place, { ...readMemo(place), storeLost: true })
+  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   await using stack = new AsyncDisposableStack()
-  const store = stack.adopt(openWholeStore(place, log, onDamaged), (opened) => opened.close())
+  const store = stack.adopt(
+    openWholeStore(place, log, { onDamaged, onBlockDamaged: (cid) => late.host?.blockIsDamaged(cid) }),
+    (opened) => opened.close(),
+  )
   stack.use(startCollector(store, log))
   const before = readMemo(place)
   const signer = loadOrCreateSigner(place.keyFile)
@@ -178,7 +191,6 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
     throw new Error('--byzantine is for networks of the local profile only')
   }
   const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   const runtime = liar.runtime(
     stack.use(
       options.createRuntime?.(store) ??
@@ -236,6 +248,8 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
   })
   stack.defer(() => host.stop())
   await host.start()
+  // Bytes that were found damaged, or gone, before anybody asked for them.
+  if (store.stats().missing > 0) for (const site of host.all()) site.refill()
 
   const sites = liar.sites(host)
   const publisher = stack.use(createPublisher(store, now))

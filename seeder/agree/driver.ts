@@ -319,15 +319,30 @@ export class Driver {
 
   /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */
   refill(): void {
-    const head = this.#head
-    if (head === undefined || this.#refilling || this.#stopping) return
+    if (this.#refilling || this.#stopping) return
     this.#refilling = true
-    this.#transfer
-      .fetchTree(head.stateRoot, undefined)
-      .catch((cause: unknown) => this.#log.error('refill_failed', { site: this.#options.name, cause }))
-      .finally(() => {
-        this.#refilling = false
-      })
+    void this.#refillHead().finally(() => {
+      this.#refilling = false
+    })
+  }
+
+  /** Until the tree of a head is whole: the head of then, when the group went on. */
+  async #refillHead(): Promise<void> {
+    for (let attempt = 0; !this.#stopping; attempt++) {
+      const head = this.#head
+      if (head === undefined) return
+      try {
+        if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
+          this.#works('state')
+          this.#log.info('state_is_whole', { site: this.#options.name, height: head.height })
+          return
+        }
+        this.#fail('state', new Error('blocks of it are missing, and no other member gave them yet'))
+      } catch (cause) {
+        this.#log.error('refill_failed', { site: this.#options.name, cause })
+      }
+      await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+    }
   }
 
   /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */

@@ -35,6 +35,7 @@ type Counters = { blocks: number; bytes: number; orphans: number; missing: numbe
 
 export class BlockTable {
   readonly #writer: Writer
+  readonly #onDamaged: (cid: Cid) => void
   readonly #verified = new VerifiedBlocks()
   readonly #pending = new PendingReferences()
   readonly #find: Statement
@@ -50,8 +51,9 @@ export class BlockTable {
   #counters: Counters
   #placeholders = 0
 
-  constructor(writer: Writer) {
+  constructor(writer: Writer, onDamaged: (cid: Cid) => void = () => {}) {
     this.#writer = writer
+    this.#onDamaged = onDamaged
     this.#find = writer.prepare('SELECT id, refs, state, size FROM blocks WHERE cid = ?')
     this.#findById = writer.prepare('SELECT cid, refs, state, size FROM blocks WHERE id = ?')
     this.#body = writer.prepare('SELECT bytes FROM bodies WHERE id = (SELECT id FROM blocks WHERE cid = ?)')
@@ -90,7 +92,10 @@ export class BlockTable {
     if (bytes === undefined && isEmptyDirectory(cid)) return EMPTY_DIRECTORY_BYTES
     if (bytes !== undefined && this.#verified.check(cid, bytes)) return bytes
     // Damaged, or its row of bytes is gone: it counts as missing, and the others have it.
-    if (bytes !== undefined || this.has(cid)) this.forget(cid)
+    if (bytes !== undefined || this.has(cid)) {
+      this.forget(cid)
+      this.#onDamaged(cid)
+    }
     return undefined
   }
 

@@ -20,8 +20,11 @@ const TABLES = ['blocks', 'jobs', 'roots', 'votes', 'certified', 'evidence', 'lo
 const MAGIC = Buffer.from('SQLite format 3\0')
 const WAL_FORMAT = 2
 
-/** Before SQLite sees the files. Throws a `StoreError`. */
-export function inspectFiles(path: string, directory: string): void {
+/**
+ * Before SQLite sees the files. Throws a `StoreError`. `crashedAlone`: the machine went on, so a log with a hole in it was damaged;
+ * a power failure leaves holes in what was not synced, and SQLite takes the log up to there.
+ */
+export function inspectFiles(path: string, directory: string, crashedAlone: boolean): void {
   const damaged = (detail: string) => new StoreError({ code: 'store_damaged', directory, detail })
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size > 0) {
@@ -37,7 +40,7 @@ export function inspectFiles(path: string, directory: string): void {
     const formats = [header[18], header[19]]
     if (formats.some((format) => format !== WAL_FORMAT && format !== 1)) throw damaged('its header is damaged')
   }
-  if (walState(`${path}-wal`) === 'damaged') throw damaged('its write-ahead log has a damaged frame')
+  if (crashedAlone && walState(`${path}-wal`) === 'damaged') throw damaged('its write-ahead log has a damaged frame')
 }
 
 /** Once it is open and of the present version. Throws a `StoreError`. */

@@ -52,6 +52,8 @@ export const PRUNED_PER_CALL_MAX = 64
 export type StoreOptions = {
   /** Told once, while the store is in use: SQLite finds its pages malformed, and nothing is written any more. */
   readonly onDamaged?: (error: unknown) => void
+  /** Told of each block whose bytes were found damaged: it is missing now. Must not throw. */
+  readonly onBlockDamaged?: (cid: Cid) => void
 }
 
 /** Opens (and makes) the store of a data directory. Throws a `StoreError`; the caller closes what it got. */
@@ -61,11 +63,11 @@ export function openStore(directory: string, options: StoreOptions = {}): Store 
   const path = join(directory, STORE_FILE)
   let database: DatabaseSync | undefined
   try {
-    inspectFiles(path, directory)
+    inspectFiles(path, directory, lock.crashedAlone)
     database = new DatabaseSync(path, { timeout: 5_000 })
     prepareSchema(database, directory)
     inspectTables(database, path, directory)
-    return new SqliteStore(path, directory, database, lock, options.onDamaged)
+    return new SqliteStore(path, directory, database, lock, options)
   } catch (error) {
     database?.close()
     lock[Symbol.dispose]()
@@ -102,7 +104,7 @@ class SqliteStore implements Store {
     directory: string,
     database: DatabaseSync,
     lock: Disposable,
-    onDamaged?: (error: unknown) => void,
+    { onDamaged, onBlockDamaged }: StoreOptions,
   ) {
     this.path = path
     this.#database = database
@@ -110,7 +112,7 @@ class SqliteStore implements Store {
     const writer = new Writer(database, directory, onDamaged)
     this.#writer = writer
     this.#jobs = new JobNumbers(writer)
-    this.#table = new BlockTable(writer)
+    this.#table = new BlockTable(writer, onBlockDamaged)
     this.#heights = new CertifiedTable(writer, this.#jobs)
     this.#roots = new RootTable(writer, this.#table)
     this.votes = createVotes(writer, this.#jobs)

@@ -5,7 +5,7 @@
 //   frame: 24 bytes (page, pages after a commit or 0, salt (2), checksum (2)), then the page         sqlite.org/fileformat2.html §4
 //
 // The checksum of a frame goes on from that of the frame before, which stands in it: a good frame behind a bad one shows that the bad
-// one was whole once. A bad frame with none behind it is what a power failure leaves of a commit that nobody was told of.
+// one was whole once. A bad last frame is what a process that was killed leaves of a commit that nobody was told of.
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 

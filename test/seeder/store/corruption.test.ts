@@ -11,6 +11,7 @@ import { type Cid, cidKey, textFromCid } from '#protocol/content/cid.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { isMalformed } from '#seeder/store/database.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { HOLDER_FILE } from '#seeder/store/lock.ts'
 import type { CertifiedHeight, EvidenceRow, Store } from '#seeder/store/port.ts'
 import { openStore, STORE_FILE } from '#seeder/store/store.ts'
 import {
@@ -124,7 +125,8 @@ function goOn(
     truths.push({ head: heightOf(height, commit.stateRoot), votes, roots: store.blocks.roots(JOB) })
   }
   mkdirSync(copied)
-  for (const part of [STORE_FILE, `${STORE_FILE}-wal`]) copyFileSync(join(directory, part), join(copied, part))
+  for (const part of [STORE_FILE, `${STORE_FILE}-wal`, HOLDER_FILE])
+    copyFileSync(join(directory, part), join(copied, part))
   return { blocks, heights, truths }
 }
 
@@ -244,6 +246,7 @@ test(`any byte of a store that changes on disk is noticed, harmless or healed ($
       if (name === victim.name) copy[offset] = (copy[offset] ?? 0) ^ change
       writeFileSync(join(directory, name), copy)
     }
+    copyFileSync(join(sound, HOLDER_FILE), join(directory, HOLDER_FILE))
     try {
       const outcome = examine(directory, written, inLog)
       counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
