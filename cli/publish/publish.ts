@@ -31,6 +31,8 @@ export const GROUP_SIZE = 4
 /** How long members may take to notice a new job, and a busy group to agree on an UPDATE. */
 const HOSTED_MS = 30_000
 const AGREE_MS = 60_000
+/** Every member reads a bundle through before it agrees: so many bytes a second at least. */
+const READ_BYTES_A_MS = 5_000
 const UPLOAD_MS = 10 * 60_000
 const POLL_MS = 150
 /** A larger bundle is with a quorum before it is ordered: a request waits for its block a minute at most (agreement §5). */
@@ -176,7 +178,7 @@ export async function orderUpdate(options: UpdateOptions): Promise<Published> {
   const update = signUpdate(options, options.packed.root)
   const member = await upload(options, update)
   if (options.packed.bytes >= SPREAD_BYTES_MIN) await spread(options, update, member)
-  return agree(options, update, member)
+  return agree(options, update, member, options.packed.bytes)
 }
 
 /** An UPDATE to code that the group has already (a rollback): nothing is uploaded. */
@@ -291,13 +293,14 @@ async function agree(
   options: Omit<UpdateOptions, 'packed'>,
   update: Signed<Update>,
   first: MemberPlace | undefined,
+  bundleBytes = 0,
 ): Promise<Published> {
   const { file, job, signal } = options
   options.progress('agree', 0, 1)
   const all = membersOf(file, job)
   const members = first === undefined ? all : [first, ...all.filter((member) => member !== first)]
   const bytes = cborFromValue(update)
-  const end = performance.now() + AGREE_MS
+  const end = performance.now() + AGREE_MS + bundleBytes / READ_BYTES_A_MS
   let last: Failure | undefined
   for (;;) {
     for (const member of members) {

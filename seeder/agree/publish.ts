@@ -54,6 +54,18 @@ export function createPublisher(store: Store, now: () => number): Publisher {
     if (store.blocks.roots(job).has(label)) came.set(keyOf(job, label), { job, label, time: now() })
   }
 
+  /** A large upload may take longer than a bundle waits. */
+  async function* renewed(car: AsyncIterable<Uint8Array>, job: Digest, codeRoot: Cid): AsyncGenerator<Uint8Array> {
+    let touched = now()
+    for await (const piece of car) {
+      if (now() - touched > BUNDLE_WAIT_MS / 15) {
+        touch(job, codeRoot)
+        touched = now()
+      }
+      yield piece
+    }
+  }
+
   const sweep = (): void => {
     for (const job of store.jobs()) {
       const labels = [...store.blocks.roots(job).keys()].filter((label) => BUNDLE_LABEL.test(label))
@@ -90,7 +102,7 @@ export function createPublisher(store: Store, now: () => number): Publisher {
       const key = keyOf(site.job, label)
       came.set(key, { job: site.job, label, time: now() })
       try {
-        const taken = await store.importCar(site.job, label, root, car, BUNDLE_BYTES_MAX)
+        const taken = await store.importCar(site.job, label, root, renewed(car, site.job, root), BUNDLE_BYTES_MAX)
         const refusal = taken.ok ? bundleRefusal(store.blocks.get, root) : undefined
         if (refusal !== undefined) store.blocks.releaseRoot(site.job, label)
         if (!taken.ok || refusal !== undefined) came.delete(key)
