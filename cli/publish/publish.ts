@@ -96,16 +96,22 @@ export async function publishSite(options: PublishOptions): Promise<Published> {
 }
 
 async function bundled(options: PublishOptions): Promise<{ name: string; packed: Packed }> {
-  const { folder, data } = options
+  const { folder, data, progress } = options
   if (typeof folder !== 'string') {
     if ('packed' in folder) return { name: options.name ?? folder.name, packed: folder.packed }
     const links = [...folder.code.links, ...(data?.links ?? [])]
-    const places = new Map([...folder.code.places, ...(data?.places ?? [])])
+    // An archive's code and data lie in one place.
+    const apart = data !== undefined && data.places !== folder.code.places
+    const places = apart ? new Map([...folder.code.places, ...data.places]) : folder.code.places
     return { name: options.name ?? folder.name, packed: packFiles([], { links, places }) }
   }
   const bundle = await bundleSite(folder)
   if (!bundle.ok) throw issuesFailure(bundle.error)
-  return { name: options.name ?? bundle.value.manifest.name, packed: packFiles(bundle.value.files, data) }
+  const { files, bytes } = bundle.value
+  return {
+    name: options.name ?? bundle.value.manifest.name,
+    packed: packFiles(files, data, (done) => progress('bundle', done / (bytes + 1), 1)),
+  }
 }
 
 function jobDigest(job: NetworkJob): Digest {
