@@ -204,7 +204,7 @@ async function assetFiles(directory: string, folder: string): Promise<Result<Ass
       issues.push({
         code: 'asset_size',
         file,
-        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}`,
+        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}. Split it, or keep it in a file store of the site ("files")`,
       })
     } else if (!isAssetPath(`/${name}`)) {
       issues.push({

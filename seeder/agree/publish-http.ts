@@ -98,7 +98,11 @@ async function upload(
   if (taken.ok) return answer(response, 200, taken.value)
   const { code, ...facts } = taken.error
   const status = code === 'car_too_large' ? 413 : code === 'store_failed' ? 503 : 400
-  answer(response, status, { code, message: `the bundle was not taken: ${code}`, ...printable(facts) })
+  const message =
+    'bytesMax' in facts && code === 'car_too_large'
+      ? `a bundle, with the data that it begins with, may have ${facts.bytesMax} bytes`
+      : `the bundle was not taken: ${code}`
+  answer(response, status, { code, message, ...printable(facts) })
 }
 
 async function update(

@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -80,9 +81,10 @@ export function readMemo(place: Place): Memo {
   }
 }
 
-/** A store is made before the key: a key without one has signed what nobody here remembers. Ask before the store is opened. */
+/** A store is made before the key: a key without one, or with an empty file, has signed what nobody here remembers. Ask before the store is opened. */
 export function storeIsLost(place: Place): boolean {
-  return existsSync(place.keyFile) && !existsSync(join(place.storeDirectory, STORE_FILE))
+  const bytes = statSync(join(place.storeDirectory, STORE_FILE), { throwIfNoEntry: false })?.size ?? 0
+  return existsSync(place.keyFile) && bytes === 0
 }
 
 export function writeMemo(place: Place, memo: Memo): void {

@@ -9,6 +9,8 @@ import fc from 'fast-check'
 import { carBlock, carHeader } from '#protocol/content/car.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
+import { createLog } from '#seeder/config/log.ts'
+import { startCollector } from '#seeder/store/collector.ts'
 import type { Block, Store } from '#seeder/store/port.ts'
 import { openStore, STORE_FILE } from '#seeder/store/store.ts'
 import {
@@ -21,6 +23,7 @@ import {
   treeOf,
   wrongCounts,
 } from '#test/seeder/store/fixture.ts'
+import { until } from '#test/support/until.ts'
 
 const CHUNK = 16_384
 const RUNS = Number(process.env.COLLECTION_RUNS ?? 60)
@@ -304,4 +307,16 @@ test(`killed at any write (${CUTS} places in the log, each page of it among them
     assert.equal(wrongCounts(directory), 0, `cut at ${end} of ${log.length}`)
   }
   assert.ok(heights.size === 11, 'every height was the last one once')
+})
+
+test('what a large tree leaves behind goes in the background, without a commit', async () => {
+  using directory = temporaryDirectory()
+  using store = openStore(directory.path)
+  const { root, blocks } = treeOf({ big: bytesOf(1_200 * CHUNK, 1) })
+  store.blocks.addTree(OTHER_JOB, 'tree', root, blocks)
+  store.blocks.releaseRoot(OTHER_JOB, 'tree')
+  assert.ok(store.stats().orphans > 0)
+  using _ = startCollector(store, createLog({ level: 'error', form: 'json', sink: () => {} }))
+  await until('no orphans', () => store.stats().orphans === 0)
+  assert.equal(store.stats().blocks, 0)
 })
