@@ -50,6 +50,8 @@ export class BlockTable {
   readonly #orphans: Statement
   #counters: Counters
   #placeholders = 0
+  /** A node was damaged at the start: what stood under it has no reference until it is back, and is left alone till then. */
+  #holdsOrphans = false
 
   constructor(writer: Writer, onDamaged: (cid: Cid) => void = () => {}) {
     this.#writer = writer
@@ -65,7 +67,9 @@ export class BlockTable {
     this.#setState = writer.prepare('UPDATE blocks SET state = ?, size = ? WHERE id = ?')
     this.#orphans = writer.prepare('SELECT id FROM blocks WHERE refs = 0 ORDER BY id LIMIT ?')
     // Every start: a count that the disk changed would let go what is needed.
-    recount(writer.database)
+    recount(writer.database, () => {
+      this.#holdsOrphans = true
+    })
     this.#counters = this.#count()
     writer.join({
       save: () => {
@@ -78,7 +82,8 @@ export class BlockTable {
       },
       flush: () => {
         const freed = this.#flush()
-        if (this.#counters.orphans > 0) this.#collect(COLLECTED_PER_TRANSACTION - freed)
+        if (this.#counters.missing === 0) this.#holdsOrphans = false
+        if (this.#counters.orphans > 0 && !this.#holdsOrphans) this.#collect(COLLECTED_PER_TRANSACTION - freed)
       },
     })
   }

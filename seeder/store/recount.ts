@@ -13,8 +13,11 @@ const PAGE_ROWS = 32
 /** Of a CID: version 1, codec raw. */
 const RAW = "x'0155'"
 
-/** Corrects every row in one transaction; returns how many were wrong. Blocks that nothing refers to wait for `collect`. */
-export function recount(database: DatabaseSync): number {
+/**
+ * Corrects every row in one transaction; returns how many were wrong. Blocks that nothing refers to wait for `collect`; of those
+ * under a node that was found damaged `onLost` is told: they will be referred to again when it is back.
+ */
+export function recount(database: DatabaseSync, onLost: () => void = () => {}): number {
   const pageOf = database.prepare(
     `SELECT b.id, b.cid, d.bytes FROM blocks b JOIN bodies d ON d.id = b.id
      WHERE b.id > ? AND substr(b.cid, 1, 2) <> ${RAW} ORDER BY b.id LIMIT ?`,
@@ -49,6 +52,8 @@ export function recount(database: DatabaseSync): number {
         ON CONFLICT (cid) DO UPDATE SET refs = refs + excluded.refs;
     `)
     // The links of what is lost were not counted: it is wanted, as if it had never been here.
+    const lost = database.prepare(`SELECT 1 FROM blocks WHERE state = ${LOST} AND substr(cid, 1, 2) <> ${RAW} LIMIT 1`)
+    if (lost.get() !== undefined) onLost()
     database.exec(`
       DELETE FROM bodies WHERE id IN (SELECT id FROM blocks WHERE state = ${LOST});
       UPDATE blocks SET state = ${WANTED} WHERE state = ${LOST};
