@@ -326,7 +326,7 @@ export class Driver {
     })
   }
 
-  /** Until the tree of a head is whole: the head of then, when the group went on. */
+  /** Until the tree of a head is whole: of the head as it was, or of where the group stands when nobody has that one any more. */
   async #refillHead(): Promise<void> {
     for (let attempt = 0; !this.#stopping; attempt++) {
       const head = this.#head
@@ -338,6 +338,9 @@ export class Driver {
           return
         }
         this.#fail('state', new Error('blocks of it are missing, and no other member gave them yet'))
+        const cert = await this.#transfer.fetchState(head.height + 1, undefined)
+        // What cannot be executed on the state with holes is let go with it.
+        if (cert !== undefined) this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
       } catch (cause) {
         this.#log.error('refill_failed', { site: this.#options.name, cause })
       }
@@ -387,16 +390,19 @@ export class Driver {
   /** A state tree with holes is filled from the others before anything is executed on it. */
   async #repaired(): Promise<boolean> {
     const head = this.#damagedHead
+    if (head !== undefined) this.#failing.set('state', 'blocks of it were damaged: the others are asked for them')
     while (head !== undefined && !this.#stopping) {
       if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
         this.#damagedHead = undefined
         this.#head = head
+        this.#works('state')
         return true
       }
       // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
       const cert = await this.#transfer.fetchState(head.height + 1, undefined)
       if (cert !== undefined) {
         this.#damagedHead = undefined
+        this.#works('state')
         this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
         return true
       }

@@ -126,7 +126,7 @@ export async function runLargeSite(options: LargeOptions): Promise<readonly Larg
       'the empty member agrees',
       async () => {
         const [own, other] = await Promise.all([joiner.site('large'), stay[0]?.site('large')])
-        return own?.state === 'agreeing' && own.epoch === 2 && own.height >= (other?.height ?? 0) - 1
+        return own?.state === 'agreeing' && own.epoch === 1 && own.height >= (other?.height ?? 0) - 1
       },
       msFor(whole),
     )

@@ -89,6 +89,7 @@ test('a store whose bytes changed while its member was down: healed from the oth
     await write(seeders, `line ${count}`)
     lines.push(`line ${count}`)
   }
+  // All of it happens to one member: who took a state over votes on no requests for two minutes (R9), and the others are a quorum.
   // Bodies of blocks: everything that the state says.
   const bodies = await damaged(
     seeders,
@@ -110,7 +111,7 @@ test('a store whose bytes changed while its member was down: healed from the oth
   // The row that holds votes back.
   const votes = await damaged(
     seeders,
-    's3',
+    's2',
     (path) => {
       const database = new DatabaseSync(path)
       const record = database.prepare('SELECT record FROM votes').get()?.record as Uint8Array
@@ -126,14 +127,14 @@ test('a store whose bytes changed while its member was down: healed from the oth
   // The pages themselves.
   const pages = await damaged(
     seeders,
-    's3',
+    's2',
     (path) => {
       for (let page = 1; page < 6; page++) change(path, page * 8_192 + randomInt(12))
     },
     lines,
   )
   assert.ok(existsSync(`${storeOf(seeders, pages)}${ASIDE_SUFFIX}`), 'the damaged store is kept aside')
-  assert.match(readFileSync(join(seeders.directory, 's3', 'stderr.log'), 'utf8'), /store_damaged/)
+  assert.match(readFileSync(join(seeders.directory, 's2', 'stderr.log'), 'utf8'), /store_damaged/)
   assert.equal((await pages.site(SITE))?.degraded, 'votes_lost')
   for (const seeder of seeders.all) assert.deepEqual((await seeder.site(SITE))?.evidence, [], 'damage makes no liar')
 })
