@@ -26,7 +26,7 @@ import {
 import { until } from '#test/support/until.ts'
 
 const CHUNK = 16_384
-const RUNS = Number(process.env.COLLECTION_RUNS ?? 60)
+const RUNS = Number(process.env.COLLECTION_RUNS ?? 40)
 const CUTS = Number(process.env.COLLECTION_CUTS ?? 150)
 const LABELS = 4
 

@@ -26,7 +26,7 @@ import {
   wrongCounts,
 } from '#test/seeder/store/fixture.ts'
 
-const CASES = Number(process.env.CORRUPTION_CASES ?? 300)
+const CASES = Number(process.env.CORRUPTION_CASES ?? 200)
 const SEED = Number(process.env.CORRUPTION_SEED ?? Date.now() % 1_000_000)
 const HEIGHTS = 24
 const LOG = 'logged'
