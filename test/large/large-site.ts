@@ -136,10 +136,10 @@ export async function runLargeSite(options: LargeOptions): Promise<readonly Larg
 
   await step('import', whole, async () => void (await command('import', archive, '--name', 'copy', ...places)))
   const hosts = await until(
-    'the copy at a member',
+    'a member of the copy',
     async () => {
       const sites = await Promise.all(
-        [...stay, joiner].map(async (seeder) => ((await seeder.site('copy'))?.height === 1 ? seeder : undefined)),
+        [...stay, joiner].map(async (each) => ((await each.site('copy'))?.height ? each : undefined)),
       )
       return sites.find((seeder) => seeder !== undefined)
     },
