@@ -20,7 +20,16 @@ import { SEEN_MS } from '#seeder/agree/site-status.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
 import type { Log } from '#seeder/config/log.ts'
-import { type Memo, type Place, placeAt, readMemo, storeIsLost, writeMemo } from '#seeder/config/place.ts'
+import {
+  ASIDE_SUFFIX,
+  type Memo,
+  type Place,
+  placeAt,
+  readMemo,
+  setStoreAside,
+  storeIsLost,
+  writeMemo,
+} from '#seeder/config/place.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
@@ -39,10 +48,14 @@ import { type RegistrationFacts, startRegistrar } from '#seeder/register/registr
 import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { type SiteServer, startServer } from '#seeder/serve/server.ts'
+import { startCollector } from '#seeder/store/collector.ts'
+import { StoreError } from '#seeder/store/errors.ts'
 import type { Store } from '#seeder/store/port.ts'
-import { openStore } from '#seeder/store/store.ts'
+import { openStore, STORE_FILE, type StoreOptions } from '#seeder/store/store.ts'
 
 const ACCUSATIONS_MAX = 64
+/** Between two tries to go on with a new store. */
+const RESTART_PAUSE_MS = 5_000
 const LOOPBACK = '127.0.0.1'
 
 export type SeederOptions = {
@@ -86,13 +99,88 @@ export type Seeder = AsyncDisposable & {
 
 /** Throws when the directory is held by another process, the key or the network file is unusable, or a port that was asked for is taken. */
 export async function startSeeder(options: SeederOptions): Promise<Seeder> {
+  const { log } = options
+  let stopping = false
+  let work: Promise<void> = Promise.resolve()
+  let isDamaged = false
+  let again: (() => void) | undefined
+  const onDamaged = (error: unknown): void => {
+    log.error('store_damaged', { cause: error })
+    isDamaged = true
+    again?.()
+  }
+  const startAnew = (): Promise<Seeder> => {
+    setStoreAside(placeAt(options.directory))
+    isDamaged = false
+    return startOnce(options, onDamaged)
+  }
+  const restart = async (): Promise<void> => {
+    while (!stopping) {
+      await current.stop().catch((cause: unknown) => log.error('stop_failed', { cause }))
+      try {
+        current = await startAnew()
+        return
+      } catch (cause) {
+        log.error('restart_failed', { cause })
+        await new Promise((resolve) => setTimeout(resolve, RESTART_PAUSE_MS).unref())
+      }
+    }
+  }
+  let current = await startOnce(options, onDamaged).catch((cause: unknown) => {
+    if (!isDamaged) throw cause
+    return startAnew()
+  })
+  again = () => {
+    if (!stopping) work = work.then(restart)
+  }
+  const stop = async (drainMs?: number): Promise<void> => {
+    stopping = true
+    await work
+    await current.stop(drainMs)
+  }
+  return {
+    peer: current.peer,
+    directory: current.directory,
+    get http() {
+      return current.http
+    },
+    get control() {
+      return current.control
+    },
+    get sites() {
+      return current.sites
+    },
+    originOf: (siteName) => current.originOf(siteName),
+    networkVersion: () => current.networkVersion(),
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
+  }
+}
+
+/** The store of the directory; one that the disk damaged is set aside, and what it had comes from the others (R1: without its votes). */
+function openWholeStore(place: Place, log: Log, options: StoreOptions): Store {
+  try {
+    return openStore(place.storeDirectory, options)
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.reason.code !== 'store_damaged') throw error
+    log.error('store_damaged', { detail: error.reason.detail, kept: `${STORE_FILE}${ASIDE_SUFFIX}` })
+    setStoreAside(place)
+    return openStore(place.storeDirectory, options)
+  }
+}
+
+async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => void): Promise<Seeder> {
   const { log, now = steadyClock(Date.now, () => performance.now()) } = options
   const place = placeAt(options.directory)
-  const found = readMemo(place)
-  const before = storeIsLost(place) ? { ...found, storeLost: true } : found
-  if (before !== found) writeMemo(place, before)
+  if (storeIsLost(place)) writeMemo(place, { ...readMemo(place), storeLost: true })
+  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   await using stack = new AsyncDisposableStack()
-  const store = stack.adopt(openStore(place.storeDirectory), (opened) => opened.close())
+  const store = stack.adopt(
+    openWholeStore(place, log, { onDamaged, onBlockDamaged: (cid) => late.host?.blockIsDamaged(cid) }),
+    (opened) => opened.close(),
+  )
+  stack.use(startCollector(store, log))
+  const before = readMemo(place)
   const signer = loadOrCreateSigner(place.keyFile)
   const self = peerName(signer.publicKey)
   const memo = memoWriter(place, before, options)
@@ -103,7 +191,6 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     throw new Error('--byzantine is for networks of the local profile only')
   }
   const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   const runtime = liar.runtime(
     stack.use(
       options.createRuntime?.(store) ??
@@ -161,6 +248,8 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   })
   stack.defer(() => host.stop())
   await host.start()
+  // Bytes that were found damaged, or gone, before anybody asked for them.
+  if (store.stats().missing > 0) for (const site of host.all()) site.refill()
 
   const sites = liar.sites(host)
   const publisher = stack.use(createPublisher(store, now))
@@ -169,7 +258,12 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       const hosted = host.byJob(job)
       const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
       if (hosted === undefined || site === undefined) return undefined
-      return { site, rule: hosted.rule, fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot) }
+      return {
+        site,
+        rule: hosted.rule,
+        fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot),
+        bundleBytes: (codeRoot) => hosted.site.bundleBytes(codeRoot),
+      }
     },
   })
   const reporting = createOwnOrigin({

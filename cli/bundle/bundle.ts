@@ -1,4 +1,5 @@
-// A project's folder → a bundle: the files that are published, in memory, ready to be addressed and signed.
+// A project's folder → a bundle: the files that are published, ready to be addressed and signed. Assets stay on disk: they are
+// read a piece at a time, so a site of any size takes little memory.
 //
 //   interpeer.jsonc ─┬─ main ───────────────> script.js, script.js.map
 //                    ├─ assets.directory ───> assets/…
@@ -7,8 +8,9 @@
 //
 // Invariant: equal sources give equal bytes, so a bundle that did not change has the code root that it had.
 
-import { hash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BundleIssue, CONFIG_FILE, readConfig } from '#cli/bundle/config-file.ts'
 import { mediaTypeOf } from '#cli/bundle/media-type.ts'
@@ -26,7 +28,26 @@ import {
   type SiteManifest,
 } from '#protocol/site/manifest.ts'
 
-export type BundleFile = { readonly path: string; readonly bytes: Uint8Array }
+/** At hand, or on disk. `size` in bytes. */
+export type BundleFile = { readonly path: string; readonly size: number } & (
+  | { readonly bytes: Uint8Array }
+  | { readonly file: string }
+)
+
+type HeldFile = Extract<BundleFile, { bytes: Uint8Array }>
+type Asset = { readonly path: string; readonly size: number; readonly file: string; readonly hash: string }
+
+/** Pieces in which an asset is hashed. */
+const PIECE_BYTES = 256 * 1024
+
+/** The whole of one file of a bundle. */
+export function bundleFileBytes(file: BundleFile): Uint8Array {
+  return 'bytes' in file ? file.bytes : readFileSync(file.file)
+}
+
+function held(path: string, bytes: Uint8Array): HeldFile {
+  return { path, size: bytes.length, bytes }
+}
 
 export type Bundle = {
   readonly manifest: SiteManifest
@@ -47,7 +68,7 @@ export async function bundleSite(directory: string): Promise<Result<Bundle, Issu
 export async function bundleConfigured(directory: string, config: SiteConfig): Promise<Result<Bundle, Issues>> {
   const issues: BundleIssue[] = []
   const files: BundleFile[] = []
-  const take = (result: Result<readonly BundleFile[], Issues>): readonly BundleFile[] => {
+  const take = <F extends BundleFile>(result: Result<readonly F[], Issues>): readonly F[] => {
     if (!result.ok) {
       issues.push(...result.error)
       return []
@@ -64,7 +85,7 @@ export async function bundleConfigured(directory: string, config: SiteConfig): P
     databases.push({ binding, migrations: migrations.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)) })
   }
 
-  const scriptBytes = script.find(({ path }) => path === 'script.js')?.bytes.length ?? 0
+  const scriptBytes = script.find(({ path }) => path === 'script.js')?.size ?? 0
   const manifest: SiteManifest = {
     version: MANIFEST_VERSION,
     name: config.name,
@@ -91,15 +112,15 @@ export async function bundleConfigured(directory: string, config: SiteConfig): P
       },
     ])
   }
-  files.push({ path: 'site.json', bytes: Buffer.from(text) })
+  files.push(held('site.json', Buffer.from(text)))
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0)
+  const bytes = files.reduce((sum, file) => sum + file.size, 0)
   if (bytes > LIMITS.bundleBytes) {
     return err([
       {
         code: 'bundle_size',
         file: directory,
-        message: `the bundle has ${bytes} bytes; ${LIMITS.bundleBytes} are allowed`,
+        message: `the bundle has ${bytes} bytes; ${LIMITS.bundleBytes} are allowed. Leave out what visitors do not need, or keep large files in a file store of the site ("files")`,
       },
     ])
   }
@@ -110,7 +131,7 @@ function handling({ htmlHandling, notFoundHandling, scriptFirst }: NonNullable<S
   return { htmlHandling, notFoundHandling, scriptFirst }
 }
 
-async function scriptFiles(directory: string, main: string): Promise<Result<BundleFile[], Issues>> {
+async function scriptFiles(directory: string, main: string): Promise<Result<HeldFile[], Issues>> {
   const path = join(directory, main)
   if (!(await isFile(path)))
     return err([{ code: 'main_missing', file: path, message: `"main" names a file that is not there` }])
@@ -133,10 +154,7 @@ async function scriptFiles(directory: string, main: string): Promise<Result<Bund
     })
   }
   if (issues.length > 0) return err(issues)
-  return ok([
-    { path: 'script.js', bytes: code },
-    { path: 'script.js.map', bytes: map },
-  ])
+  return ok([held('script.js', code), held('script.js.map', map)])
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -169,7 +187,7 @@ async function namesBelow(directory: string): Promise<string[] | undefined> {
   return names.sort()
 }
 
-async function assetFiles(directory: string, folder: string): Promise<Result<BundleFile[], Issues>> {
+async function assetFiles(directory: string, folder: string): Promise<Result<Asset[], Issues>> {
   const root = join(directory, folder)
   const names = await namesBelow(root)
   if (names === undefined)
@@ -177,7 +195,7 @@ async function assetFiles(directory: string, folder: string): Promise<Result<Bun
   if (names.length > LIMITS.assets) {
     return err([{ code: 'assets_count', file: root, message: `a bundle may have ${LIMITS.assets} assets` }])
   }
-  const files: BundleFile[] = []
+  const files: Asset[] = []
   const issues: BundleIssue[] = []
   for (const name of names) {
     const file = join(root, name)
@@ -186,7 +204,7 @@ async function assetFiles(directory: string, folder: string): Promise<Result<Bun
       issues.push({
         code: 'asset_size',
         file,
-        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}`,
+        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}. Split it, or keep it in a file store of the site ("files")`,
       })
     } else if (!isAssetPath(`/${name}`)) {
       issues.push({
@@ -194,31 +212,36 @@ async function assetFiles(directory: string, folder: string): Promise<Result<Bun
         file,
         message: `this name cannot be an asset: at most ${LIMITS.assetPathChars} characters, no backslash`,
       })
-    } else files.push({ path: `assets/${name}`, bytes: await readFile(file) })
+    } else files.push({ path: `assets/${name}`, file, ...(await digestOf(file)) })
   }
   return issues.length > 0 ? err(issues) : ok(files)
 }
 
-function assetIndex(files: readonly BundleFile[]): Record<string, AssetEntry> {
+async function digestOf(file: string): Promise<{ readonly size: number; readonly hash: string }> {
+  await using handle = await open(file)
+  const digest = createHash('sha256')
+  const piece = Buffer.allocUnsafe(PIECE_BYTES)
+  for (let size = 0; ; ) {
+    const { bytesRead } = await handle.read(piece, 0, piece.length, size)
+    if (bytesRead === 0) return { size, hash: digest.digest('hex').slice(0, 32) }
+    digest.update(piece.subarray(0, bytesRead))
+    size += bytesRead
+  }
+}
+
+function assetIndex(files: readonly Asset[]): Record<string, AssetEntry> {
   return Object.fromEntries(
-    files.map(({ path, bytes }) => {
-      const entry = { size: bytes.length, type: mediaTypeOf(path), hash: hash('sha256', bytes, 'hex').slice(0, 32) }
-      return [path.slice('assets'.length), entry]
-    }),
+    files.map(({ path, size, hash }) => [path.slice('assets'.length), { size, type: mediaTypeOf(path), hash }]),
   )
 }
 
-async function migrationFiles(
-  directory: string,
-  binding: string,
-  folder: string,
-): Promise<Result<BundleFile[], Issues>> {
+async function migrationFiles(directory: string, binding: string, folder: string): Promise<Result<HeldFile[], Issues>> {
   const root = join(directory, folder)
   const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[]
     throw error
   })
-  const files: BundleFile[] = []
+  const files: HeldFile[] = []
   const issues: BundleIssue[] = []
   const migrations = names.filter((name) => name.endsWith('.sql')).sort()
   if (migrations.length > LIMITS.migrations) {
@@ -239,7 +262,7 @@ async function migrationFiles(
       })
     } else if (bytes.length > LIMITS.migrationBytes) {
       issues.push({ code: 'migration_size', file, message: `a migration may have ${LIMITS.migrationBytes} bytes` })
-    } else files.push({ path: `migrations/${binding}/${name}`, bytes })
+    } else files.push(held(`migrations/${binding}/${name}`, bytes))
   }
   return issues.length > 0 ? err(issues) : ok(files)
 }

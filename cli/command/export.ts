@@ -1,18 +1,25 @@
 // `interpeer export`: a site's whole certified state in a file, with the certificate that vouches for it.
 
-import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
 import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
 import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
-import { exchange } from '#cli/network/http.ts'
+import { exchangeStream, type HttpStream } from '#cli/network/http.ts'
 import { membersOf } from '#cli/network/peers.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
-import { type ArchiveFacts, checkTree, factsPath } from '#cli/publish/archive.ts'
+import {
+  ARCHIVE_BYTES_MAX,
+  ARCHIVE_FORMAT,
+  type ArchiveFacts,
+  createArchiveCheck,
+  factsPath,
+} from '#cli/publish/archive.ts'
 import { base64FromBytes, bytesFromBase64 } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
-import { textFromCid } from '#protocol/content/cid.ts'
+import { type Cid, textFromCid } from '#protocol/content/cid.ts'
 import { domainOf, groupOf, groupsOf } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { type Cert, certChecks, certShape, runChecks } from '#protocol/message/certificate.ts'
@@ -20,8 +27,8 @@ import { signStatement } from '#protocol/message/domain.ts'
 import { verify } from '#seeder/identity/keys.ts'
 
 const CERT_BYTES_MAX = 64 * 1024
-const EXPORT_BYTES_MAX = 1024 * 1024 * 1024
-const EXPORT_MS = 30 * 60_000
+/** How long a member may send nothing. */
+const EXPORT_IDLE_MS = 60_000
 
 export const command: Command = {
   name: 'export',
@@ -57,21 +64,23 @@ async function run(context: CommandContext): Promise<number> {
   if (existsSync(path))
     throw failed('exists', `${path} exists already`, 'Name another file with --to: nothing is ever overwritten.')
   const group = groupOf(job)
-  const progress = output.progress('Exporting', 1)
+  const progress = output.progress('Exporting', 0)
+  const part = `${path}.part`
   let last: Failure | undefined
   for (const member of membersOf(file, job)) {
     try {
-      const answer = await exchange(`${member.http}/.well-known/interpeer/export/${job.job}`, {
+      const answer = await exchangeStream(`${member.http}/.well-known/interpeer/export/${job.job}`, {
         headers: {
           'interpeer-export': base64FromBytes(
             cborFromValue(signStatement(domainOf(file), 'export', signer, { job: group.job, time: Date.now() })),
           ),
         },
-        maxBytes: EXPORT_BYTES_MAX,
-        timeoutMs: EXPORT_MS,
+        maxBytes: ARCHIVE_BYTES_MAX,
+        timeoutMs: EXPORT_IDLE_MS,
         signal,
       })
       if (answer.status !== 200) {
+        answer.destroy()
         last = networkFailure(`${member.peer.slice(0, 12)}… did not export it (status ${answer.status})`)
         continue
       }
@@ -81,12 +90,14 @@ async function run(context: CommandContext): Promise<number> {
           ? undefined
           : certChecks(domainOf(file), groupsOf(job).find(({ epoch }) => epoch === cert.qc1.epoch) ?? group, cert)
       if (cert === undefined || !checks?.ok || !runChecks(checks.value, verify).ok) {
+        answer.destroy()
         last = failed('certificate', `${member.peer.slice(0, 12)}… sent a state without a valid certificate`)
         continue
       }
-      checkTree(answer.body, cert.block.state_root, `what ${member.peer.slice(0, 12)}… sent`)
+      const from = `what ${member.peer.slice(0, 12)}… sent`
+      await receive(answer, cert.block.state_root, part, from, (done) => progress.at(done))
       const facts: ArchiveFacts = {
-        format: 'interpeer-export/1',
+        format: ARCHIVE_FORMAT,
         name: job.name,
         job: job.job,
         height: cert.block.height,
@@ -94,19 +105,43 @@ async function run(context: CommandContext): Promise<number> {
         stateRoot: textFromCid(cert.block.state_root),
         certificate: String(answer.headers['interpeer-certificate']),
       }
-      writeFileSync(`${path}.part`, answer.body, { mode: 0o600 })
+      const { size: bytes } = statSync(part)
       writeFileSync(factsPath(path), `${JSON.stringify(facts, null, 1)}\n`)
-      renameSync(`${path}.part`, path)
-      progress.end(`${(answer.body.length / 1024).toFixed(0)} KiB`)
-      output.event({ event: 'exported', file: path, ...facts, bytes: answer.body.length })
+      renameSync(part, path)
+      progress.end(`${(bytes / 1024).toFixed(0)} KiB`)
+      output.event({ event: 'exported', file: path, ...facts, bytes })
       output.line(`${output.style.good('✓')} ${name} at height ${facts.height} is in ${path}`)
       return EXIT.ok
     } catch (cause) {
-      if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
+      rmSync(part, { force: true })
+      if (!(cause instanceof Failure) || (cause.exit !== EXIT.network && !cause.code.startsWith('archive'))) throw cause
+      // It broke off, or what came is not the state that was certified: the next member has it too.
       last = cause
     }
   }
   throw last ?? networkFailure(`no member of '${name}' is known`)
+}
+
+/** Writes the state to the file as it comes, each block checked before it is written, and the tree at the end. */
+async function receive(
+  answer: HttpStream,
+  root: Cid,
+  path: string,
+  what: string,
+  onBytes: (done: number) => void,
+): Promise<void> {
+  rmSync(path, { force: true })
+  const check = createArchiveCheck(path, root, what)
+  await using file = await open(path, 'wx', 0o600)
+  let done = 0
+  for await (const piece of answer.body) {
+    check.push(piece)
+    await file.writeFile(piece)
+    done += piece.length
+    onBytes(done)
+  }
+  await file.sync()
+  check.finish()
 }
 
 function certOf(header: string | string[] | undefined): Cert | undefined {

@@ -32,7 +32,9 @@ async function run(context: CommandContext): Promise<number> {
   const name = stringOf(context, 'name')
   if (name === undefined || !SITE_NAME.test(name))
     throw usageFailure('the new site needs a name', 'interpeer import FILE --name SITE')
-  const archive = openArchive(resolve(context.positionals[0] ?? ''))
+  const reading = output.progress('Checking', 1)
+  const archive = await openArchive(resolve(context.positionals[0] ?? ''), (done, total) => reading.at(done / total))
+  reading.end('whole')
   const path = networkPath(context)
   const folder = stringOf(context, 'folder')
   const published = await publishSite({

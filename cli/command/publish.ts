@@ -45,6 +45,7 @@ const STEP_TEXT = {
   bundle: 'Bundling',
   admit: 'Asking for a group',
   upload: 'Uploading',
+  spread: 'Spreading it among the members',
   agree: 'Waiting for the group to agree',
 } as const
 
@@ -59,7 +60,7 @@ export function progressOf(output: Output): PublishProgress {
     }
     bar?.at(done)
     if (done >= total && bar !== undefined) {
-      bar.end(next === 'upload' ? `${(total / 1024).toFixed(0)} KiB` : 'done')
+      bar.end(next === 'upload' || next === 'spread' ? `${(total / 1024).toFixed(0)} KiB` : 'done')
       bar = undefined
     }
   }

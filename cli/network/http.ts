@@ -41,9 +41,24 @@ export const localhostLookup: LookupFunction = (hostname, options, callback) => 
   else callback(null, '127.0.0.1', 4)
 }
 
+/** An answer whose body is read as it comes, once; whoever does not read it to its end destroys it. */
+export type HttpStream = Omit<HttpAnswer, 'body'> & {
+  /** Waits for its reader. Throws a network `Failure` when it breaks off, stands still, or is larger than `maxBytes`. */
+  readonly body: AsyncIterable<Uint8Array>
+  destroy(): void
+}
+
 /** One exchange. Rejects with a network `Failure` when nobody answers in time, or with more than `maxBytes`. */
-export function exchange(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>()
+export async function exchange(url: string, options: HttpOptions = {}): Promise<HttpAnswer> {
+  const { body, destroy: _, ...answer } = await exchangeStream(url, options)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body) chunks.push(chunk)
+  return { ...answer, body: Buffer.concat(chunks) }
+}
+
+/** As `exchange`, up to the answer's headers. */
+export function exchangeStream(url: string, options: HttpOptions = {}): Promise<HttpStream> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpStream>()
   const target = new URL(url)
   const maxBytes = options.maxBytes ?? ANSWER_BYTES_MAX
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest
@@ -57,37 +72,41 @@ export function exchange(url: string, options: HttpOptions = {}): Promise<HttpAn
     timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
-  const unreachable = (cause: string) =>
-    reject(
-      networkFailure(
-        `${target.host} did not answer: ${cause}`,
-        `Is it running, and reachable from here? Asked: ${url}`,
-      ),
-    )
+  const failure = (cause: string) =>
+    networkFailure(`${target.host} did not answer: ${cause}`, `Is it running, and reachable from here? Asked: ${url}`)
+  const told = (error: Error) => failure(error.message || (error as NodeJS.ErrnoException).code || 'connection failed')
   outgoing.on('timeout', () =>
     outgoing.destroy(new Error(`no answer within ${(options.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000} s`)),
   )
-  outgoing.on('error', (error) =>
-    unreachable(error.message || (error as NodeJS.ErrnoException).code || 'connection failed'),
-  )
+  // What broke an answer that had begun is told to its reader.
+  let broken: Error | undefined
+  outgoing.on('error', (error) => {
+    broken = error
+    reject(told(error))
+  })
   outgoing.on('response', (incoming) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    incoming.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > maxBytes) outgoing.destroy(new Error(`the answer is larger than ${maxBytes} bytes`))
-      else chunks.push(chunk)
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      let size = 0
+      try {
+        for await (const chunk of incoming as AsyncIterable<Buffer>) {
+          size += chunk.length
+          if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`)
+          yield chunk
+        }
+      } catch (error) {
+        throw told(broken ?? (error as Error))
+      } finally {
+        if (!incoming.complete) outgoing.destroy()
+      }
+    }
+    resolve({
+      status: incoming.statusCode ?? 0,
+      headers: incoming.headers,
+      rawHeaders: incoming.rawHeaders,
+      body: body(),
+      url,
+      destroy: () => void outgoing.destroy(),
     })
-    incoming.on('error', (error) => unreachable(error.message))
-    incoming.on('end', () =>
-      resolve({
-        status: incoming.statusCode ?? 0,
-        headers: incoming.headers,
-        rawHeaders: incoming.rawHeaders,
-        body: Buffer.concat(chunks),
-        url,
-      }),
-    )
   })
   if (options.body === undefined) outgoing.end()
   else if (options.body instanceof Uint8Array) outgoing.end(options.body)

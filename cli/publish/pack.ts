@@ -33,7 +33,8 @@ export type Packed = {
   car(): AsyncIterable<Uint8Array>
 }
 
-type Place =
+/** Where a block's bytes are. */
+export type PackPlace =
   | { readonly bytes: Uint8Array }
   | { readonly file: string; readonly offset: number; readonly length: number }
 type Folder = { readonly folders: Map<string, Folder>; readonly files: Map<string, DirectoryLink> }
@@ -65,20 +66,29 @@ function* piecesOf(entry: PackFile): Generator<Uint8Array> {
   }
 }
 
-function bytesAt(place: Place): Uint8Array {
-  if ('bytes' in place) return place.bytes
-  const handle = openSync(place.file, 'r')
-  try {
+/** Reads places one after the other; blocks of one file mostly follow each other, so the last one stays open. */
+class PlaceReader implements Disposable {
+  #open: { readonly file: string; readonly handle: number } | undefined
+
+  read(place: PackPlace): Uint8Array {
+    if ('bytes' in place) return place.bytes
+    if (this.#open?.file !== place.file) {
+      this[Symbol.dispose]()
+      this.#open = { file: place.file, handle: openSync(place.file, 'r') }
+    }
     const bytes = Buffer.alloc(place.length)
-    readSync(handle, bytes, 0, place.length, place.offset)
+    readSync(this.#open.handle, bytes, 0, place.length, place.offset)
     return bytes
-  } finally {
-    closeSync(handle)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open !== undefined) closeSync(this.#open.handle)
+    this.#open = undefined
   }
 }
 
 /** A tree that is at hand already, to be linked at the top of a packed one. */
-export type PackTree = { readonly links: readonly DirectoryLink[]; readonly blocks: ReadonlyMap<string, Uint8Array> }
+export type PackTree = { readonly links: readonly DirectoryLink[]; readonly places: ReadonlyMap<string, PackPlace> }
 
 /** Hashes the files into one tree, with `tree`'s links beside them. `onBytes` tells how far the reading is. */
 export function packFiles(
@@ -86,8 +96,7 @@ export function packFiles(
   tree?: PackTree,
   onBytes: (done: number) => void = () => {},
 ): Packed {
-  const places = new Map<string, Place>()
-  for (const [key, bytes] of tree?.blocks ?? []) places.set(key, { bytes })
+  const places = new Map(tree?.places)
   const root: Folder = { folders: new Map(), files: new Map(tree?.links.map((link) => [link.name, link])) }
   let done = 0
   for (const entry of files) {
@@ -134,15 +143,33 @@ export function packFiles(
     return made.value
   }
   const { cid } = close(root)
-  let bytes = 0
-  for (const place of places.values()) bytes += 'bytes' in place ? place.bytes.length : place.length
-  return { root: cid, bytes, blocks: places.size, car: () => carOf(cid, places) }
+  const { bytes, blocks } = sizeOf(cid, places)
+  return { root: cid, bytes, blocks, car: () => carOf(cid, places) }
 }
 
-async function* carOf(root: Cid, places: ReadonlyMap<string, Place>): AsyncGenerator<Uint8Array> {
+/** Of what the tree reaches: an archive's places hold more than the parts that are linked. */
+function sizeOf(root: Cid, places: ReadonlyMap<string, PackPlace>): { bytes: number; blocks: number } {
+  using reader = new PlaceReader()
   const read = (cid: Cid): Uint8Array | undefined => {
     const place = places.get(cidKey(cid))
-    return place === undefined ? undefined : bytesAt(place)
+    return place === undefined ? undefined : reader.read(place)
+  }
+  let bytes = 0
+  let blocks = 0
+  for (const found of walk(read, root)) {
+    const place = found.ok ? places.get(cidKey(found.value)) : undefined
+    assert(place !== undefined, 'a tree that was just made is whole')
+    bytes += 'bytes' in place ? place.bytes.length : place.length
+    blocks++
+  }
+  return { bytes, blocks }
+}
+
+async function* carOf(root: Cid, places: ReadonlyMap<string, PackPlace>): AsyncGenerator<Uint8Array> {
+  using reader = new PlaceReader()
+  const read = (cid: Cid): Uint8Array | undefined => {
+    const place = places.get(cidKey(cid))
+    return place === undefined ? undefined : reader.read(place)
   }
   yield carHeader(root)
   for (const found of walk(read, root)) {

@@ -2,7 +2,7 @@
 //
 //   folder ──bundleSite──> files ──packFiles──> code root, CAR
 //   no job of this name yet ──JOB_NEW──> admission ──> members in the next version of the network file
-//   CAR ──> one member (the next, if it fails) ── signed UPDATE ──> one agreed height: code, migrations and first data at once
+//   CAR ──> one member (the next, if it fails) ──> a quorum of them, when it is large ── signed UPDATE ──> one agreed height: code, migrations and first data at once
 //
 // Each step may be repeated: the same order, bundle or UPDATE again changes nothing.
 
@@ -21,8 +21,9 @@ import { digestFromBytes } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
-import { domainOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
 import type { JobNew, Update } from '#protocol/message/statement.ts'
 
@@ -30,10 +31,18 @@ export const GROUP_SIZE = 4
 /** How long members may take to notice a new job, and a busy group to agree on an UPDATE. */
 const HOSTED_MS = 30_000
 const AGREE_MS = 60_000
+/** Every member reads a bundle through before it agrees: so many bytes a second at least. */
+const READ_BYTES_A_MS = 5_000
 const UPLOAD_MS = 10 * 60_000
 const POLL_MS = 150
+/** A larger bundle is with a quorum before it is ordered: a request waits for its block a minute at most (agreement §5). */
+export const SPREAD_BYTES_MIN = 4 * 2 ** 20
+/** Members that get nothing of it for so long are not waited for. */
+const SPREAD_IDLE_MS = 60_000
+const SPREAD_ASK_MS = 20_000
+const SPREAD_POLL_MS = 500
 
-export type PublishStep = 'bundle' | 'admit' | 'upload' | 'agree'
+export type PublishStep = 'bundle' | 'admit' | 'upload' | 'spread' | 'agree'
 /** `done` of `total`, bytes where it is an upload. */
 export type PublishProgress = (step: PublishStep, done: number, total: number) => void
 
@@ -87,16 +96,22 @@ export async function publishSite(options: PublishOptions): Promise<Published> {
 }
 
 async function bundled(options: PublishOptions): Promise<{ name: string; packed: Packed }> {
-  const { folder, data } = options
+  const { folder, data, progress } = options
   if (typeof folder !== 'string') {
     if ('packed' in folder) return { name: options.name ?? folder.name, packed: folder.packed }
     const links = [...folder.code.links, ...(data?.links ?? [])]
-    const blocks = new Map([...folder.code.blocks, ...(data?.blocks ?? [])])
-    return { name: options.name ?? folder.name, packed: packFiles([], { links, blocks }) }
+    // An archive's code and data lie in one place.
+    const apart = data !== undefined && data.places !== folder.code.places
+    const places = apart ? new Map([...folder.code.places, ...data.places]) : folder.code.places
+    return { name: options.name ?? folder.name, packed: packFiles([], { links, places }) }
   }
   const bundle = await bundleSite(folder)
   if (!bundle.ok) throw issuesFailure(bundle.error)
-  return { name: options.name ?? bundle.value.manifest.name, packed: packFiles(bundle.value.files, data) }
+  const { files, bytes } = bundle.value
+  return {
+    name: options.name ?? bundle.value.manifest.name,
+    packed: packFiles(files, data, (done) => progress('bundle', done / (bytes + 1), 1)),
+  }
 }
 
 function jobDigest(job: NetworkJob): Digest {
@@ -168,7 +183,8 @@ export type UpdateOptions = Pick<PublishOptions, 'signer' | 'signal' | 'progress
 export async function orderUpdate(options: UpdateOptions): Promise<Published> {
   const update = signUpdate(options, options.packed.root)
   const member = await upload(options, update)
-  return agree(options, update, member)
+  if (options.packed.bytes >= SPREAD_BYTES_MIN) await spread(options, update, member)
+  return agree(options, update, member, options.packed.bytes)
 }
 
 /** An UPDATE to code that the group has already (a rollback): nothing is uploaded. */
@@ -230,17 +246,67 @@ async function upload(options: UpdateOptions, update: Signed<Update>): Promise<M
   }
 }
 
+/** Waits until a quorum of the members has the whole bundle, each from the one that took it; or until none gets more of it. */
+async function spread(options: UpdateOptions, update: Signed<Update>, first: MemberPlace): Promise<void> {
+  const { file, job, packed, signal, progress } = options
+  const others = membersOf(file, job).filter((member) => member !== first)
+  const needed = Math.min(others.length, quorumOf(groupOf(job)) - 1)
+  const bytes = cborFromValue(update)
+  const came = new Map(others.map((member) => [member, 0]))
+  const sum = (): number =>
+    [...came.values()]
+      .sort((a, b) => b - a)
+      .slice(0, needed)
+      .reduce((a, b) => a + b, 0)
+  let before = -1
+  let since = performance.now()
+  for (;;) {
+    await Promise.all(others.map(async (member) => void came.set(member, await fetchedBytes(member))))
+    const most = sum()
+    progress('spread', Math.min(most, needed * packed.bytes), needed * packed.bytes)
+    if (most >= needed * packed.bytes) return
+    if (most !== before) since = performance.now()
+    before = most
+    if (performance.now() - since > SPREAD_IDLE_MS) {
+      progress('spread', needed * packed.bytes, needed * packed.bytes)
+      return
+    }
+    await pause(signal, SPREAD_POLL_MS)
+  }
+
+  async function fetchedBytes(member: MemberPlace): Promise<number> {
+    const known = came.get(member) ?? 0
+    if (known >= packed.bytes) return known
+    try {
+      const answer = await exchange(`${member.http}/.well-known/interpeer/fetch/${job.job}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/cbor' },
+        body: bytes,
+        timeoutMs: SPREAD_ASK_MS,
+        signal,
+      })
+      if (answer.status === 200) return packed.bytes
+      const said = answer.status === 202 ? (JSON.parse(answer.body.toString('utf8')) as { bytes?: number }) : {}
+      return Math.min(said.bytes ?? 0, packed.bytes - 1)
+    } catch (cause) {
+      if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
+      return known
+    }
+  }
+}
+
 async function agree(
   options: Omit<UpdateOptions, 'packed'>,
   update: Signed<Update>,
   first: MemberPlace | undefined,
+  bundleBytes = 0,
 ): Promise<Published> {
   const { file, job, signal } = options
   options.progress('agree', 0, 1)
   const all = membersOf(file, job)
   const members = first === undefined ? all : [first, ...all.filter((member) => member !== first)]
   const bytes = cborFromValue(update)
-  const end = performance.now() + AGREE_MS
+  const end = performance.now() + AGREE_MS + bundleBytes / READ_BYTES_A_MS
   let last: Failure | undefined
   for (;;) {
     for (const member of members) {
@@ -346,7 +412,7 @@ function sentence({ code, binding, name, message, ...facts }: Refused): string {
   }
 }
 
-async function pause(signal: AbortSignal): Promise<void> {
+async function pause(signal: AbortSignal, ms = POLL_MS): Promise<void> {
   if (signal.aborted) throw failed('interrupted', 'interrupted')
-  await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  await new Promise((resolve) => setTimeout(resolve, ms))
 }

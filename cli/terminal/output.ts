@@ -73,10 +73,15 @@ function quietProgress(json: boolean, label: string): Progress {
   }
 }
 
+/** Of a total of 0, which nobody knows before the end, the bytes are said. */
 function barProgress(label: string, total: number): Progress {
   let drawn = 0
   const draw = (done: number) => {
-    const share = total === 0 ? 1 : Math.min(1, done / total)
+    if (total === 0) {
+      process.stderr.write(`\r\u001b[2K${label} ${(done / 2 ** 20).toFixed(1)} MiB`)
+      return
+    }
+    const share = Math.min(1, done / total)
     const cells = Math.round(share * BAR_CELLS)
     process.stderr.write(
       `\r\u001b[2K${label} ${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)} ${Math.round(share * 100)} %`,
@@ -86,7 +91,7 @@ function barProgress(label: string, total: number): Progress {
   return {
     at(done) {
       const now = performance.now()
-      if (now - drawn < REDRAW_MS && done < total) return
+      if (now - drawn < REDRAW_MS && (total === 0 || done < total)) return
       drawn = now
       draw(done)
     },

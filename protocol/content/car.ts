@@ -37,7 +37,8 @@ export type CarFormError = {
   readonly detail: 'length' | 'header' | 'cid' | 'cut off'
 }
 
-export type CarPart = { readonly cid: Cid; readonly bytes: Uint8Array }
+/** `offset`: where its bytes begin in the stream. */
+export type CarPart = { readonly cid: Cid; readonly bytes: Uint8Array; readonly offset: number }
 
 export type CarParser = {
   /** Blocks that are whole now, in order; their bytes are copies. The CIDs are not checked against the bytes here. */
@@ -51,6 +52,8 @@ export function createCarParser(root: Cid): CarParser {
   const expected = carHeader(root).subarray(1)
   let held = new Uint8Array(0)
   let headed = false
+  /** Bytes of the stream before `held`. */
+  let before = 0
   return {
     push(bytes) {
       const input = held.length === 0 ? bytes : bytesConcat(held, bytes)
@@ -74,9 +77,10 @@ export function createCarParser(root: Cid): CarParser {
         }
         const cid = cidFromBytes(body.slice(0, CID_BYTES))
         if (!cid.ok) return err({ code: 'car_form', detail: 'cid' })
-        parts.push({ cid: cid.value, bytes: body.slice(CID_BYTES) })
+        parts.push({ cid: cid.value, bytes: body.slice(CID_BYTES), offset: before + offset - length + CID_BYTES })
       }
       held = input.slice(offset)
+      before += offset
       return ok(parts)
     },
     finish() {

@@ -60,8 +60,13 @@ export function linksOfBlock(cid: Cid, bytes: Uint8Array): readonly Cid[] {
 
 /** A search for missing blocks that goes on as they arrive. */
 export type MissingWalk = {
-  /** Up to `limit` CIDs that `has` denies; none when the tree is whole. Those of the last batch are looked at again first. */
-  next(limit: number): Cid[]
+  /**
+   * Up to `limit` CIDs that `has` denies, after at most `visitsMax` looks at blocks. None and `whole`: nothing is missing; none
+   * and not `whole`: ask on. Those of the last batch are looked at again first.
+   */
+  next(limit: number, visitsMax?: number): Cid[]
+  /** The last `next` came to the end of the tree and found nothing missing. */
+  readonly whole: boolean
 }
 
 /** `source` is asked for nodes only, `has` for leaves; a node that `source` lacks is missing. */
@@ -70,10 +75,15 @@ export function walkMissing(source: BlockSource, has: (cid: Cid) => boolean, roo
   const stack: Cid[] = [root]
   let waiting = new Map<string, Cid>()
   return {
-    next(limit) {
+    get whole() {
+      return stack.length === 0 && waiting.size === 0
+    },
+    next(limit, visitsMax = Number.POSITIVE_INFINITY) {
+      let visits = 0
       for (const cid of Array.from(waiting.values()).reverse()) stack.push(cid)
       waiting = new Map()
       while (waiting.size < limit) {
+        if (visits++ >= visitsMax) break
         const cid = stack.pop()
         if (cid === undefined) break
         const key = cidKey(cid)

@@ -9,7 +9,10 @@ export const LIMITS = {
   assets: 20_000,
   assetBytes: 25 * 2 ** 20,
   assetPathChars: 1_024,
-  bundleBytes: 256 * 2 ** 20,
+  /** Script and assets together. */
+  bundleBytes: 2 * 2 ** 30,
+  /** An exported site, or a bundle with the data that a new site begins with. */
+  archiveBytes: 8 * 2 ** 30,
   databases: 4,
   namespaces: 8,
   migrations: 1_000,

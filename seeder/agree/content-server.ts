@@ -14,7 +14,7 @@ import {
   contentToBytes,
 } from '#seeder/agree/content-message.ts'
 import { certFromBytes, heightFromBytes } from '#seeder/agree/record.ts'
-import { isLease, leaseLabel } from '#seeder/agree/restore.ts'
+import { leaseLabel } from '#seeder/agree/restore.ts'
 import { SharedContent } from '#seeder/agree/shared-content.ts'
 import type { Store } from '#seeder/store/port.ts'
 
@@ -36,9 +36,11 @@ export type ContentServer = {
   onNetworkVersion(peer: PeerName, version: number): void
 }
 
-/** States that are kept whole for members that fetch them, and how long. */
-const LEASES_MAX = 4
-const LEASE_MS = 60_000
+/** States that are kept whole for members that fetch them, one a member. */
+export const LEASES_MAX = 4
+/** How long after its last question, and how long at all: a large state takes what it takes. */
+export const LEASE_IDLE_MS = 60_000
+export const LEASE_MS_MAX = 4 * 60 * 60_000
 
 export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected'
 
@@ -49,15 +51,15 @@ export async function answerContent(
 ): Promise<Result<Uint8Array, ContentRefusal>> {
   const read = contentFromBytes(question)
   if (!read.ok) return err('malformed')
-  const answer = answerTo(server, peer, read.value)
+  const answer = await answerTo(server, peer, read.value)
   return answer.ok ? ok(contentToBytes(answer.value)) : answer
 }
 
-function answerTo(
+async function answerTo(
   server: ContentServer,
   peer: PeerName,
   question: ContentMessage,
-): Result<ContentMessage, ContentRefusal> {
+): Promise<Result<ContentMessage, ContentRefusal>> {
   switch (question.type) {
     case 'want_network':
       return ok({ type: 'network', file: server.networkText(question.above) ?? null })
@@ -70,7 +72,7 @@ function answerTo(
     case 'want_bodies': {
       const site = server.site(question.job)
       if (site === undefined || !site.sharesWith(peer)) return err('not_a_member')
-      return ok(answerMember(server.store, site, question))
+      return ok(await answerMember(server.store, site, peer, question))
     }
     case 'content':
     case 'state':
@@ -84,26 +86,35 @@ function answerTo(
   }
 }
 
-const contents = new WeakMap<SharedSite, SharedContent>()
+/** What is remembered of a site as long as it is hosted. */
+type Sharing = { readonly content: SharedContent; readonly leases: Leases }
 
-function sharedContent(site: SharedSite): SharedContent {
-  const known = contents.get(site)
+const sharings = new WeakMap<SharedSite, Sharing>()
+
+function sharingOf(store: Store, site: SharedSite): Sharing {
+  const known = sharings.get(site)
   if (known !== undefined) return known
-  const shared = new SharedContent()
-  contents.set(site, shared)
-  return shared
+  const sharing = { content: new SharedContent(), leases: new Leases(store, site.job) }
+  sharings.set(site, sharing)
+  return sharing
 }
 
 type MemberQuestion = Extract<ContentMessage, { type: 'want_content' | 'want_state' | 'want_blocks' | 'want_bodies' }>
 
-function answerMember(store: Store, site: SharedSite, question: MemberQuestion): ContentMessage {
+async function answerMember(
+  store: Store,
+  site: SharedSite,
+  peer: PeerName,
+  question: MemberQuestion,
+): Promise<ContentMessage> {
   switch (question.type) {
     case 'want_content': {
+      const { content, leases } = sharingOf(store, site)
+      leases.renew(peer)
+      const shared = await content.has(store, () => store.blocks.roots(site.job).values(), question.cids)
       let size = 0
-      const roots = [...store.blocks.roots(site.job).values()]
-      const shared = sharedContent(site)
-      const blocks = question.cids.map((cid) => {
-        if (size > CONTENT_ANSWER_BYTES || !shared.has(store, roots, cid)) return null
+      const blocks = question.cids.map((cid, index) => {
+        if (size > CONTENT_ANSWER_BYTES || shared[index] !== true) return null
         const bytes = store.blocks.get(cid) ?? null
         size += bytes?.length ?? 0
         return bytes
@@ -111,7 +122,7 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
       return { type: 'content', blocks }
     }
     case 'want_state':
-      return { type: 'state', cert: offeredState(store, site, question.height) }
+      return { type: 'state', cert: offeredState(store, site, peer, question.height) }
     case 'want_blocks':
       return { type: 'blocks', job: site.job, blocks: certifiedBlocks(store, site.job, question.from, question.count) }
     case 'want_bodies': {
@@ -129,27 +140,62 @@ function answerMember(store: Store, site: SharedSite, question: MemberQuestion):
 }
 
 /** The state of the height that was asked for, or of the head when the group went on; it stays whole while it is fetched. */
-function offeredState(store: Store, site: SharedSite, height: number): Cert | null {
+function offeredState(store: Store, site: SharedSite, peer: PeerName, height: number): Cert | null {
   const head = store.certified.head(site.job)?.height ?? 0
   const offered = site.hasState(height) ? height : height < head ? head : undefined
   const cert = offered === undefined ? null : certAt(store, site.job, offered)
-  if (cert !== null) leaseState(store, site.job, cert)
+  if (cert !== null) sharingOf(store, site).leases.take(peer, cert)
   return cert
 }
 
-function leaseState(store: Store, job: Digest, cert: Cert): void {
-  const label = leaseLabel(cert.block.height)
-  const roots = store.blocks.roots(job)
-  const leases = [...roots.keys()].filter(isLease)
-  if (roots.has(label) || leases.length >= LEASES_MAX) return
-  store.blocks.addRoot(job, label, cert.block.state_root)
-  setTimeout(() => {
+type Lease = { readonly label: string; readonly height: number; readonly until: number; timer: NodeJS.Timeout }
+
+/** States that stay whole while members fetch them; a question of the member renews its own. */
+class Leases {
+  readonly #store: Store
+  readonly #job: Digest
+  readonly #byPeer = new Map<PeerName, Lease>()
+  #count = 0
+
+  constructor(store: Store, job: Digest) {
+    this.#store = store
+    this.#job = job
+  }
+
+  take(peer: PeerName, cert: Cert): void {
+    const { height, state_root: stateRoot } = cert.block
+    const known = this.#byPeer.get(peer)
+    if (known?.height === height) return this.renew(peer)
+    if (known === undefined && this.#byPeer.size >= LEASES_MAX) return
+    this.#end(peer)
+    const label = leaseLabel(height, this.#count++)
+    this.#store.blocks.addRoot(this.#job, label, stateRoot)
+    const until = performance.now() + LEASE_MS_MAX
+    this.#byPeer.set(peer, { label, height, until, timer: this.#endIn(LEASE_IDLE_MS, peer) })
+  }
+
+  renew(peer: PeerName): void {
+    const lease = this.#byPeer.get(peer)
+    if (lease === undefined) return
+    clearTimeout(lease.timer)
+    lease.timer = this.#endIn(Math.min(LEASE_IDLE_MS, Math.max(0, lease.until - performance.now())), peer)
+  }
+
+  #endIn(ms: number, peer: PeerName): NodeJS.Timeout {
+    return setTimeout(() => this.#end(peer), ms).unref()
+  }
+
+  #end(peer: PeerName): void {
+    const lease = this.#byPeer.get(peer)
+    if (lease === undefined) return
+    clearTimeout(lease.timer)
+    this.#byPeer.delete(peer)
     try {
-      store.blocks.releaseRoot(job, label)
+      this.#store.blocks.releaseRoot(this.#job, lease.label)
     } catch {
       // The store is closed or unwell; the next start lets all leases go.
     }
-  }, LEASE_MS).unref()
+  }
 }
 
 function certAt(store: Store, job: Digest, height: number): Cert | null {

@@ -23,7 +23,7 @@ import type {
 } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
-import type { Cid } from '#protocol/content/cid.ts'
+import { type Cid, textFromCid } from '#protocol/content/cid.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
 import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
@@ -131,6 +131,8 @@ export class Driver {
   #links = ''
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
+  /** Bundles that are being fetched, by code root: whoever asks meanwhile waits for the same. */
+  readonly #bundles = new Map<string, { readonly whole: Promise<boolean>; bytes: number }>()
   /** Tickets of executions whose result the machine waits for. */
   readonly #wanted = new Set<number>()
   readonly #states: Set<number>
@@ -290,24 +292,60 @@ export class Driver {
   }
 
   /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */
-  async fetchBundle(codeRoot: Cid): Promise<boolean> {
-    const { blocks } = this.#options.store
-    if (blocks.missing(codeRoot).next(1).length === 0) return true
-    blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
-    return this.#transfer.fetchTree(codeRoot, undefined)
+  fetchBundle(codeRoot: Cid): Promise<boolean> {
+    const key = textFromCid(codeRoot)
+    const known = this.#bundles.get(key)
+    if (known !== undefined) return known.whole
+    const fetching = { whole: this.#fetchBundle(codeRoot), bytes: 0 }
+    this.#bundles.set(key, fetching)
+    const end = (): void => void this.#bundles.delete(key)
+    fetching.whole.then(end, end)
+    return fetching.whole
+  }
+
+  /** Bytes of a bundle that came so far; undefined when it is not being fetched. */
+  bundleBytes(codeRoot: Cid): number | undefined {
+    return this.#bundles.get(textFromCid(codeRoot))?.bytes
+  }
+
+  async #fetchBundle(codeRoot: Cid): Promise<boolean> {
+    if (await this.#transfer.isWhole(codeRoot)) return true
+    this.#options.store.blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
+    return this.#transfer.fetchTree(codeRoot, undefined, (bytes) => {
+      const fetching = this.#bundles.get(textFromCid(codeRoot))
+      if (fetching !== undefined) fetching.bytes += bytes
+    })
   }
 
   /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */
   refill(): void {
-    const head = this.#head
-    if (head === undefined || this.#refilling || this.#stopping) return
+    if (this.#refilling || this.#stopping) return
     this.#refilling = true
-    this.#transfer
-      .fetchTree(head.stateRoot, undefined)
-      .catch((cause: unknown) => this.#log.error('refill_failed', { site: this.#options.name, cause }))
-      .finally(() => {
-        this.#refilling = false
-      })
+    void this.#refillHead().finally(() => {
+      this.#refilling = false
+    })
+  }
+
+  /** Until the tree of a head is whole: of the head as it was, or of where the group stands when nobody has that one any more. */
+  async #refillHead(): Promise<void> {
+    for (let attempt = 0; !this.#stopping; attempt++) {
+      const head = this.#head
+      if (head === undefined) return
+      try {
+        if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
+          this.#works('state')
+          this.#log.info('state_is_whole', { site: this.#options.name, height: head.height })
+          return
+        }
+        this.#fail('state', new Error('blocks of it are missing, and no other member gave them yet'))
+        const cert = await this.#transfer.fetchState(head.height + 1, undefined)
+        // What cannot be executed on the state with holes is let go with it.
+        if (cert !== undefined) this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
+      } catch (cause) {
+        this.#log.error('refill_failed', { site: this.#options.name, cause })
+      }
+      await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+    }
   }
 
   /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */
@@ -352,16 +390,19 @@ export class Driver {
   /** A state tree with holes is filled from the others before anything is executed on it. */
   async #repaired(): Promise<boolean> {
     const head = this.#damagedHead
+    if (head !== undefined) this.#failing.set('state', 'blocks of it were damaged: the others are asked for them')
     while (head !== undefined && !this.#stopping) {
       if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
         this.#damagedHead = undefined
         this.#head = head
+        this.#works('state')
         return true
       }
       // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
       const cert = await this.#transfer.fetchState(head.height + 1, undefined)
       if (cert !== undefined) {
         this.#damagedHead = undefined
+        this.#works('state')
         this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
         return true
       }

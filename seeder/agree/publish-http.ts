@@ -2,6 +2,8 @@
 //
 //   POST /.well-known/interpeer/upload/<job>   body: CAR of the bundle; header `Interpeer-Update`: the signed UPDATE, base64
 //        200 {"blocks","bytes"}
+//   POST /.well-known/interpeer/fetch/<job>    body: the signed UPDATE: this member gets its bundle from the one that has it
+//        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again
 //   POST /.well-known/interpeer/update/<job>   body: the signed UPDATE, canonical CBOR
 //        200 {"height","status","answer","stateRoot","codeRoot"}   409 bundle_missing   422 update_failed   503 try again
 //
@@ -16,9 +18,11 @@ import { certToBytes } from '#seeder/agree/record.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
 import type { HostedSite } from '#seeder/serve/port.ts'
 
-const ROUTE = /^\/\.well-known\/interpeer\/(upload|update)\/([0-9a-f]{64})$/
+const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|update)\/([0-9a-f]{64})$/
 /** An upload that stands still for this long is cut. */
 const IDLE_MS = 30_000
+/** A `fetch` is answered after this, whether the bundle is whole or not. */
+const FETCH_ANSWER_MS = 2_000
 
 export type PublishSites = {
   site(job: Uint8Array): PublishSite | undefined
@@ -29,6 +33,8 @@ export type PublishSite = {
   readonly site: HostedSite
   readonly rule: UpdateRule
   readonly fetchBundle: (codeRoot: Cid) => Promise<boolean>
+  /** Bytes of it that came so far; undefined when it is not being fetched. */
+  readonly bundleBytes: (codeRoot: Cid) => number | undefined
 }
 
 export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -57,7 +63,7 @@ export function createPublishHandler(publisher: Publisher, sites: PublishSites):
     const work =
       action === 'upload'
         ? upload(publisher, hosted.site, hosted.rule, request, response)
-        : update(publisher, hosted, request, response)
+        : update(publisher, hosted, action === 'fetch' ? 'fetch' : 'order', request, response)
     work.catch((cause: unknown) => {
       if (response.headersSent || response.destroyed) response.destroy()
       else answer(response, 500, { code: 'internal', message: cause instanceof Error ? cause.message : String(cause) })
@@ -92,12 +98,17 @@ async function upload(
   if (taken.ok) return answer(response, 200, taken.value)
   const { code, ...facts } = taken.error
   const status = code === 'car_too_large' ? 413 : code === 'store_failed' ? 503 : 400
-  answer(response, status, { code, message: `the bundle was not taken: ${code}`, ...printable(facts) })
+  const message =
+    'bytesMax' in facts && code === 'car_too_large'
+      ? `a bundle, with the data that it begins with, may have ${facts.bytesMax} bytes`
+      : `the bundle was not taken: ${code}`
+  answer(response, status, { code, message, ...printable(facts) })
 }
 
 async function update(
   publisher: Publisher,
-  { site, rule, fetchBundle }: PublishSite,
+  { site, rule, fetchBundle, bundleBytes }: PublishSite,
+  what: 'fetch' | 'order',
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -112,6 +123,16 @@ async function update(
       message: 'this is no UPDATE signed by the uploader of this job',
     })
     return
+  }
+  if (what === 'fetch') {
+    const root = signed.value.body.code_root
+    const fetched = fetchBundle(root)
+    const whole = await Promise.race([
+      fetched,
+      new Promise<false>((resolve) => setTimeout(resolve, FETCH_ANSWER_MS, false).unref()),
+    ])
+    publisher.keepBundle(site, signed.value)
+    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundleBytes(root) ?? 0 })
   }
   const outcome = await publisher.takeUpdate(site, signed.value, fetchBundle)
   if (!outcome.ok) {

@@ -18,10 +18,11 @@ import { type BundleRefusal, bundleRefusal } from '#seeder/execute/host/bundle.t
 import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
 import type { CarError, Store } from '#seeder/store/port.ts'
 
-/** What a site may have, and a sixteenth more for the tree above its files and the CAR. */
-export const BUNDLE_BYTES_MAX = LIMITS.bundleBytes + LIMITS.bundleBytes / 16
+/** What a site may have, the data that it begins with included, and a sixteenth more for the tree above its files and the CAR. */
+export const BUNDLE_BYTES_MAX = LIMITS.archiveBytes + LIMITS.archiveBytes / 16
 /** Bundles of one job that wait for their UPDATE; a further one replaces the oldest. */
 export const BUNDLES_WAITING_MAX = 4
+/** Since its uploader last said anything of it. */
 export const BUNDLE_WAIT_MS = 15 * 60_000
 
 export type BundleError = CarError | BundleRefusal | { readonly code: 'store_failed'; readonly detail: string }
@@ -33,6 +34,8 @@ export type Publisher = Disposable & {
     update: Signed<Update>,
     car: AsyncIterable<Uint8Array>,
   ): Promise<Result<{ readonly blocks: number; readonly bytes: number }, BundleError>>
+  /** The uploader waits for this bundle, here or at other members: it is kept a while longer. */
+  keepBundle(site: HostedSite, update: Signed<Update>): void
   /** `update` is verified; a bundle that another member took is fetched from it. Resolves when it is certified here, or refused. */
   takeUpdate(
     site: HostedSite,
@@ -45,6 +48,23 @@ export function createPublisher(store: Store, now: () => number): Publisher {
   /** When each waiting bundle came; what an earlier run of the program left counts from now. */
   const came = new Map<string, { readonly job: Digest; readonly label: string; readonly time: number }>()
   const keyOf = (job: Digest, label: string): string => `${Buffer.from(job).toString('hex')} ${label}`
+
+  const touch = (job: Digest, codeRoot: Cid): void => {
+    const label = bundleLabel(codeRoot)
+    if (store.blocks.roots(job).has(label)) came.set(keyOf(job, label), { job, label, time: now() })
+  }
+
+  /** A large upload may take longer than a bundle waits. */
+  async function* renewed(car: AsyncIterable<Uint8Array>, job: Digest, codeRoot: Cid): AsyncGenerator<Uint8Array> {
+    let touched = now()
+    for await (const piece of car) {
+      if (now() - touched > BUNDLE_WAIT_MS / 15) {
+        touch(job, codeRoot)
+        touched = now()
+      }
+      yield piece
+    }
+  }
 
   const sweep = (): void => {
     for (const job of store.jobs()) {
@@ -82,7 +102,7 @@ export function createPublisher(store: Store, now: () => number): Publisher {
       const key = keyOf(site.job, label)
       came.set(key, { job: site.job, label, time: now() })
       try {
-        const taken = await store.importCar(site.job, label, root, car, BUNDLE_BYTES_MAX)
+        const taken = await store.importCar(site.job, label, root, renewed(car, site.job, root), BUNDLE_BYTES_MAX)
         const refusal = taken.ok ? bundleRefusal(store.blocks.get, root) : undefined
         if (refusal !== undefined) store.blocks.releaseRoot(site.job, label)
         if (!taken.ok || refusal !== undefined) came.delete(key)
@@ -92,7 +112,11 @@ export function createPublisher(store: Store, now: () => number): Publisher {
         return err({ code: 'store_failed', detail: cause instanceof Error ? cause.message : String(cause) })
       }
     },
+    keepBundle(site, update) {
+      touch(site.job, update.body.code_root)
+    },
     async takeUpdate(site, update, fetchBundle) {
+      touch(site.job, update.body.code_root)
       if (!(await fetchBundle(update.body.code_root))) return err({ code: 'bundle_missing' })
       const body = updateToBytes(update)
       const request: Request = {

@@ -32,9 +32,9 @@ export function letIncomingGo(store: Store, job: Digest, height: number, keep: n
   for (const incoming of heights.slice(keep)) store.blocks.releaseRoot(job, incomingLabel(incoming))
 }
 
-/** A state that another member fetches from here. */
-export function leaseLabel(height: number): string {
-  return `lease/${height}`
+/** A state that another member fetches from here; each lease has a name of its own. */
+export function leaseLabel(height: number, number: number): string {
+  return `lease/${height}/${number}`
 }
 
 export function isLease(label: string): boolean {

@@ -257,6 +257,10 @@ export class Site implements HostedSite {
     return this.#driver.fetchBundle(codeRoot)
   }
 
+  bundleBytes(codeRoot: Cid): number | undefined {
+    return this.#driver.bundleBytes(codeRoot)
+  }
+
   /** Writes the evidence down and shows it; used by the machine's effects and by audits. */
   record(evidence: Evidence): void {
     const accused = accusedOf(evidence)

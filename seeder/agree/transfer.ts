@@ -28,6 +28,8 @@ const QUESTION_DEADLINE_MS = 10_000
 /** Rounds over all members before a transfer is given up; the machine asks again in its own time. */
 const ROUNDS_MAX = 6
 const ROUND_PAUSE_MS = 250
+/** Blocks of a tree that is here already are looked at in turns of so many, with everything else in between. */
+const VISITS_PER_TURN = 4_096
 /** States half fetched that are kept: a later one shares most of its blocks with them. */
 const INCOMING_MAX = 3
 
@@ -123,20 +125,33 @@ export class Transfer {
     return cert
   }
 
-  /** True when the whole tree is in the store; its root is named before, so that what comes is kept. */
-  async fetchTree(root: Cid, from: PeerName | undefined): Promise<boolean> {
-    const { store } = this.#options
-    if (store.blocks.missing(root).next(1).length === 0) return true
-    return this.#rounds(from, (peer) => this.#fillFrom(peer, root))
+  /** True when the whole tree is in the store; its root is named before, so that what comes is kept. `onBytes` is told of each answer. */
+  async fetchTree(root: Cid, from: PeerName | undefined, onBytes?: (bytes: number) => void): Promise<boolean> {
+    if (await this.isWhole(root)) return true
+    return this.#rounds(from, (peer) => this.#fillFrom(peer, root, onBytes))
   }
 
-  async #fillFrom(peer: PeerName, root: Cid): Promise<boolean> {
+  async isWhole(root: Cid): Promise<boolean> {
+    const walk = this.#options.store.blocks.missing(root)
+    while (walk.next(1, VISITS_PER_TURN).length === 0) {
+      if (walk.whole) return true
+      await turn()
+      if (this.#options.signal.aborted) return false
+    }
+    return false
+  }
+
+  async #fillFrom(peer: PeerName, root: Cid, onBytes?: (bytes: number) => void): Promise<boolean> {
     const { store, job, signal } = this.#options
     const walk = store.blocks.missing(root)
     let before = ''
     while (!signal.aborted) {
-      const cids = walk.next(CONTENT_CIDS_MAX)
-      if (cids.length === 0) return true
+      const cids = walk.next(CONTENT_CIDS_MAX, VISITS_PER_TURN)
+      if (cids.length === 0) {
+        if (walk.whole) return true
+        await turn()
+        continue
+      }
       const asked = cids.map(hexFromBytes).join()
       if (asked === before) return false
       before = asked
@@ -152,6 +167,7 @@ export class Transfer {
         if (kept.error.code === 'block_invalid') this.#options.network.offend(peer)
         return false
       }
+      onBytes?.(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0))
     }
     return false
   }
@@ -184,6 +200,11 @@ export class Transfer {
     }
     return message.value.type === type ? (message.value as ContentOf<T>) : undefined
   }
+}
+
+/** Sockets and timers come in between. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

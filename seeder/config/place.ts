@@ -4,7 +4,18 @@
 //   seeder.json    ports and record sequence           store/…        everything durable about its sites
 //   runtime/…      metered binaries, made again when missing     log    structured log, when not on stderr
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { boolean, mapOf, object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX, SITE_NAME } from '#protocol/directory/network-file.ts'
@@ -70,13 +81,28 @@ export function readMemo(place: Place): Memo {
   }
 }
 
-/** A store is made before the key: a key without one has signed what nobody here remembers. Ask before the store is opened. */
+/** A store is made before the key: a key without one, or with an empty file, has signed what nobody here remembers. Ask before the store is opened. */
 export function storeIsLost(place: Place): boolean {
-  return existsSync(place.keyFile) && !existsSync(join(place.storeDirectory, STORE_FILE))
+  const bytes = statSync(join(place.storeDirectory, STORE_FILE), { throwIfNoEntry: false })?.size ?? 0
+  return existsSync(place.keyFile) && bytes === 0
 }
 
 export function writeMemo(place: Place, memo: Memo): void {
   writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`)
+}
+
+/** Where a damaged store is kept for whoever wants to look at it: the last one. */
+export const ASIDE_SUFFIX = '.damaged'
+
+/** The store is lost, and its files make room for a new one. That it is lost is durable first. */
+export function setStoreAside(place: Place): void {
+  writeMemo(place, { ...readMemo(place), storeLost: true })
+  const file = join(place.storeDirectory, STORE_FILE)
+  rmSync(`${file}-shm`, { force: true })
+  for (const part of [`${file}-wal`, file]) {
+    rmSync(`${part}${ASIDE_SUFFIX}`, { force: true })
+    if (existsSync(part)) renameSync(part, `${part}${ASIDE_SUFFIX}`)
+  }
 }
 
 /** The file is the old one or the new one, whatever happens, and the new one when this returned. */

@@ -38,7 +38,7 @@ export const SERVE_LIMITS: ServeLimits = {
   headerBytesMax: 32 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
-  uploadTimeoutMs: 600_000,
+  uploadTimeoutMs: 4 * 60 * 60_000,
   keepAliveMs: 15_000,
   idleMs: 120_000,
   stallMs: 30_000,

@@ -20,6 +20,7 @@ import { createAssetFinder } from '#seeder/serve/assets.ts'
 import { createBandwidth } from '#seeder/serve/bandwidth.ts'
 import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
+import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/form-keys/page.ts'
 import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
@@ -399,7 +400,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     }
     const failed = (cause: unknown): void => {
       log.error('http_broke', { target: req.url, cause })
-      refuse(response, { code: 'internal' }, { close: true })
+      refuse(response, { code: cause instanceof StateDamaged ? 'degraded' : 'internal' }, { close: true })
     }
     let kind: Kind | undefined = 'refused'
     let waits = false

@@ -3,10 +3,9 @@
 //   refs(block) = links to it from blocks that are here (or were: `LOST`), counted as often as they stand, + roots that name it
 //
 // A block that something refers to and that is not here has a row too (`WANTED`), so a tree can arrive from its root down,
-// nothing unasked for is kept, and a restart goes on where it stopped. Counts are changed at the end of a transaction,
-// netted (see references.ts); blocks that nothing refers to any more go at once, up to a bound, and the rest by `collect`.
+// nothing unasked for is kept, and a restart goes on where it stopped. Counts are made anew at every start, from what is there,
+// and changed at the end of a transaction, netted (see references.ts); blocks that nothing refers to any more go at once, up to a bound, and the rest by `collect`.
 
-import type { StatementSync } from 'node:sqlite'
 import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 import { verifyBlock } from '#protocol/content/block.ts'
 import {
@@ -18,9 +17,9 @@ import {
   isEmptyDirectory,
 } from '#protocol/content/cid.ts'
 import { linksOfBlock, type MissingWalk, walkMissing } from '#protocol/content/walk.ts'
-import type { Writer } from '#seeder/store/database.ts'
+import type { Statement, Writer } from '#seeder/store/database.ts'
 import type { Block, PutError } from '#seeder/store/port.ts'
-import { RECOUNT_SETTING, recount } from '#seeder/store/recount.ts'
+import { recount } from '#seeder/store/recount.ts'
 import { PendingReferences, type Reference } from '#seeder/store/references.ts'
 import { HELD, LOST, WANTED } from '#seeder/store/schema.ts'
 import { nativeSha256 } from '#seeder/store/sha256.ts'
@@ -36,42 +35,41 @@ type Counters = { blocks: number; bytes: number; orphans: number; missing: numbe
 
 export class BlockTable {
   readonly #writer: Writer
+  readonly #onDamaged: (cid: Cid) => void
   readonly #verified = new VerifiedBlocks()
   readonly #pending = new PendingReferences()
-  readonly #find: StatementSync
-  readonly #findById: StatementSync
-  readonly #body: StatementSync
-  readonly #insert: StatementSync
-  readonly #insertBody: StatementSync
-  readonly #deleteBody: StatementSync
-  readonly #delete: StatementSync
-  readonly #setRefs: StatementSync
-  readonly #setState: StatementSync
-  readonly #orphans: StatementSync
-  /** What a lost node referred to cannot be read any more: its children are counted anew at the next start. */
-  readonly #askRecount: StatementSync
+  readonly #find: Statement
+  readonly #findById: Statement
+  readonly #body: Statement
+  readonly #insert: Statement
+  readonly #insertBody: Statement
+  readonly #deleteBody: Statement
+  readonly #delete: Statement
+  readonly #setRefs: Statement
+  readonly #setState: Statement
+  readonly #orphans: Statement
   #counters: Counters
   #placeholders = 0
+  /** A node was damaged at the start: what stood under it has no reference until it is back, and is left alone till then. */
+  #holdsOrphans = false
 
-  constructor(writer: Writer) {
+  constructor(writer: Writer, onDamaged: (cid: Cid) => void = () => {}) {
     this.#writer = writer
+    this.#onDamaged = onDamaged
     this.#find = writer.prepare('SELECT id, refs, state, size FROM blocks WHERE cid = ?')
     this.#findById = writer.prepare('SELECT cid, refs, state, size FROM blocks WHERE id = ?')
     this.#body = writer.prepare('SELECT bytes FROM bodies WHERE id = (SELECT id FROM blocks WHERE cid = ?)')
     this.#insert = writer.prepare('INSERT INTO blocks (refs, state, size, cid) VALUES (?, ?, ?, ?)')
-    this.#insertBody = writer.prepare('INSERT INTO bodies (id, bytes) VALUES (?, ?)')
+    this.#insertBody = writer.prepare('INSERT OR REPLACE INTO bodies (id, bytes) VALUES (?, ?)')
     this.#deleteBody = writer.prepare('DELETE FROM bodies WHERE id = ?')
     this.#delete = writer.prepare('DELETE FROM blocks WHERE id = ?')
     this.#setRefs = writer.prepare('UPDATE blocks SET refs = ? WHERE id = ?')
     this.#setState = writer.prepare('UPDATE blocks SET state = ?, size = ? WHERE id = ?')
     this.#orphans = writer.prepare('SELECT id FROM blocks WHERE refs = 0 ORDER BY id LIMIT ?')
-    this.#askRecount = writer.prepare(
-      `INSERT OR REPLACE INTO settings (key, value) VALUES ('${RECOUNT_SETTING}', x'01')`,
-    )
-    if (writer.prepare(`SELECT 1 FROM settings WHERE key = '${RECOUNT_SETTING}'`).get() !== undefined) {
-      recount(writer.database)
-      writer.database.exec(`DELETE FROM settings WHERE key = '${RECOUNT_SETTING}'`)
-    }
+    // Every start: a count that the disk changed would let go what is needed.
+    recount(writer.database, () => {
+      this.#holdsOrphans = true
+    })
     this.#counters = this.#count()
     writer.join({
       save: () => {
@@ -84,7 +82,8 @@ export class BlockTable {
       },
       flush: () => {
         const freed = this.#flush()
-        if (this.#counters.orphans > 0) this.#collect(COLLECTED_PER_TRANSACTION - freed)
+        if (this.#counters.missing === 0) this.#holdsOrphans = false
+        if (this.#counters.orphans > 0 && !this.#holdsOrphans) this.#collect(COLLECTED_PER_TRANSACTION - freed)
       },
     })
   }
@@ -95,9 +94,13 @@ export class BlockTable {
 
   readonly get = (cid: Cid): Uint8Array | undefined => {
     const bytes = this.#body.get(cid)?.bytes as Uint8Array | undefined
-    if (bytes === undefined) return isEmptyDirectory(cid) ? EMPTY_DIRECTORY_BYTES : undefined
-    if (this.#verified.check(cid, bytes)) return bytes
-    this.forget(cid)
+    if (bytes === undefined && isEmptyDirectory(cid)) return EMPTY_DIRECTORY_BYTES
+    if (bytes !== undefined && this.#verified.check(cid, bytes)) return bytes
+    // Damaged, or its row of bytes is gone: it counts as missing, and the others have it.
+    if (bytes !== undefined || this.has(cid)) {
+      this.forget(cid)
+      this.#onDamaged(cid)
+    }
     return undefined
   }
 
@@ -232,15 +235,13 @@ export class BlockTable {
     if (row.state === HELD) {
       if (cidCodec(cid) !== CODEC_RAW) {
         const bytes = this.#body.get(cid)?.bytes as Uint8Array | undefined
-        assert(bytes !== undefined, 'a block that is held has a body')
-        if (this.#verified.check(cid, bytes)) falling = this.#referChildren({ cid, bytes }, -1)
-        else this.#askRecount.run()
+        // What a damaged node referred to cannot be read any more: its children are counted anew at the next start.
+        if (bytes !== undefined && this.#verified.check(cid, bytes)) falling = this.#referChildren({ cid, bytes }, -1)
       }
       this.#deleteBody.run(row.id)
       this.#counters.blocks--
       this.#counters.bytes -= row.size
     } else if (row.refs > 0) this.#counters.missing--
-    if (row.state === LOST && cidCodec(cid) !== CODEC_RAW) this.#askRecount.run()
     if (row.refs === 0) this.#counters.orphans--
     this.#delete.run(row.id)
     this.#verified.forget(cid)

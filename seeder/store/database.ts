@@ -1,13 +1,32 @@
 // The writer's connection: transactions that nest, and what happens when the disk fails.
 //
 // Invariant: outside `transact` no transaction is open. A failed COMMIT or fsync ends the writer for good: what the kernel
-// still holds of it cannot be known, so nothing may be sent on its strength; a restart goes on from what is on disk.
+// still holds of it cannot be known, so nothing may be sent on its strength; a restart goes on from what is on disk. Pages that
+// SQLite finds malformed end it too: the store is set aside at the next start.
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { assert } from '#protocol/codec/result.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 
 const SQLITE_IOERR = 10
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
+type Row = Record<string, SQLOutputValue>
+
+/** As of `node:sqlite`; what it finds malformed is told to the writer. */
+export type Statement = {
+  get(...values: SQLInputValue[]): Row | undefined
+  all(...values: SQLInputValue[]): Row[]
+  run(...values: SQLInputValue[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint }
+  iterate(...values: SQLInputValue[]): Iterable<Row>
+}
+
+/** True when SQLite says that the file is not as it wrote it. */
+export function isMalformed(error: unknown): boolean {
+  const code = ((error as { errcode?: number }).errcode ?? 0) % 256
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB
+}
 
 /** Told when a transaction begins, is about to commit, and was taken back: for what is kept in memory beside the tables. */
 export type Participant = {
@@ -21,14 +40,17 @@ export class Writer {
   readonly database: DatabaseSync
   readonly #directory: string
   readonly #participants: Participant[] = []
+  readonly #onMalformed: (error: unknown) => void
   #depth = 0
   #durable = true
   #failed = false
+  #malformed: string | undefined
   #commits = 0
 
-  constructor(database: DatabaseSync, directory: string) {
+  constructor(database: DatabaseSync, directory: string, onMalformed: (error: unknown) => void = () => {}) {
     this.database = database
     this.#directory = directory
+    this.#onMalformed = onMalformed
   }
 
   get commits(): number {
@@ -39,11 +61,36 @@ export class Writer {
     this.#participants.push(participant)
   }
 
-  prepare(sql: string): StatementSync {
-    return this.database.prepare(sql)
+  prepare(sql: string): Statement {
+    const statement = this.database.prepare(sql)
+    return {
+      get: (...values) => this.#watch(() => statement.get(...values)),
+      all: (...values) => this.#watch(() => statement.all(...values)),
+      run: (...values) => this.#watch(() => statement.run(...values)),
+      iterate: (...values) => this.#watch(() => statement.iterate(...values)),
+    }
+  }
+
+  /** Something is not as it was written: from here on nothing is written. */
+  isDamaged(error: unknown): void {
+    if (this.#malformed !== undefined) return
+    this.#malformed = error instanceof Error ? error.message : String(error)
+    this.#onMalformed(error)
+  }
+
+  #watch<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (isMalformed(error)) this.isDamaged(error)
+      throw error
+    }
   }
 
   transact<T>(work: () => T, durable = true): T {
+    if (this.#malformed !== undefined) {
+      throw new StoreError({ code: 'store_damaged', directory: this.#directory, detail: this.#malformed })
+    }
     if (this.#failed) throw new StoreError({ code: 'store_failed', directory: this.#directory })
     const outermost = this.#depth === 0
     if (outermost && durable !== this.#durable) {
@@ -78,6 +125,7 @@ export class Writer {
       this.database.exec('COMMIT')
       this.#commits++
     } catch (error) {
+      if (isMalformed(error)) this.isDamaged(error)
       this.#failed = ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_IOERR
       throw error
     }

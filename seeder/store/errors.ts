@@ -20,6 +20,8 @@ function sentence(reason: StoreRefusal): string {
       return `${reason.directory} was written by a newer version (schema ${reason.found}, known up to ${reason.known})`
     case 'store_unreadable':
       return `${reason.directory} is no readable store: ${reason.detail}`
+    case 'store_damaged':
+      return `the disk changed what stands in ${reason.directory}: ${reason.detail}`
     case 'store_failed':
       return `${reason.directory} could not be written to disk; restart to go on from what was saved`
   }

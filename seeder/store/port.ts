@@ -22,8 +22,10 @@ export type StoreRefusal =
   | { readonly code: 'store_locked'; readonly directory: string; readonly pid?: number }
   /** Written by a newer version of this program: it is left as it is. */
   | { readonly code: 'store_newer'; readonly directory: string; readonly found: number; readonly known: number }
-  /** Not a store of this program, or damaged beyond opening. */
+  /** Not a store of this program. */
   | { readonly code: 'store_unreadable'; readonly directory: string; readonly detail: string }
+  /** Bytes of it changed on disk in a way that content blocks cannot make good: it is set aside, and the others have what it had. */
+  | { readonly code: 'store_damaged'; readonly directory: string; readonly detail: string }
   /** An fsync failed while it was open: every later write is refused. */
   | { readonly code: 'store_failed'; readonly directory: string }
 
@@ -57,10 +59,12 @@ export type PutError = { readonly code: 'block_invalid' | 'block_unwanted'; read
 /** Looks for what is missing under a root, a batch at a time; hold it while fetching, drop it to begin anew. */
 export type MissingWalk = {
   /**
-   * Up to `limit` CIDs that are wanted and not here; empty when the tree is complete. CIDs of the last batch that arrived
-   * since are descended into, the others are returned again.
+   * Up to `limit` CIDs that are wanted and not here; empty when the tree is complete, or (with `visitsMax`) when so many blocks
+   * were looked at: `whole` says which. CIDs of the last batch that arrived since are descended into, the others are returned again.
    */
-  next(limit: number): Cid[]
+  next(limit: number, visitsMax?: number): Cid[]
+  /** The last `next` came to the end and found nothing missing. */
+  readonly whole: boolean
 }
 
 export type Blocks = {
@@ -97,7 +101,7 @@ export type Votes = {
 export type Certified = {
   head(job: Digest): CertifiedHeight | undefined
   at(job: Digest, height: number): CertifiedHeight | undefined
-  /** Contiguous heights from `from` on, at most `countMax` of them and (after the first) at most `bytesMax` bytes. */
+  /** As `at`: a row that is damaged is not there. Contiguous heights from `from` on, at most `countMax` of them and (after the first) at most `bytesMax` bytes. */
   range(job: Digest, from: number, countMax: number, bytesMax: number): CertifiedHeight[]
   /** Lowest height whose requests are kept, or undefined when there is none. */
   first(job: Digest): number | undefined

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite'
 import { type Cid, EMPTY_DIRECTORY_BYTES, isEmptyDirectory } from '#protocol/content/cid.ts'
+import { isMalformed } from '#seeder/store/database.ts'
 import type { Reader } from '#seeder/store/port.ts'
 import { VerifiedBlocks } from '#seeder/store/verified.ts'
 
@@ -16,7 +17,15 @@ export function openReader(path: string, onDamaged: (cid: Cid) => void = () => {
   let depth = 0
   const reader: Reader = {
     get(cid) {
-      const bytes = body.get(cid)?.bytes as Uint8Array | undefined
+      let bytes: Uint8Array | undefined
+      try {
+        bytes = body.get(cid)?.bytes as Uint8Array | undefined
+      } catch (error) {
+        // The writer comes upon the same when it tries to let the block go.
+        if (!isMalformed(error)) throw error
+        onDamaged(cid)
+        return undefined
+      }
       if (bytes === undefined) return isEmptyDirectory(cid) ? EMPTY_DIRECTORY_BYTES : undefined
       if (verified.check(cid, bytes)) return bytes
       onDamaged(cid)

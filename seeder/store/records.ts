@@ -1,12 +1,11 @@
 // The rows of jobs that are not content: agreed heights, votes, evidence, site logs; and the seeder's settings.
 // Records are opaque bytes. Each function here is one statement or a few inside the caller's transaction.
 
-import type { StatementSync } from 'node:sqlite'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
-import type { Writer } from '#seeder/store/database.ts'
+import type { Statement, Writer } from '#seeder/store/database.ts'
 import type {
   CertifiedHeight,
   Evidence,
@@ -18,6 +17,7 @@ import type {
 } from '#seeder/store/port.ts'
 import { keyOf, NUMBER_MAX, numberOfKey } from '#seeder/store/schema.ts'
 import { nativeSha256 } from '#seeder/store/sha256.ts'
+import { type RowValue, rowSum } from '#seeder/store/sums.ts'
 
 /** Evidence kept per job: lies are rare, and one per member and view is enough to act on. */
 export const EVIDENCE_PER_JOB_MAX = 1_024
@@ -26,16 +26,20 @@ export const EVIDENCE_PER_KIND_MAX = 64
 export const LOG_LINES_PER_JOB_MAX = 10_000
 export const LOG_TEXT_MAX = 8_192
 
+type Row = Record<string, RowValue>
+
 /** The small number of a job; given out at its first row. */
 export class JobNumbers {
-  readonly #find: StatementSync
-  readonly #insert: StatementSync
-  readonly #all: StatementSync
-  readonly #delete: StatementSync
+  readonly #find: Statement
+  readonly #insert: Statement
+  readonly #all: Statement
+  readonly #delete: Statement
+  readonly #last: Statement
 
   constructor(writer: Writer) {
+    this.#last = writer.prepare('SELECT max(id) AS last FROM jobs')
     this.#find = writer.prepare('SELECT id FROM jobs WHERE job = ?')
-    this.#insert = writer.prepare('INSERT INTO jobs (job) VALUES (?)')
+    this.#insert = writer.prepare('INSERT INTO jobs (id, job, sum) VALUES (?, ?, ?)')
     this.#all = writer.prepare('SELECT job FROM jobs ORDER BY id')
     this.#delete = writer.prepare('DELETE FROM jobs WHERE id = ?')
   }
@@ -45,7 +49,11 @@ export class JobNumbers {
   }
 
   of(job: Digest): number {
-    return this.find(job) ?? Number(this.#insert.run(job).lastInsertRowid)
+    const known = this.find(job)
+    if (known !== undefined) return known
+    const number = Number(this.#last.get()?.last ?? 0) + 1
+    this.#insert.run(number, job, rowSum(number, job))
+    return number
   }
 
   list(): Digest[] {
@@ -60,30 +68,33 @@ export class JobNumbers {
 /** Rows of agreed heights; which state trees are kept is told to `refer`. */
 export class CertifiedTable {
   readonly #jobs: JobNumbers
-  readonly #insert: StatementSync
-  readonly #at: StatementSync
-  readonly #last: StatementSync
-  readonly #first: StatementSync
-  readonly #range: StatementSync
-  readonly #kept: StatementSync
-  readonly #release: StatementSync
-  readonly #delete: StatementSync
+  readonly #insert: Statement
+  readonly #at: Statement
+  readonly #last: Statement
+  readonly #first: Statement
+  readonly #range: Statement
+  readonly #kept: Statement
+  readonly #release: Statement
+  readonly #delete: Statement
 
   constructor(writer: Writer, jobs: JobNumbers) {
-    const columns = 'key, kept, state, certificate, requests'
+    const columns = 'key, kept, state, certificate, requests, sum'
     this.#jobs = jobs
-    this.#insert = writer.prepare(`INSERT INTO certified (${columns}) VALUES (?, 1, ?, ?, ?)`)
+    this.#insert = writer.prepare(`INSERT INTO certified (${columns}, mark) VALUES (?, 1, ?, ?, ?, ?, ?)`)
     this.#at = writer.prepare(`SELECT ${columns} FROM certified WHERE key = ?`)
     this.#last = writer.prepare('SELECT max(key) AS key FROM certified WHERE key BETWEEN ? AND ?')
     this.#first = writer.prepare('SELECT min(key) AS key FROM certified WHERE key BETWEEN ? AND ?')
     this.#range = writer.prepare(`SELECT ${columns} FROM certified WHERE key BETWEEN ? AND ? ORDER BY key`)
     this.#kept = writer.prepare('SELECT key, state FROM certified WHERE key BETWEEN ? AND ? AND kept = 1 ORDER BY key')
-    this.#release = writer.prepare('UPDATE certified SET kept = 0 WHERE key = ? AND kept = 1 RETURNING state')
+    this.#release = writer.prepare('UPDATE certified SET kept = 0, mark = ? WHERE key = ? AND kept = 1 RETURNING state')
     this.#delete = writer.prepare('DELETE FROM certified WHERE key BETWEEN ? AND ?')
   }
 
   append(job: Digest, row: CertifiedHeight): void {
-    this.#insert.run(keyOf(this.#jobs.of(job), row.height), row.stateRoot, row.certificate, row.requests)
+    const { height, stateRoot, certificate, requests } = row
+    const key = keyOf(this.#jobs.of(job), height)
+    const sum = rowSum(key, stateRoot, certificate, requests)
+    this.#insert.run(key, stateRoot, certificate, requests, sum, rowSum(key, 1))
   }
 
   at(job: Digest, height: number): CertifiedHeight | undefined {
@@ -108,6 +119,7 @@ export class CertifiedTable {
     const until = Math.min(from + countMax - 1, NUMBER_MAX)
     for (const row of this.#range.iterate(keyOf(number, from), keyOf(number, until))) {
       const height = heightOf(row)
+      if (height === undefined) break
       bytes += height.certificate.length + height.requests.length
       if (height.height !== from + heights.length || (heights.length > 0 && bytes > bytesMax)) break
       heights.push(height)
@@ -126,7 +138,9 @@ export class CertifiedTable {
   /** The root that is not kept for this height from now on, if it was. */
   release(job: Digest, height: number): Cid | undefined {
     const number = this.#jobs.find(job)
-    return number === undefined ? undefined : (this.#release.get(keyOf(number, height))?.state as Cid | undefined)
+    if (number === undefined) return undefined
+    const key = keyOf(number, height)
+    return this.#release.get(rowSum(key, 0), key)?.state as Cid | undefined
   }
 
   /** Deletes rows below a height. */
@@ -136,7 +150,7 @@ export class CertifiedTable {
     return Number(this.#delete.run(keyOf(number, 0), keyOf(number, below - 1)).changes)
   }
 
-  #edge(statement: StatementSync, job: Digest): number | undefined {
+  #edge(statement: Statement, job: Digest): number | undefined {
     const number = this.#jobs.find(job)
     if (number === undefined) return undefined
     const key = statement.get(keyOf(number, 0), keyOf(number, NUMBER_MAX))?.key
@@ -144,26 +158,37 @@ export class CertifiedTable {
   }
 }
 
-function heightOf(row: Record<string, unknown>): CertifiedHeight {
+/** Undefined: the row is damaged. */
+function heightOf({ key, state, certificate, requests, sum }: Row): CertifiedHeight | undefined {
+  if (key === undefined || state === undefined || certificate === undefined || requests === undefined) return undefined
+  if (rowSum(key, state, certificate, requests) !== sum) return undefined
   return {
-    height: numberOfKey(row.key as number),
-    certificate: row.certificate as Uint8Array,
-    requests: row.requests as Uint8Array,
-    stateRoot: row.state as Cid,
+    height: numberOfKey(key as number),
+    certificate: certificate as Uint8Array,
+    requests: requests as Uint8Array,
+    stateRoot: state as Cid,
   }
 }
 
 export function createVotes(writer: Writer, jobs: JobNumbers): Votes {
-  const save = writer.prepare('INSERT OR REPLACE INTO votes (job, digest, record) VALUES (?, ?, ?)')
-  const load = writer.prepare('SELECT digest, record FROM votes WHERE job = ?')
+  const save = writer.prepare('INSERT OR REPLACE INTO votes (job, digest, record, sum) VALUES (?, ?, ?, ?)')
+  const load = writer.prepare('SELECT digest, record, sum FROM votes WHERE job = ?')
   return {
-    save: (job, record) => writer.transact(() => void save.run(jobs.of(job), nativeSha256(record), record)),
+    save: (job, record) =>
+      writer.transact(() => {
+        const number = jobs.of(job)
+        const digest = nativeSha256(record)
+        save.run(number, digest, record, rowSum(number, digest))
+      }),
     load(job) {
       const number = jobs.find(job)
       const row = number === undefined ? undefined : load.get(number)
       if (row === undefined) return ok(undefined)
-      const record = row.record as Uint8Array
-      return bytesEqual(nativeSha256(record), row.digest as Uint8Array) ? ok(record) : err({ code: 'votes_damaged' })
+      const { digest, record, sum } = row
+      const isBytes = digest instanceof Uint8Array && record instanceof Uint8Array
+      const isWhole =
+        isBytes && number !== undefined && rowSum(number, digest) === sum && bytesEqual(nativeSha256(record), digest)
+      return isWhole ? ok(record) : err({ code: 'votes_damaged' })
     },
   }
 }
@@ -172,9 +197,11 @@ export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
   const count = writer.prepare('SELECT count(*) AS count, max(key) AS last FROM evidence WHERE job = ?')
   const against = writer.prepare('SELECT count(*) AS count FROM evidence WHERE job = ? AND accused = ? AND kind = ?')
   const insert = writer.prepare(
-    'INSERT OR IGNORE INTO evidence (key, job, hash, kind, accused, height, record) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT OR IGNORE INTO evidence (key, job, hash, kind, accused, height, record, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
-  const list = writer.prepare('SELECT hash, kind, accused, height, record FROM evidence WHERE job = ? ORDER BY key')
+  const list = writer.prepare(
+    'SELECT hash, kind, accused, height, record FROM evidence WHERE job = ? AND sum = row_sum(key, job, hash, kind, accused, height, record) ORDER BY key',
+  )
   return {
     add: (job, row) =>
       writer.transact(() => {
@@ -184,7 +211,8 @@ export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
         if (Number(against.get(number, row.accused, row.kind)?.count) >= EVIDENCE_PER_KIND_MAX) return false
         const key = typeof known?.last === 'number' ? known.last + 1 : keyOf(number, 1)
         const { hash, kind, accused, height, record } = row
-        return Number(insert.run(key, number, hash, kind, accused, height, record).changes) > 0
+        const sum = rowSum(key, number, hash, kind, accused, height, record)
+        return Number(insert.run(key, number, hash, kind, accused, height, record, sum).changes) > 0
       }),
     list(job) {
       const number = jobs.find(job)
@@ -194,11 +222,11 @@ export function createEvidence(writer: Writer, jobs: JobNumbers): Evidence {
 }
 
 export function createLogs(writer: Writer, jobs: JobNumbers): SiteLogs {
-  const insert = writer.prepare('INSERT INTO logs (key, time, level, text) VALUES (?, ?, ?, ?)')
+  const insert = writer.prepare('INSERT INTO logs (key, time, level, text, sum) VALUES (?, ?, ?, ?, ?)')
   const last = writer.prepare('SELECT max(key) AS key FROM logs WHERE key BETWEEN ? AND ?')
   const trim = writer.prepare('DELETE FROM logs WHERE key BETWEEN ? AND ?')
   const read = writer.prepare(
-    'SELECT key, time, level, text FROM logs WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?',
+    'SELECT key, time, level, text FROM logs WHERE key BETWEEN ? AND ? AND sum = row_sum(key, time, level, text) ORDER BY key DESC LIMIT ?',
   )
   return {
     append(job, lines) {
@@ -208,7 +236,9 @@ export function createLogs(writer: Writer, jobs: JobNumbers): SiteLogs {
         const key = last.get(keyOf(number, 0), keyOf(number, NUMBER_MAX))?.key
         let next = typeof key === 'number' ? numberOfKey(key) + 1 : 1
         for (const { time, level, text } of lines.slice(-LOG_LINES_PER_JOB_MAX)) {
-          insert.run(keyOf(number, next++), time, level, text.slice(0, LOG_TEXT_MAX))
+          const key = keyOf(number, next++)
+          const kept = Buffer.from(text.slice(0, LOG_TEXT_MAX)).toString()
+          insert.run(key, time, level, kept, rowSum(key, time, level, kept))
         }
         if (next > LOG_LINES_PER_JOB_MAX) trim.run(keyOf(number, 0), keyOf(number, next - 1 - LOG_LINES_PER_JOB_MAX))
       }, false)
@@ -228,12 +258,12 @@ export function createLogs(writer: Writer, jobs: JobNumbers): SiteLogs {
 }
 
 export function createSettings(writer: Writer): Settings {
-  const get = writer.prepare('SELECT value FROM settings WHERE key = ?')
-  const set = writer.prepare('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)')
+  const get = writer.prepare('SELECT value FROM settings WHERE key = ? AND sum = row_sum(key, value)')
+  const set = writer.prepare('INSERT OR REPLACE INTO settings (key, value, sum) VALUES (?, ?, ?)')
   const remove = writer.prepare('DELETE FROM settings WHERE key = ?')
   return {
     get: (key) => get.get(key)?.value as Uint8Array | undefined,
-    set: (key, value) => writer.transact(() => void set.run(key, value)),
+    set: (key, value) => writer.transact(() => void set.run(key, value, rowSum(key, value))),
     remove: (key) => writer.transact(() => Number(remove.run(key).changes) > 0),
   }
 }

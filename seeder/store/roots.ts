@@ -1,9 +1,9 @@
 // Trees that are kept by a label. A root counts as one reference to its block, here or not.
 
-import type { StatementSync } from 'node:sqlite'
 import type { Cid } from '#protocol/content/cid.ts'
 import type { BlockTable } from '#seeder/store/block-table.ts'
-import type { Writer } from '#seeder/store/database.ts'
+import type { Statement, Writer } from '#seeder/store/database.ts'
+import { rowSum } from '#seeder/store/sums.ts'
 
 /** The number under which roots of the store itself stand while it works; a crash leaves some, the next start lets them go. */
 export const PINS = 0
@@ -11,23 +11,23 @@ export const PINS = 0
 export class RootTable {
   readonly #table: BlockTable
   readonly #writer: Writer
-  readonly #get: StatementSync
-  readonly #set: StatementSync
-  readonly #delete: StatementSync
-  readonly #list: StatementSync
+  readonly #get: Statement
+  readonly #set: Statement
+  readonly #delete: Statement
+  readonly #list: Statement
 
   constructor(writer: Writer, table: BlockTable) {
     this.#writer = writer
     this.#table = table
     this.#get = writer.prepare('SELECT cid FROM roots WHERE job = ? AND label = ?')
-    this.#set = writer.prepare('INSERT OR REPLACE INTO roots (job, label, cid) VALUES (?, ?, ?)')
+    this.#set = writer.prepare('INSERT OR REPLACE INTO roots (job, label, cid, sum) VALUES (?, ?, ?, ?)')
     this.#delete = writer.prepare('DELETE FROM roots WHERE job = ? AND label = ? RETURNING cid')
     this.#list = writer.prepare('SELECT label, cid FROM roots WHERE job = ? ORDER BY label')
   }
 
   set(job: number, label: string, root: Cid): void {
     const before = this.#get.get(job, label)?.cid as Cid | undefined
-    this.#set.run(job, label, root)
+    this.#set.run(job, label, root, rowSum(job, label, root))
     this.#table.refer(root, 1)
     if (before !== undefined) this.#table.refer(before, -1)
   }

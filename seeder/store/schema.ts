@@ -5,11 +5,14 @@
 //   certified   agreed heights                     votes      one vote state a job
 //   evidence, logs                                 settings
 //
+// Every row that is no content has a sum over its values (sums.ts): `sum`, and for what changes of an agreed height `mark`.
+//
 // Keys of rows that belong to a job are one integer, job · 2^38 + (height, sequence or running number): rows of a job lie side by side.
 
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { assert } from '#protocol/codec/result.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { rowSum, teachSums } from '#seeder/store/sums.ts'
 
 /** `PRAGMA application_id`: "ipn1". */
 const APPLICATION_ID = 0x69706e31
@@ -34,7 +37,27 @@ const STEPS: readonly string[] = [
   CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
   `,
   'DROP TABLE updates',
+  `
+  ALTER TABLE jobs ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE roots ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE votes ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE certified ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE certified ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE evidence ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE logs ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE settings ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+  UPDATE jobs SET sum = row_sum(id, job);
+  UPDATE roots SET sum = row_sum(job, label, cid);
+  UPDATE votes SET sum = row_sum(job, digest);
+  UPDATE certified SET sum = row_sum(key, state, certificate, requests), mark = row_sum(key, kept);
+  UPDATE evidence SET sum = row_sum(key, job, hash, kind, accused, height, record);
+  UPDATE logs SET sum = row_sum(key, time, level, text);
+  UPDATE settings SET sum = row_sum(key, value);
+  `,
 ]
+
+/** The version again, in a row: it and the file's header have to agree. */
+const VERSION_SETTING = 'store/version'
 
 /** Raised by every step. */
 export const SCHEMA_VERSION = STEPS.length
@@ -48,11 +71,16 @@ export const PAGE_BYTES = 8_192
 export const WAL_BYTES_MAX = 4 * 2 ** 20
 const CACHE_KIB = 8_192
 
-/** Makes or upgrades the tables, in one transaction; throws a `StoreError` for what is newer or not ours. */
+/** Makes or upgrades the tables, in one transaction; throws a `StoreError` for what is newer, damaged or not ours. */
 export function prepareSchema(database: DatabaseSync, directory: string, steps: readonly string[] = STEPS): void {
+  teachSums(database)
   const number = (pragma: string) => Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma])
   const found = number('user_version')
   const application = number('application_id')
+  const said = versionSaid(database)
+  if (said !== undefined && (said !== found || application !== APPLICATION_ID)) {
+    throw new StoreError({ code: 'store_damaged', directory, detail: 'its header and its tables disagree' })
+  }
   if (found > steps.length) {
     throw new StoreError({ code: 'store_newer', directory, found, known: steps.length })
   }
@@ -75,10 +103,48 @@ export function prepareSchema(database: DatabaseSync, directory: string, steps: 
   database.exec('BEGIN IMMEDIATE')
   try {
     for (const step of steps.slice(found)) database.exec(step)
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}; COMMIT`)
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}`)
+    if (steps === STEPS) sayVersion(database, steps.length)
+    database.exec('COMMIT')
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
+  }
+}
+
+function sayVersion(database: DatabaseSync, version: number): void {
+  const value = Buffer.from(String(version))
+  database
+    .prepare('INSERT OR REPLACE INTO settings (key, value, sum) VALUES (?, ?, ?)')
+    .run(VERSION_SETTING, value, rowSum(VERSION_SETTING, value))
+}
+
+/** Undefined for a store from before version 3, for another program's database, and for one whose row of it is damaged. */
+function versionSaid(database: DatabaseSync): number | undefined {
+  const columns = database
+    .prepare("SELECT count(*) AS count FROM pragma_table_info('settings') WHERE name = 'sum'")
+    .get()
+  if (columns?.count !== 1) return undefined
+  const row = database
+    .prepare('SELECT value FROM settings WHERE key = ? AND sum = row_sum(key, value)')
+    .get(VERSION_SETTING)
+  return row === undefined ? undefined : Number(Buffer.from(row.value as Uint8Array).toString())
+}
+
+/** The SQL of every table and index, as a new store has it. */
+export function schemaText(database: DatabaseSync): string {
+  return JSON.stringify(database.prepare('SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name').all())
+}
+
+/** `schemaText` of a store of this version. */
+export function presentSchemaText(): string {
+  const database = new DatabaseSync(':memory:')
+  try {
+    teachSums(database)
+    for (const step of STEPS) database.exec(step)
+    return schemaText(database)
+  } finally {
+    database.close()
   }
 }
 

@@ -10,8 +10,9 @@ import { carBlock, carHeader, createCarParser } from '#protocol/content/car.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { BlockTable } from '#seeder/store/block-table.ts'
-import { Writer } from '#seeder/store/database.ts'
+import { isMalformed, Writer } from '#seeder/store/database.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { inspectFiles, inspectTables } from '#seeder/store/inspection.ts'
 import { lockDirectory } from '#seeder/store/lock.ts'
 import type {
   Block,
@@ -43,26 +44,40 @@ import { keyOf, NUMBER_MAX, prepareSchema } from '#seeder/store/schema.ts'
 export const STORE_FILE = 'store.sqlite'
 
 const STATE_LABEL = 'state/'
+const SQLITE_ERROR = 1
 
 /** Heights that one call of `prune` deletes, so that a commit that prunes is never long. */
 export const PRUNED_PER_CALL_MAX = 64
 
+export type StoreOptions = {
+  /** Told once, while the store is in use: SQLite finds its pages malformed, and nothing is written any more. */
+  readonly onDamaged?: (error: unknown) => void
+  /** Told of each block whose bytes were found damaged: it is missing now. Must not throw. */
+  readonly onBlockDamaged?: (cid: Cid) => void
+}
+
 /** Opens (and makes) the store of a data directory. Throws a `StoreError`; the caller closes what it got. */
-export function openStore(directory: string): Store {
+export function openStore(directory: string, options: StoreOptions = {}): Store {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
   const path = join(directory, STORE_FILE)
   let database: DatabaseSync | undefined
   try {
+    inspectFiles(path, directory, lock.crashedAlone)
     database = new DatabaseSync(path, { timeout: 5_000 })
     prepareSchema(database, directory)
-    return new SqliteStore(path, directory, database, lock)
+    inspectTables(database, path, directory)
+    return new SqliteStore(path, directory, database, lock, options)
   } catch (error) {
     database?.close()
     lock[Symbol.dispose]()
     const code = (error as { errcode?: number }).errcode
     if (error instanceof StoreError || code === undefined) throw error
-    throw new StoreError({ code: 'store_unreadable', directory, detail: (error as Error).message }, { cause: error })
+    const detail = (error as Error).message
+    // A statement that a store of this version knows is none of this one's: its tables are not what they say.
+    if (isMalformed(error) || code === SQLITE_ERROR)
+      throw new StoreError({ code: 'store_damaged', directory, detail }, { cause: error })
+    throw new StoreError({ code: 'store_unreadable', directory, detail }, { cause: error })
   }
 }
 
@@ -84,14 +99,20 @@ class SqliteStore implements Store {
   /** Imports under way by job and label; the last one to end without any success lets the label go. */
   readonly #imports = new Map<string, { count: number; keep: boolean }>()
 
-  constructor(path: string, directory: string, database: DatabaseSync, lock: Disposable) {
+  constructor(
+    path: string,
+    directory: string,
+    database: DatabaseSync,
+    lock: Disposable,
+    { onDamaged, onBlockDamaged }: StoreOptions,
+  ) {
     this.path = path
     this.#database = database
     this.#lock = lock
-    const writer = new Writer(database, directory)
+    const writer = new Writer(database, directory, onDamaged)
     this.#writer = writer
     this.#jobs = new JobNumbers(writer)
-    this.#table = new BlockTable(writer)
+    this.#table = new BlockTable(writer, onBlockDamaged)
     this.#heights = new CertifiedTable(writer, this.#jobs)
     this.#roots = new RootTable(writer, this.#table)
     this.votes = createVotes(writer, this.#jobs)
@@ -152,6 +173,7 @@ class SqliteStore implements Store {
     const damage: StartDamage[] = []
     for (const job of this.jobs()) {
       const head = this.certified.head(job)
+      if (head === undefined && this.#heights.headHeight(job) !== undefined) damage.push({ job, part: 'head' })
       if (head !== undefined) {
         if (!checks.head(job, head)) damage.push({ job, part: 'head' })
         if (this.blocks.get(head.stateRoot) === undefined) damage.push({ job, part: 'state' })

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Bundle, bundleSite } from '#cli/bundle/bundle.ts'
+import { type Bundle, bundleFileBytes, bundleSite } from '#cli/bundle/bundle.ts'
 import { issueText } from '#cli/bundle/config-file.ts'
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
@@ -72,17 +72,18 @@ export async function openSite(directory: string): Promise<TestSite> {
   assert.ok(bundled.ok, bundled.ok ? '' : bundled.error.map(issueText).join('\n'))
   const { manifest, files } = bundled.value
   const tree = emptyTree()
-  for (const { path, bytes } of files) tree.write(`app/${path}`, bytes)
+  for (const file of files) tree.write(`app/${file.path}`, bundleFileBytes(file))
   const sqlite = testBox()
   const random = (bytes: number) => new Uint8Array(bytes).fill(5)
   const migrated = runMigrations({ tree, sqlite, manifest, time: BLOCK_TIME, random, fuel: purseOf(1e10) })
   assert.ok(migrated.ok, JSON.stringify(migrated))
   const script = files.find(({ path }) => path === 'script.js')
+  const source = script === undefined ? undefined : bundleFileBytes(script)
   const codeRoot = EMPTY_DIRECTORY.map(
-    (byte, index) => byte ^ (sha256(script?.bytes ?? new Uint8Array(0))[index % 32] ?? 0),
+    (byte, index) => byte ^ (sha256(source ?? new Uint8Array(0))[index % 32] ?? 0),
   ) as Cid
   const start = testEngine().start(codeRoot, () =>
-    script === undefined ? undefined : new TextDecoder().decode(script.bytes),
+    source === undefined ? undefined : new TextDecoder().decode(source),
   )
   assert.ok(start.ok, start.ok ? '' : `${start.failure} ${JSON.stringify(start.error)}`)
   const bindings = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type Bundle, bundleSite } from '#cli/bundle/bundle.ts'
+import { type Bundle, bundleFileBytes, bundleSite } from '#cli/bundle/bundle.ts'
 import { issueText } from '#cli/bundle/config-file.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { manifestFromText } from '#protocol/site/manifest.ts'
@@ -21,6 +21,12 @@ async function issuesOf(files: Files): Promise<string[]> {
   await using project = await siteProject(files)
   const bundle = await bundleSite(project.directory)
   return bundle.ok ? [] : bundle.error.map((issue) => issueText(issue).replaceAll(project.directory, '.'))
+}
+
+function fileAt(bundle: Bundle, index: number): Uint8Array {
+  const file = bundle.files.at(index)
+  assert.ok(file !== undefined)
+  return bundleFileBytes(file)
 }
 
 const CONFIG = '{ "name": "a", "main": "index.ts" }'
@@ -52,13 +58,13 @@ test('a bundle holds the manifest, the script with its map, the assets and the m
       'site.json',
     ],
   )
-  const text = new TextDecoder().decode(bundle.files.at(-1)?.bytes)
+  const text = new TextDecoder().decode(fileAt(bundle, -1))
   const manifest = manifestFromText(text)
   assert.deepEqual(manifest.ok && manifest.value, bundle.manifest)
   assert.deepEqual(bundle.manifest.databases, [{ binding: 'DB', migrations: ['0000_a.sql', '0001_b.sql'] }])
   const page = bundle.manifest.assets?.files['/index.html']
   assert.deepEqual([page?.size, page?.type], [3, 'text/html; charset=utf-8'])
-  const map = JSON.parse(new TextDecoder().decode(bundle.files[6]?.bytes)) as { sources: string[] }
+  const map = JSON.parse(new TextDecoder().decode(fileAt(bundle, 6))) as { sources: string[] }
   assert.ok(map.sources.includes('src/word.ts'))
 })
 
@@ -136,7 +142,7 @@ test('conditions of packages: workerd before browser, never node', async () => {
     'package/workerd.js': "export default 'for workerd'",
     'package/default.js': "export default 'for default'",
   })
-  assert.match(new TextDecoder().decode(bundle.files[0]?.bytes), /for workerd/)
+  assert.match(new TextDecoder().decode(fileAt(bundle, 0)), /for workerd/)
 })
 
 test('JSX is Hono’s, unless the project’s tsconfig.json names another', async () => {
@@ -144,7 +150,7 @@ test('JSX is Hono’s, unless the project’s tsconfig.json names another', asyn
     'interpeer.jsonc': '{ "name": "a", "main": "index.tsx" }',
     'index.tsx': 'export default { fetch: () => <p>x</p> }',
   }
-  const scriptOf = (bundle: Bundle): string => new TextDecoder().decode(bundle.files[0]?.bytes)
+  const scriptOf = (bundle: Bundle): string => new TextDecoder().decode(fileAt(bundle, 0))
   assert.match(scriptOf(await bundleOf(files)), /node_modules\/hono\/dist\/jsx/)
   const own = {
     'tsconfig.json': '{ "compilerOptions": { "jsx": "react-jsx", "jsxImportSource": "./own" } } // own',

@@ -25,7 +25,13 @@ async function serve(member: TestMember): Promise<Origin> {
   const handler = createPublishHandler(publisher, {
     site(job) {
       const hosted = member.host.byJob(job)
-      return hosted && { ...hosted, fetchBundle: (root) => hosted.site.fetchBundle(root) }
+      return (
+        hosted && {
+          ...hosted,
+          fetchBundle: (root) => hosted.site.fetchBundle(root),
+          bundleBytes: (root) => hosted.site.bundleBytes(root),
+        }
+      )
     },
   })
   const server = createServer((request, response) => {

@@ -11,6 +11,7 @@ import { openReader } from '#seeder/store/reader.ts'
 import { EVIDENCE_PER_KIND_MAX, LOG_LINES_PER_JOB_MAX } from '#seeder/store/records.ts'
 import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
 import { openStore, PRUNED_PER_CALL_MAX } from '#seeder/store/store.ts'
+import { teachSums } from '#seeder/store/sums.ts'
 import {
   bytesOf,
   heightOf,
@@ -388,11 +389,16 @@ test('one directory, one store: a second opening is refused and names the proces
   openStore(directory.path).close()
 })
 
-test('a store of a newer version and a file that is no store are refused and left as they are', () => {
+test('a store of a newer version and a database of another program are refused and left as they are', () => {
   using directory = temporaryDirectory()
   openStore(directory.path).close()
   const path = join(directory.path, 'store.sqlite')
   const raise = new DatabaseSync(path)
+  teachSums(raise)
+  const value = Buffer.from(String(SCHEMA_VERSION + 1))
+  raise
+    .prepare("UPDATE settings SET value = ?, sum = row_sum('store/version', ?) WHERE key = 'store/version'")
+    .run(value, value)
   raise.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`)
   raise.close()
   assert.throws(
@@ -402,10 +408,13 @@ test('a store of a newer version and a file that is no store are refused and lef
   )
   const check = new DatabaseSync(path)
   assert.equal(check.prepare('PRAGMA user_version').get()?.user_version, SCHEMA_VERSION + 1)
-  check.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; PRAGMA application_id = 5`)
   check.close()
+  using elsewhere = temporaryDirectory()
+  const foreign = new DatabaseSync(join(elsewhere.path, 'store.sqlite'))
+  foreign.exec('PRAGMA application_id = 5; CREATE TABLE notes (text TEXT)')
+  foreign.close()
   assert.throws(
-    () => openStore(directory.path),
+    () => openStore(elsewhere.path),
     (error) => error instanceof StoreError && error.reason.code === 'store_unreadable',
   )
 })

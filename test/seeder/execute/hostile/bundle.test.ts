@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { bytesFromText } from '#protocol/codec/bytes.ts'
+import { LIMITS } from '#protocol/site/limits.ts'
 import { Site } from '#test/seeder/execute/hostile/hosted.ts'
 import type { Bundle } from '#test/seeder/execute/pool/site.ts'
 import { publish, textOf } from '#test/seeder/execute/pool/site.ts'
@@ -57,7 +58,10 @@ describe('a manifest and its bundle', () => {
           assets: {
             ...handling,
             files: Object.fromEntries(
-              Array.from({ length: 11 }, (_, index) => [`/${index}`, entry(25 * 2 ** 20, HASH_OF_A)]),
+              Array.from({ length: Math.floor(LIMITS.bundleBytes / LIMITS.assetBytes) + 1 }, (_, index) => [
+                `/${index}`,
+                entry(LIMITS.assetBytes, HASH_OF_A),
+              ]),
             ),
           },
         },
