@@ -23,6 +23,7 @@ import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
 import { OVERHEAD_BYTES, type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
+import { createTurns } from '#seeder/serve/turns.ts'
 
 /** A finished read and what proves it. */
 export type ReadEntry = {
@@ -60,9 +61,15 @@ export type Reads = {
   /** The answer from memory, if there is one that is true at this head. */
   find(request: ReadRequest, head: Head): FoundRead | undefined
   /** Runs it, together with everybody who asks the same at the same time. */
-  run(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome>
+  run(site: HostedSite, request: ReadRequest, head: Head, source: string): Promise<ReadOutcome>
   /** Runs it alone with a nonce of the asker's choice, or at a height that is not the newest; nobody else sees the answer. */
-  runAlone(site: HostedSite, request: ReadRequest, head: Head, nonce: Uint8Array | undefined): Promise<ReadOutcome>
+  runAlone(
+    site: HostedSite,
+    request: ReadRequest,
+    head: Head,
+    source: string,
+    nonce: Uint8Array | undefined,
+  ): Promise<ReadOutcome>
   readonly cacheBytes: number
   readonly running: number
 }
@@ -112,7 +119,7 @@ export function createReads(options: ReadsOptions): Reads {
   const { limits, assets, random, log, onCache } = options
   const cache = byteCache<ReadEntry>(limits.readCacheBytes)
   const flights = new Map<string, { readonly height: number; readonly outcome: Promise<ReadOutcome> }>()
-  let running = 0
+  const turns = createTurns({ atOnce: limits.readsAtOnce, max: limits.readsMax, waitMsMax: limits.turnMs })
 
   function holds(entry: ReadEntry, head: Head): boolean {
     if (entry.asked.time) return entry.height === head.height
@@ -123,6 +130,7 @@ export function createReads(options: ReadsOptions): Reads {
     site: HostedSite,
     request: ReadRequest,
     head: Head,
+    source: string,
     chosen: Uint8Array | undefined,
   ): Promise<ReadOutcome> {
     const hashed = requestHash({
@@ -156,8 +164,8 @@ export function createReads(options: ReadsOptions): Reads {
           representation: asset,
         })
     }
-    if (running >= limits.readsMax) return err({ code: 'overloaded' })
-    running++
+    const leave = await turns.enter(source)
+    if (leave === undefined) return err({ code: 'overloaded' })
     try {
       const nonce = chosen ?? random(16)
       const result = await site.read({
@@ -188,12 +196,12 @@ export function createReads(options: ReadsOptions): Reads {
       say('read_broke', { site: site.name, target: request.target, height: head.height, cause })
       return err({ code: 'runtime_unavailable' })
     } finally {
-      running--
+      leave()
     }
   }
 
-  async function fly(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome> {
-    const outcome = await compute(site, request, head, undefined)
+  async function fly(site: HostedSite, request: ReadRequest, head: Head, source: string): Promise<ReadOutcome> {
+    const outcome = await compute(site, request, head, source, undefined)
     if (outcome.ok && outcome.value !== 'writes' && !outcome.value.entry.asked.chance) {
       const { entry, representation } = outcome.value
       const weight = entry.shared ? OVERHEAD_BYTES : weightOf(representation)
@@ -214,7 +222,7 @@ export function createReads(options: ReadsOptions): Reads {
       if (entry.height <= head.height) cache.delete(request.key)
       return undefined
     },
-    async run(site, request, head) {
+    async run(site, request, head, source) {
       const flight = flights.get(request.key)
       if (flight !== undefined && flight.height === head.height) {
         const outcome = await flight.outcome
@@ -224,10 +232,10 @@ export function createReads(options: ReadsOptions): Reads {
           return outcome
         }
         onCache('miss')
-        return outcome.value === 'writes' ? outcome : compute(site, request, head, undefined)
+        return outcome.value === 'writes' ? outcome : compute(site, request, head, source, undefined)
       }
       onCache('miss')
-      const outcome = fly(site, request, head)
+      const outcome = fly(site, request, head, source)
       flights.set(request.key, { height: head.height, outcome })
       try {
         return await outcome
@@ -235,12 +243,12 @@ export function createReads(options: ReadsOptions): Reads {
         if (flights.get(request.key)?.outcome === outcome) flights.delete(request.key)
       }
     },
-    runAlone: (site, request, head, nonce) => compute(site, request, head, nonce),
+    runAlone: (site, request, head, source, nonce) => compute(site, request, head, source, nonce),
     get cacheBytes() {
       return cache.bytes
     },
     get running() {
-      return running
+      return turns.total
     },
   }
 }

@@ -1,0 +1,150 @@
+// `npm run test:hostile`: each attack on the HTTP origin of one real member, or on the gateway, while an honest client of another address
+// counts what it gets and when; a line an attack: the honest client's times, the victim's memory and descriptors before, at most, after.
+
+import { spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as pass } from 'node:timers/promises'
+import { exchange } from '#cli/network/http.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { until } from '#test/support/until.ts'
+import type { Tally } from './attacks.ts'
+
+const SITE = 'objects'
+const LARGE_BYTES = 24 * 1024 * 1024
+const MEDIUM_BYTES = 512 * 1024
+const HONEST_PAUSE_MS = 25
+const HONEST_MS_MAX = 10_000
+const SETTLE_MS = 20_000
+
+export type Times = { readonly asked: number; readonly failed: number; readonly p50: number; readonly p99: number }
+export type Suffered = {
+  readonly attack: string
+  readonly reads: Times
+  readonly writes: Times
+  readonly rssBefore: number
+  readonly rssMax: number
+  readonly rssAfter: number
+  readonly descriptorsBefore: number
+  readonly descriptorsMax: number
+  readonly descriptorsAfter: number
+  readonly tally: Tally
+}
+
+/** The resident memory of a process, bytes. */
+export function residentBytes(pid: number): number {
+  return 1024 * Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+}
+
+export function descriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+function timesOf(samples: readonly (number | undefined)[]): Times {
+  const good = samples.filter((sample) => sample !== undefined).sort((a, b) => a - b)
+  const at = (share: number): number =>
+    Math.round(good[Math.min(good.length - 1, Math.floor(good.length * share))] ?? Number.NaN)
+  return { asked: samples.length, failed: samples.length - good.length, p50: at(0.5), p99: at(0.99) }
+}
+
+/** Asks again and again until told; each sample is ms, undefined when it was not served. */
+async function honest(ask: () => Promise<number>, isOver: () => boolean): Promise<Times> {
+  const samples: (number | undefined)[] = []
+  while (!isOver()) {
+    const began = performance.now()
+    const status = await ask().catch(() => 0)
+    samples.push(status === 200 ? performance.now() - began : undefined)
+    await pass(HONEST_PAUSE_MS)
+  }
+  return timesOf(samples)
+}
+
+export type Victim = Seeders & { readonly victim: SeederProcess; readonly origin: string }
+
+/** A group whose site has a large and a medium file beside its script. */
+export async function startVictim(): Promise<Victim> {
+  await using stack = new AsyncDisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'hostile-site-'))
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(join(import.meta.dirname, '..', 'seeder', 'processes', SITE), folder, { recursive: true })
+  mkdirSync(join(folder, 'public'))
+  writeFileSync(join(folder, 'public', 'large.bin'), Buffer.alloc(LARGE_BYTES, 1))
+  writeFileSync(join(folder, 'public', 'medium.txt'), Buffer.alloc(MEDIUM_BYTES, 'medium '))
+  writeFileSync(
+    join(folder, 'interpeer.jsonc'),
+    JSON.stringify({
+      name: SITE,
+      main: 'src/objects.js',
+      assets: { directory: 'public' },
+      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
+    }),
+  )
+  const seeders = stack.use(await startSeeders())
+  await seeders.publish(folder)
+  for (const seeder of seeders.all)
+    await until(`${SITE} at ${seeder.label}`, async () => (await seeder.site(SITE))?.state === 'agreeing', 60_000)
+  const [victim] = seeders.all
+  const origin = (await victim?.site(SITE))?.origin
+  assert(victim !== undefined && origin !== undefined, 'the first seeder has the site')
+  const held = stack.move()
+  return Object.assign(Object.create(seeders) as Seeders, {
+    victim,
+    origin,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  })
+}
+
+export async function suffer({ victim, origin }: Victim, attack: string, ms: number): Promise<Suffered> {
+  const { pid } = victim.ready
+  const [rssBefore, descriptorsBefore] = [residentBytes(pid), descriptors(pid)]
+  const { port, host } = new URL(origin)
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'attacks.ts'), attack, port, host, String(ms)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said += text
+  })
+  let over = false
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  void ended.then(() => {
+    over = true
+  })
+  let [rssMax, descriptorsMax] = [rssBefore, descriptorsBefore]
+  const watching = setInterval(() => {
+    rssMax = Math.max(rssMax, residentBytes(pid))
+    descriptorsMax = Math.max(descriptorsMax, descriptors(pid))
+  }, 100)
+  let turn = 0
+  const [reads, writes] = await Promise.all([
+    honest(
+      async () => (await exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX })).status,
+      () => over,
+    ),
+    honest(
+      async () => {
+        const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
+        return (await exchange(`${origin}/honest`, options)).status
+      },
+      () => over,
+    ),
+  ])
+  await ended
+  clearInterval(watching)
+  await until('its descriptors are back', () => descriptors(pid) <= descriptorsBefore + 8, SETTLE_MS).catch(() => {})
+  return {
+    attack,
+    reads,
+    writes,
+    rssBefore,
+    rssMax,
+    rssAfter: residentBytes(pid),
+    descriptorsBefore,
+    descriptorsMax,
+    descriptorsAfter: descriptors(pid),
+    tally: JSON.parse(said || '{}') as Tally,
+  }
+}
