@@ -117,7 +117,8 @@ const pipelinedWrites = (aim: Aim): string =>
 
 const reset: Attack = async (aim, tally, over) => {
   let turn = 0
-  while (!over()) {
+  const end = performance.now() + aim.ms
+  while (!over() && performance.now() < end) {
     const socket = open(aim, tally, addressAt(turn, MANY), () => {
       socket.write(turn % 2 === 0 ? `GET /a?${turn} HTTP/1.1\r\nHost: ${aim.host}\r\n\r\n` : slowBody(aim))
       setImmediate(() => socket.resetAndDestroy())
