@@ -1,6 +1,6 @@
-// Real seeders, the real gateway and one site, of which some members lie: each is chosen by its part in the group, once the site runs.
+// Real seeders, the real gateway and one site, of whose members some lie: each is chosen by its part in the group, once the site runs.
 //
-//   four honest seeders ──> site `objects` ──> who leads? ──> the chosen ones end and come back with `--byzantine`
+//   four honest seeders ──> site ──> who leads? ──> the chosen ones end and come back with `--byzantine`
 
 import { join } from 'node:path'
 import { askJson } from '#cli/network/peers.ts'
@@ -11,7 +11,7 @@ import { type SeederProcess, type Seeders, type SeedersOptions, startSeeders } f
 import { until } from '#test/support/until.ts'
 
 export const SITE = 'objects'
-const SITE_FOLDER = join(import.meta.dirname, '..', 'seeder', 'processes', 'objects')
+const SITE_FOLDER = join(import.meta.dirname, '..', 'seeder', 'processes', SITE)
 const READY_MS = 60_000
 
 export type Part = 'leader' | 'follower'
@@ -29,14 +29,20 @@ export type LyingGroup = AsyncDisposable & {
 }
 
 /** The leader comes first, then the others in the order of their labels. */
-async function byPart(seeders: Seeders): Promise<readonly SeederProcess[]> {
-  const leader = (await seeders.all[0]?.site(SITE))?.leader
+async function byPart(seeders: Seeders, site: string): Promise<readonly SeederProcess[]> {
+  const leader = (await seeders.all[0]?.site(site))?.leader
   const first = seeders.all.filter(({ ready }) => ready.peer === leader)
   assert(first.length === 1, 'one of the seeders leads')
   return [...first, ...seeders.all.filter((seeder) => !first.includes(seeder))]
 }
 
-export async function startGroup(lies: readonly Lie[], options: SeedersOptions = {}): Promise<LyingGroup> {
+export type GroupOptions = SeedersOptions & {
+  /** Absent: the site of the scripted clients. */
+  readonly site?: { readonly name: string; readonly folder: string }
+}
+
+export async function startGroup(lies: readonly Lie[], options: GroupOptions = {}): Promise<LyingGroup> {
+  const { name, folder } = options.site ?? { name: SITE, folder: SITE_FOLDER }
   await using stack = new AsyncDisposableStack()
   const seeders = stack.use(await startSeeders(options))
   const { admission } = seeders
@@ -49,10 +55,10 @@ export async function startGroup(lies: readonly Lie[], options: SeedersOptions =
     }),
   )
   admission.change({ gateways: [gateway.url] })
-  await seeders.publish(SITE_FOLDER)
+  await seeders.publish(folder)
   for (const seeder of seeders.all)
-    await until(`${SITE} at ${seeder.label}`, async () => (await seeder.site(SITE))?.state === 'agreeing', READY_MS)
-  const [leader, ...followers] = await byPart(seeders)
+    await until(`${name} at ${seeder.label}`, async () => (await seeder.site(name))?.state === 'agreeing', READY_MS)
+  const [leader, ...followers] = await byPart(seeders, name)
   const liars: SeederProcess[] = []
   for (const { kind, part } of lies) {
     const chosen = part === 'leader' ? leader : followers.pop()
@@ -62,7 +68,7 @@ export async function startGroup(lies: readonly Lie[], options: SeedersOptions =
   }
   const honest = seeders.all.filter((seeder) => !liars.includes(seeder))
   const located = async () =>
-    (await askJson<{ members: MemberEntry[] }>(`${gateway.url}/lookup/name/${SITE}`))?.members ?? []
+    (await askJson<{ members: MemberEntry[] }>(`${gateway.url}/lookup/name/${name}`))?.members ?? []
   await until(
     'the honest members at the gateway',
     async () => {

@@ -1,7 +1,7 @@
 // `npm run test:byzantine`: every kind of liar as leader and as follower, then every pair of kinds, over the bound; a line a case.
 //
 //   npm run test:byzantine                   everything
-//   npm run test:byzantine -- forge stale    cases whose name has one of these words
+//   npm run test:byzantine -- alone:         cases whose name has one of these texts: `alone:`, `pair:`, a kind, a part
 //
 // Ends with 1 when a case failed.
 
@@ -18,7 +18,7 @@ function cases(): readonly Case[] {
   const alone = BYZANTINE_KINDS.flatMap((kind) =>
     (['leader', 'follower'] as const).map((part): Case => {
       const lie: Lie = { kind, part }
-      return { name: nameOf([lie]), run: () => runAlone(lie, LOAD_MS) }
+      return { name: `alone: ${nameOf([lie])}`, run: () => runAlone(lie, LOAD_MS) }
     }),
   )
   const pairs = BYZANTINE_KINDS.flatMap((first, index) =>
@@ -27,7 +27,7 @@ function cases(): readonly Case[] {
         { kind: first, part: 'leader' },
         { kind: second, part: 'follower' },
       ] as const
-      return { name: nameOf(lies), run: () => runPair(lies, LOAD_MS) }
+      return { name: `pair: ${nameOf(lies)}`, run: () => runPair(lies, LOAD_MS) }
     }),
   )
   return [...alone, ...pairs]
