@@ -8,7 +8,16 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
-import { assert } from '#protocol/codec/result.ts'
+import { bytesConcat } from '#protocol/codec/bytes.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
+import { assert, err } from '#protocol/codec/result.ts'
+import { groupOf } from '#protocol/directory/network-file.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
+import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
+import { INLINE_BODY_BYTES_MAX, wireToBytes } from '#protocol/message/wire.ts'
+import { placeAt } from '#seeder/config/place.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+import { startNetwork } from '#seeder/network/node.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 import type { Tally } from './attacks.ts'
@@ -97,46 +106,36 @@ export async function startVictim(): Promise<Victim> {
   })
 }
 
-export async function suffer({ victim, origin }: Victim, attack: string, ms: number): Promise<Suffered> {
+/** What the victim and an honest client of it go through until `attack` is over. */
+async function endure({ victim, origin }: Victim, name: string, attack: () => Promise<Tally>): Promise<Suffered> {
   const { pid } = victim.ready
   const [rssBefore, descriptorsBefore] = [residentBytes(pid), descriptors(pid)]
-  const { port, host } = new URL(origin)
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'attacks.ts'), attack, port, host, String(ms)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    said += text
-  })
-  let over = false
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  void ended.then(() => {
-    over = true
-  })
   let [rssMax, descriptorsMax] = [rssBefore, descriptorsBefore]
   const watching = setInterval(() => {
     rssMax = Math.max(rssMax, residentBytes(pid))
     descriptorsMax = Math.max(descriptorsMax, descriptors(pid))
   }, 100)
+  let over = false
   let turn = 0
-  const [reads, writes] = await Promise.all([
-    honest(
-      async () => (await exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX })).status,
-      () => over,
-    ),
-    honest(
-      async () => {
-        const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
-        return (await exchange(`${origin}/honest`, options)).status
-      },
-      () => over,
-    ),
+  const isOver = (): boolean => over
+  const asked = Promise.all([
+    honest(async () => (await exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX })).status, isOver),
+    honest(async () => {
+      const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
+      return (await exchange(`${origin}/honest`, options)).status
+    }, isOver),
   ])
-  await ended
+  let tally: Tally
+  try {
+    tally = await attack()
+  } finally {
+    over = true
+  }
+  const [reads, writes] = await asked
   clearInterval(watching)
   await until('its descriptors are back', () => descriptors(pid) <= descriptorsBefore + 8, SETTLE_MS).catch(() => {})
   return {
-    attack,
+    attack: name,
     reads,
     writes,
     rssBefore,
@@ -145,6 +144,74 @@ export async function suffer({ victim, origin }: Victim, attack: string, ms: num
     descriptorsBefore,
     descriptorsMax,
     descriptorsAfter: descriptors(pid),
-    tally: JSON.parse(said || '{}') as Tally,
+    tally,
   }
+}
+
+/** An attack of `attacks.ts` on the victim's origin. */
+export function suffer(group: Victim, attack: string, ms: number): Promise<Suffered> {
+  const { port, host } = new URL(group.origin)
+  return endure(group, attack, async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'attacks.ts'), attack, port, host, String(ms)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text
+    })
+    await new Promise((resolve) => child.once('close', resolve))
+    return JSON.parse(said || '{}') as Tally
+  })
+}
+
+/**
+ * The last member becomes one that shares requests with 64 KiB of body, each valid and of its own, with the victim as fast as they are taken.
+ * It speaks by its own key, over the product's own wire.
+ */
+export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
+  return endure(group, 'a member that shares all that it can', async () => {
+    const file = group.admission.file()
+    const job = file.jobs.find(({ name }) => name === SITE)
+    const flooder = group.all.at(-1)
+    assert(job !== undefined && flooder !== undefined, 'the group is there')
+    flooder.kill('SIGKILL')
+    await flooder.exited
+    const signer = loadOrCreateSigner(placeAt(flooder.ready.dir).keyFile)
+    await using network = await startNetwork({
+      signer,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      now: Date.now,
+      chance: Math.random,
+      handlers: { onMessage: () => undefined, onRequest: async () => err('busy'), onLink: () => {} },
+    })
+    network.setKnown(file.peers.map(({ peer, addresses }) => ({ peer: peer as PeerName, addresses })))
+    const victim = group.victim.ready.peer as PeerName
+    network.setWanted(new Set([victim]))
+    await until('a link to the victim', () => network.link(victim).connected, 30_000)
+    const body = new Uint8Array(INLINE_BODY_BYTES_MAX)
+    const bodyHash = sha256(body)
+    const id = groupOf(job).job
+    const tally: Tally = {}
+    const end = performance.now() + ms
+    for (let salt = 0; performance.now() < end; salt++) {
+      const salted = new Uint8Array(SALT_BYTES)
+      new DataView(salted.buffer).setUint32(0, salt)
+      const request: Request = {
+        job: id,
+        method: 'POST',
+        target: '/flood',
+        headers: [],
+        body_hash: bodyHash,
+        body_bytes: body.length,
+        salt: salted,
+        time: Date.now(),
+      }
+      const taken = network.send(victim, bytesConcat(id, wireToBytes({ type: 'request', request, body })))
+      const what = taken ? 'sent' : 'held back'
+      tally[what] = (tally[what] ?? 0) + 1
+      if (!taken || salt % 16 === 0) await pass(1)
+    }
+    tally.linked = network.link(victim).connected ? 1 : 0
+    return tally
+  })
 }
