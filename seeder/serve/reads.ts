@@ -17,6 +17,7 @@ import { requestHash } from '#protocol/message/request.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
 import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
+import type { ReadResult } from '#seeder/execute/port.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
@@ -51,8 +52,8 @@ export type ReadRequest = {
   readonly key: string
 }
 
-/** An answer at hand. */
-export type FoundRead = { readonly entry: ReadEntry; readonly representation: Representation }
+/** An answer at hand. `head`: what it was computed at, when it was not the one that was asked for: who waits is answered from the newest. */
+export type FoundRead = { readonly entry: ReadEntry; readonly representation: Representation; readonly head?: Head }
 
 /** A read, the order to run it as a write, or why not. */
 export type ReadOutcome = Result<FoundRead | 'writes', Refusal>
@@ -132,6 +133,7 @@ export function createReads(options: ReadsOptions): Reads {
     head: Head,
     source: string,
     chosen: Uint8Array | undefined,
+    isAlone: boolean,
   ): Promise<ReadOutcome> {
     const hashed = requestHash({
       job: site.job,
@@ -145,13 +147,14 @@ export function createReads(options: ReadsOptions): Reads {
       shared: boolean,
       asked: ReadEntry['asked'],
       nonce: Uint8Array | undefined,
+      at: Head = head,
     ): ReadEntry => ({
       requestHash: hashed,
       representation,
       shared,
       asked,
-      stateRoot: head.stateRoot,
-      height: head.height,
+      stateRoot: at.stateRoot,
+      height: at.height,
       nonce,
       receipt: undefined,
       sent: new Map(),
@@ -166,14 +169,24 @@ export function createReads(options: ReadsOptions): Reads {
     }
     const leave = await turns.enter(source)
     if (leave === undefined) return err({ code: 'overloaded' })
-    try {
-      const nonce = chosen ?? random(16)
-      const result = await site.read({
-        time: head.time,
-        stateRoot: head.stateRoot,
+    let at = head
+    const newest = (): Head => (isAlone ? head : (site.head() ?? head))
+    const run = (nonce: Uint8Array): Promise<ReadResult> => {
+      at = newest()
+      return site.read({
+        time: at.time,
+        stateRoot: at.stateRoot,
         request: { method: request.method, target: request.target, headers: request.headers, body: new Uint8Array(0) },
         requestHash: hashed,
         nonce,
+      })
+    }
+    try {
+      const nonce = chosen ?? random(16)
+      // While it waited in the runtime the state of its height may have gone: once more, of the newest.
+      const result = await run(nonce).catch((cause: unknown) => {
+        if (newest().height === at.height) throw cause
+        return run(nonce)
       })
       if (result.failure === OVERRUN) {
         log.warn('read_failed', { site: site.name, target: request.target, failure: result.failure })
@@ -187,13 +200,14 @@ export function createReads(options: ReadsOptions): Reads {
       }
       const { value } = representation
       return ok({
-        entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined),
+        entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined, at),
         representation: value,
+        head: at,
       })
     } catch (cause) {
       // The state of a height that has passed may be gone: that is the asker's risk and nobody's fault.
-      const say = head.height === site.head()?.height ? log.error : log.debug
-      say('read_broke', { site: site.name, target: request.target, height: head.height, cause })
+      const say = at.height === site.head()?.height ? log.error : log.debug
+      say('read_broke', { site: site.name, target: request.target, height: at.height, cause })
       return err({ code: 'runtime_unavailable' })
     } finally {
       leave()
@@ -201,7 +215,7 @@ export function createReads(options: ReadsOptions): Reads {
   }
 
   async function fly(site: HostedSite, request: ReadRequest, head: Head, source: string): Promise<ReadOutcome> {
-    const outcome = await compute(site, request, head, source, undefined)
+    const outcome = await compute(site, request, head, source, undefined, false)
     if (outcome.ok && outcome.value !== 'writes' && !outcome.value.entry.asked.chance) {
       const { entry, representation } = outcome.value
       const weight = entry.shared ? OVERHEAD_BYTES : weightOf(representation)
@@ -232,7 +246,7 @@ export function createReads(options: ReadsOptions): Reads {
           return outcome
         }
         onCache('miss')
-        return outcome.value === 'writes' ? outcome : compute(site, request, head, source, undefined)
+        return outcome.value === 'writes' ? outcome : compute(site, request, head, source, undefined, false)
       }
       onCache('miss')
       const outcome = fly(site, request, head, source)
@@ -243,7 +257,7 @@ export function createReads(options: ReadsOptions): Reads {
         if (flights.get(request.key)?.outcome === outcome) flights.delete(request.key)
       }
     },
-    runAlone: (site, request, head, source, nonce) => compute(site, request, head, source, nonce),
+    runAlone: (site, request, head, source, nonce) => compute(site, request, head, source, nonce, true),
     get cacheBytes() {
       return cache.bytes
     },

@@ -347,7 +347,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return sender.read(
         response,
         request,
-        { site, head, target: request.target, origin: `http://${request.host}` },
+        { site, head: outcome.value.head ?? head, target: request.target, origin: `http://${request.host}` },
         outcome.value,
       )
     const committed = await writes.resubmit(site, asked, source)

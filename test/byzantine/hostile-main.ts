@@ -7,7 +7,8 @@ import { type Suffered, startVictim, suffer, sufferMember, type Times } from './
 const ATTACK_MS = 8_000
 const MIB = 1024 * 1024
 
-const timesText = ({ asked, failed, p50, p99 }: Times): string => `${asked} (${failed} failed) p50 ${p50} p99 ${p99} ms`
+const timesText = ({ asked, failed, failures, p50, p99 }: Times): string =>
+  `${asked} (${failed} failed${failed > 0 ? `: ${JSON.stringify(failures)}` : ''}) p50 ${p50} p99 ${p99} ms`
 
 function tell(found: Suffered): void {
   const memory = [found.rssBefore, found.rssMax, found.rssAfter].map((bytes) => Math.round(bytes / MIB)).join(' → ')

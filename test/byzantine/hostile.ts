@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
-import { exchange } from '#cli/network/http.ts'
+import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { bytesConcat } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import { assert, err } from '#protocol/codec/result.ts'
@@ -29,7 +29,14 @@ const HONEST_PAUSE_MS = 25
 const HONEST_MS_MAX = 10_000
 const SETTLE_MS = 20_000
 
-export type Times = { readonly asked: number; readonly failed: number; readonly p50: number; readonly p99: number }
+export type Times = {
+  readonly asked: number
+  readonly failed: number
+  /** What was answered instead, by status and code. */
+  readonly failures: Readonly<Record<string, number>>
+  readonly p50: number
+  readonly p99: number
+}
 export type Suffered = {
   readonly attack: string
   readonly reads: Times
@@ -52,23 +59,29 @@ export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
 
-function timesOf(samples: readonly (number | undefined)[]): Times {
-  const good = samples.filter((sample) => sample !== undefined).sort((a, b) => a - b)
+function timesOf(good: readonly number[], failures: Readonly<Record<string, number>>): Times {
+  const sorted = good.toSorted((a, b) => a - b)
   const at = (share: number): number =>
-    Math.round(good[Math.min(good.length - 1, Math.floor(good.length * share))] ?? Number.NaN)
-  return { asked: samples.length, failed: samples.length - good.length, p50: at(0.5), p99: at(0.99) }
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN)
+  const failed = Object.values(failures).reduce((sum, count) => sum + count, 0)
+  return { asked: good.length + failed, failed, failures, p50: at(0.5), p99: at(0.99) }
 }
 
-/** Asks again and again until told; each sample is ms, undefined when it was not served. */
-async function honest(ask: () => Promise<number>, isOver: () => boolean): Promise<Times> {
-  const samples: (number | undefined)[] = []
+/** Asks again and again until told. */
+async function honest(ask: () => Promise<HttpAnswer>, isOver: () => boolean): Promise<Times> {
+  const good: number[] = []
+  const failures: Record<string, number> = {}
   while (!isOver()) {
     const began = performance.now()
-    const status = await ask().catch(() => 0)
-    samples.push(status === 200 ? performance.now() - began : undefined)
+    const answer = await ask().catch((cause: Error) => cause)
+    if (!(answer instanceof Error) && answer.status === 200) good.push(performance.now() - began)
+    else {
+      const what = answer instanceof Error ? answer.message : `${answer.status} ${answer.body.toString().slice(0, 80)}`
+      failures[what] = (failures[what] ?? 0) + 1
+    }
     await pass(HONEST_PAUSE_MS)
   }
-  return timesOf(samples)
+  return timesOf(good, failures)
 }
 
 export type Victim = Seeders & { readonly victim: SeederProcess; readonly origin: string }
@@ -119,10 +132,10 @@ async function endure({ victim, origin }: Victim, name: string, attack: () => Pr
   let turn = 0
   const isOver = (): boolean => over
   const asked = Promise.all([
-    honest(async () => (await exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX })).status, isOver),
-    honest(async () => {
+    honest(() => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }), isOver),
+    honest(() => {
       const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
-      return (await exchange(`${origin}/honest`, options)).status
+      return exchange(`${origin}/honest`, options)
     }, isOver),
   ])
   let tally: Tally
