@@ -21,6 +21,8 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
 const PROOF_MS = 90_000
 /** Issue: the gateway sends nobody to a proven liar this long after the proof. */
 const DROP_MS_MAX = 10_000
+/** Fewer say nothing about the history; a machine that does much else gets no more done. */
+const ACKNOWLEDGED_MIN = 5
 const ASKED_OF_GATEWAY = 40
 const POLL_MS = 50
 const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
@@ -89,7 +91,7 @@ export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
   for (const kind of proofs) assert.ok(expected.includes(kind), kind)
   assert.equal(load.fault(), undefined)
   assert.equal(load.forks.size, 0)
-  assert.ok(load.acknowledged > 10, `only ${load.acknowledged} acknowledged`)
+  assert.ok(load.acknowledged >= ACKNOWLEDGED_MIN, `only ${load.acknowledged} acknowledged`)
   for (const label of load.refused.keys())
     assert.ok(
       group.liars.some((liar) => liar.label === label),
