@@ -93,6 +93,7 @@ test('R6 a group that has just begun waits longer than its links take, until com
     timers,
     [4, 2, 1].map((times) => SETTINGS.deltaMs + 4 * times * LINK_MS_MIN),
   )
+})
 
 test('R8 on machines where a full block runs for longer than others wait, the queue empties all the same', () => {
   const cluster = new Cluster(4)
