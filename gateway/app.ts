@@ -108,8 +108,8 @@ export function createApp(gateway: Gateway): Hono {
     return context.json({ version: taken.value.file.version, hash: taken.value.hash })
   })
   app.post('/register', async (context) => {
-    const body = await limitedBody(context.req.raw, ports.registerLimit, REGISTRATION_BYTES_MAX)
-    return answer(context, body.ok ? await register(gateway, body.value) : body)
+    const body = await readBody(context.req.raw, REGISTRATION_BYTES_MAX)
+    return answer(context, body.ok ? await register(gateway, body.value, addressOf(context.req.raw)) : body)
   })
   app.post('/evidence', async (context) => {
     const body = await limitedBody(context.req.raw, ports.carryLimit, WIRE_BYTES_MAX)

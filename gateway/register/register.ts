@@ -74,9 +74,17 @@ function replayed(gateway: Gateway, peer: PeerName, time: number): GatewayError 
   return time > last ? undefined : { code: 'replay', last }
 }
 
-export async function register(gateway: Gateway, bytes: Uint8Array): Promise<Result<Lease, GatewayError>> {
+/** `address`: who sends it. A member's registrations are counted apart from all others of its address, so that no flood keeps a member out. */
+export async function register(
+  gateway: Gateway,
+  bytes: Uint8Array,
+  address: string,
+): Promise<Result<Lease, GatewayError>> {
   const { ports, locations } = gateway
   const read = readCbor(registerShape, bytes, REGISTRATION_BYTES_MAX)
+  const claimed = read.ok ? peerName(read.value.from) : undefined
+  const isOfGroup = claimed !== undefined && locations.jobsOf(claimed).length > 0
+  if (!(await ports.registerLimit(isOfGroup ? `${address} ${claimed}` : address))) return err({ code: 'rate_limited' })
   if (!read.ok) {
     const { error } = read
     return err({ code: 'malformed', detail: error.code === 'shape' ? `${error.path}: ${error.expected}` : error.code })

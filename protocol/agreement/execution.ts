@@ -5,6 +5,7 @@ import { bodiesHere, fetchMissing, freeBodies, useBodies } from '#protocol/agree
 import { EXECUTIONS_MAX } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
+import { executionBegan, executionEnded } from '#protocol/agreement/pace.ts'
 import type { ExecutionContext, ExecutionResult } from '#protocol/agreement/port.ts'
 import { inheritedKey } from '#protocol/agreement/propose.ts'
 import { addContent, type Content, contentOf, type Round, requestHashesOf } from '#protocol/agreement/round.ts'
@@ -70,6 +71,7 @@ function evictExecution(member: Member, turn: Turn): void {
   for (const [key, execution] of member.executions) {
     if (kept.has(key)) continue
     member.executions.delete(key)
+    executionEnded(member, execution.ticket, turn.now, false)
     turn.effects.push({ type: 'release', ticket: execution.ticket })
     return
   }
@@ -80,6 +82,7 @@ export function startExecution(member: Member, turn: Turn, key: string, context:
   if (member.executions.size >= EXECUTIONS_MAX) evictExecution(member, turn)
   const ticket = member.nextTicket++
   member.executions.set(key, { ticket, context, result: null, receiptsRoot: null })
+  executionBegan(member, ticket, context.requests.length, turn.now)
   turn.effects.push({ type: 'execute', ticket, context })
 }
 
@@ -106,7 +109,8 @@ export function ensureExecuted(member: Member, turn: Turn, content: Content): vo
 }
 
 /** False when nobody waits for it any more. */
-export function keepResult(member: Member, ticket: number, result: ExecutionResult): boolean {
+export function keepResult(member: Member, turn: Turn, ticket: number, result: ExecutionResult): boolean {
+  executionEnded(member, ticket, turn.now, true)
   for (const execution of member.executions.values()) {
     if (execution.ticket !== ticket || execution.result !== null) continue
     execution.result = result
@@ -120,6 +124,7 @@ export function dropExecution(member: Member, turn: Turn, key: string): void {
   const execution = member.executions.get(key)
   if (execution === undefined) return
   member.executions.delete(key)
+  executionEnded(member, execution.ticket, turn.now, false)
   turn.effects.push({ type: 'release', ticket: execution.ticket })
 }
 

@@ -6,9 +6,14 @@
 // It is each member's own affair: nobody else sees δ and no rule of safety knows it. A δ that is too low costs a view change, and is doubled by it.
 // A member that has not measured enough links for a quorum waits for Δ.
 
-import { CALM_COMMITS, CAUTION_FIRST, CAUTION_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
+//
+// R8: a leader takes as many requests into a block as ran here within Δ lately. A block that runs for longer than the others wait ends its view,
+// is begun anew by the next leader, and again, and nothing is certified while the queue is full.
+
+import { CALM_COMMITS, CAUTION_FIRST, CAUTION_MAX, EXECUTIONS_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
 import type { Member } from '#protocol/agreement/member.ts'
 import { assert } from '#protocol/codec/result.ts'
+import { BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 
 export type Pace = {
   /** Round trips in ms at most, as measured, by index in the roster. */
@@ -17,9 +22,43 @@ export type Pace = {
   caution: number
   /** Commits in a row without a time-out. */
   calm: number
+  /** Requests that this member takes into a block when it leads. */
+  batchMax: number
+  /** Executions under way: requests, and when they began, by ticket. */
+  readonly begun: Map<number, { readonly requests: number; readonly at: number }>
 }
 
-export const createPace = (): Pace => ({ roundTrips: new Map(), caution: CAUTION_FIRST, calm: 0 })
+export const createPace = (): Pace => ({
+  roundTrips: new Map(),
+  caution: CAUTION_FIRST,
+  calm: 0,
+  batchMax: BATCH_REQUESTS_MAX,
+  begun: new Map(),
+})
+
+export function executionBegan({ pace }: Member, ticket: number, requests: number, now: number): void {
+  pace.begun.set(ticket, { requests, at: now })
+  const [oldest] = pace.begun.keys()
+  if (pace.begun.size > EXECUTIONS_MAX && oldest !== undefined) pace.begun.delete(oldest)
+}
+
+/** It ended, or is not waited for any longer: then it says only that it takes this long at least. */
+export function executionEnded(member: Member, ticket: number, now: number, isWhole: boolean): void {
+  const { pace, settings } = member
+  const begun = pace.begun.get(ticket)
+  if (begun === undefined) return
+  pace.begun.delete(ticket)
+  const { requests } = begun
+  const ms = now - begun.at
+  if (ms > settings.deltaMs) takeLess(member, Math.floor((requests * settings.deltaMs) / ms))
+  else if (isWhole && 2 * ms <= settings.deltaMs && 2 * requests >= pace.batchMax)
+    pace.batchMax = Math.min(BATCH_REQUESTS_MAX, 2 * pace.batchMax)
+}
+
+/** At least one of each line, so that none is passed over for it (R7). */
+function takeLess({ pace, count }: Member, requests: number): void {
+  pace.batchMax = Math.min(pace.batchMax, Math.max(count, requests))
+}
 
 export function hearLinks(member: Member, roundTripsMs: readonly (number | null)[]): void {
   const { roundTrips } = member.pace
@@ -45,7 +84,9 @@ export function linkDelta({ pace, places, count, self, quorum, settings }: Membe
 }
 
 /** The own timer ended a view: whatever was measured did not hold, or its leader is gone; it is given more time for a while. */
-export function growCautious({ pace }: Member): void {
+export function growCautious(member: Member): void {
+  const { pace } = member
+  takeLess(member, Math.floor(pace.batchMax / 2))
   pace.calm = 0
   pace.caution = Math.min(CAUTION_MAX, pace.caution + 1)
 }

@@ -90,7 +90,7 @@ function begin(member: Member, turn: Turn, round: Round): boolean {
     start(member, turn, round, { time, kind: 'reconfig', requests: [request] })
     return false
   }
-  const batch = takeBatch(member.queue, (entry) => {
+  const batch = takeBatch(member.queue, member.pace.batchMax, (entry) => {
     if (!whole || !mayRun(member, entry.request, entry.key, time)) return false
     if (bodyHere(member.bodies, entry.request)) return true
     fetchMissing(member.bodies, turn, [entry.request], entry.source, settings.deltaMs)

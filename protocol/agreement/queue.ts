@@ -10,7 +10,7 @@ import {
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type Request, requestToBytes } from '#protocol/message/request.ts'
-import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
+import { BATCH_BYTES_MAX } from '#protocol/message/wire.ts'
 
 export const UPDATE_METHOD = 'UPDATE'
 
@@ -104,9 +104,9 @@ export function* entriesOf(queue: Queue, source: number): Generator<Entry> {
 
 /**
  * R7, R8: one from each line in turn, each line in its order, until the block is full; an UPDATE only alone. `ready` says whether one may
- * stand in the block at all (R9, its body); those that may not are passed by.
+ * stand in the block at all (R9, its body); those that may not are passed by. At most `requestsMax`.
  */
-export function takeBatch(queue: Queue, ready: (entry: Entry) => boolean): readonly Entry[] {
+export function takeBatch(queue: Queue, requestsMax: number, ready: (entry: Entry) => boolean): readonly Entry[] {
   const batch: Entry[] = []
   const count = queue.lines.length
   const lines: Iterator<Entry>[] = []
@@ -126,7 +126,7 @@ export function takeBatch(queue: Queue, ready: (entry: Entry) => boolean): reado
         if (batch.length === 0) return [entry]
         continue
       }
-      if (batch.length >= BATCH_REQUESTS_MAX || bytes + entry.bytes > BATCH_BYTES_MAX) return batch
+      if (batch.length >= requestsMax || bytes + entry.bytes > BATCH_BYTES_MAX) return batch
       batch.push(entry)
       bytes += entry.bytes
       still.push(line)

@@ -72,7 +72,7 @@ function take(member: Member, turn: Turn, input: Input): void {
     case 'state':
       return hearState(member, turn, input.height, input.cert)
     case 'executed':
-      if (keepResult(member, input.ticket, input.result)) restartTimer(member, turn)
+      if (keepResult(member, turn, input.ticket, input.result)) restartTimer(member, turn)
       return
     case 'committed':
       return onCommitted(member, turn, input.height)

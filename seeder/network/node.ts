@@ -17,12 +17,17 @@ import { createLibp2p } from 'libp2p'
 import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
 import { backoffMs } from '#seeder/network/backoff.ts'
+import { createDoor } from '#seeder/network/door.ts'
 import { libp2pPrivateKey, nameOfPeerId, peerIdOf } from '#seeder/network/identity.ts'
 import { AGREE_PROTOCOL, CONTENT_PROTOCOL, Link, type LinkEnd, type LinkProtocol } from '#seeder/network/link.ts'
 import type { LinkStatus, NetworkHandlers, PeerNetwork, RequestError } from '#seeder/network/port.ts'
 
 /** Connections of all peers together; a peer of the file needs one, and a second while it reconnects. */
 const CONNECTIONS_MAX = 512
+/** Of one peer: its link, a newer one that may replace it, and what both sides dialled at once. */
+const CONNECTIONS_PER_PEER_MAX = 4
+/** A link has two; a peer that opens more holds windows for nothing. */
+const STREAMS_PER_CONNECTION_MAX = 8
 const DIAL_TIMEOUT_MS = 5_000
 const OPEN_TIMEOUT_MS = 5_000
 /** A link whose peer answers within this is not replaced by a newer connection. */
@@ -74,6 +79,7 @@ class Libp2pNetwork implements PeerNetwork {
   readonly self: PeerName
   readonly #options: NetworkOptions
   readonly #members = new Map<PeerName, Member>()
+  readonly #door = createDoor()
   #wanted: ReadonlySet<PeerName> = new Set()
   #node: Libp2p | undefined
   #stopped = false
@@ -84,27 +90,40 @@ class Libp2pNetwork implements PeerNetwork {
   }
 
   async start(): Promise<void> {
-    const node = await createLibp2p({
+    const node: Libp2p = await createLibp2p({
       privateKey: libp2pPrivateKey(this.#options.signer),
       addresses: { listen: [...this.#options.listen] },
       transports: [tcp()],
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ enableKeepAlive: false })],
+      streamMuxers: [
+        yamux({
+          enableKeepAlive: false,
+          maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+          maxOutboundStreams: STREAMS_PER_CONNECTION_MAX,
+          maxEarlyStreams: STREAMS_PER_CONNECTION_MAX,
+        }),
+      ],
       connectionManager: {
         maxConnections: CONNECTIONS_MAX,
-        inboundConnectionThreshold: CONNECTIONS_MAX,
-        maxIncomingPendingConnections: CONNECTIONS_MAX,
+        // Who may take how much of this is the door's to say.
+        inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
+        maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
         reconnectRetries: 0,
       },
       // A machine under load answers late: silence is judged by the channels, not by libp2p.
       connectionMonitor: { enabled: false, abortConnectionOnPingFailure: false },
       connectionGater: {
         denyDialMultiaddr: () => false,
+        denyInboundConnection: (connection) => !this.#door.knock(connection),
         denyInboundEncryptedConnection: (id) => {
           const name = nameOfPeerId(id)
           if (this.#lets(name)) return false
           this.#options.note?.('peer_refused', { peer: name ?? id.toString() })
           return true
+        },
+        denyInboundUpgradedConnection: (id, connection) => {
+          this.#door.leave(connection)
+          return node.getConnections(id).length >= CONNECTIONS_PER_PEER_MAX
         },
       },
     })
@@ -124,6 +143,7 @@ class Libp2pNetwork implements PeerNetwork {
 
   setKnown(peers: readonly { readonly peer: PeerName; readonly addresses: readonly string[] }[]): void {
     const names = new Set(peers.map((entry) => entry.peer))
+    this.#door.setKnown(peers.flatMap(({ addresses }) => addresses))
     for (const { peer, addresses } of peers) {
       if (peer === this.self) continue
       const known = this.#members.get(peer)

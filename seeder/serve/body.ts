@@ -4,30 +4,29 @@ import type { IncomingMessage } from 'node:http'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import type { RefusalCode } from '#seeder/serve/refusal.ts'
-
-/** Bytes of bodies that are in memory now. */
-export type BodyBudget = { used: number; readonly max: number }
+import type { Share } from '#seeder/serve/share.ts'
 
 /** What is held; give it back when the body is done with. */
 export type HeldBody = { readonly bytes: Buffer; release(): void }
 
 /** Whether the declared length can be taken at all; asked before `100 Continue`. */
-export function bodyRefusal(contentLength: number | undefined, budget: BodyBudget): RefusalCode | undefined {
+export function bodyRefusal(contentLength: number | undefined, budget: Share, source: string): RefusalCode | undefined {
   if (contentLength !== undefined && contentLength > BODY_BYTES_MAX) return 'body_too_large'
-  return budget.used + (contentLength ?? 0) > budget.max ? 'overloaded' : undefined
+  return budget.fits(source, contentLength ?? 0) ? undefined : 'overloaded'
 }
 
-/** Undefined when the visitor went away. */
+/** Undefined when the visitor went away. `budget`: bytes of bodies that are in memory now. */
 export function readBody(
   request: IncomingMessage,
-  budget: BodyBudget,
+  budget: Share,
+  source: string,
   timeoutMs: number,
 ): Promise<Result<HeldBody, RefusalCode> | undefined> {
   const { promise, resolve } = Promise.withResolvers<Result<HeldBody, RefusalCode> | undefined>()
   const chunks: Buffer[] = []
   let held = 0
   const release = (): void => {
-    budget.used -= held
+    if (held > 0) budget.give(source, held)
     held = 0
   }
   const fail = (code: RefusalCode): void => {
@@ -38,11 +37,10 @@ export function readBody(
     resolve(err(code))
   }
   const take = (chunk: Buffer): void => {
+    if (held + chunk.length > BODY_BYTES_MAX) return fail('body_too_large')
+    if (!budget.take(source, chunk.length)) return fail('overloaded')
     held += chunk.length
-    budget.used += chunk.length
-    if (held > BODY_BYTES_MAX) fail('body_too_large')
-    else if (budget.used > budget.max) fail('overloaded')
-    else chunks.push(chunk)
+    chunks.push(chunk)
   }
   const timer = setTimeout(() => fail('request_timeout'), timeoutMs)
   timer.unref()

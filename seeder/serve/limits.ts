@@ -13,18 +13,26 @@ export type ServeLimits = {
   readonly keepAliveMs: number
   /** A connection on which nothing moves at all, an answer being waited for included. */
   readonly idleMs: number
-  /** A visitor that takes nothing of a stream for this long is gone. */
+  /** A visitor that takes nothing of an answer for this long is gone. */
   readonly stallMs: number
+  /** Beyond it a newcomer displaces a connection that rests, of the source that has most. */
   readonly connectionsMax: number
+  /** Requests on one connection without their whole answer; more end it. */
+  readonly pipelinedMax: number
+  /** Answers that wait in all connections to be taken; beyond it the slowest visitors are let go. */
+  readonly unsentBytesMax: number
   readonly requestsPerConnectionMax: number
-  /** Reads that run or wait in the runtime at once. */
+  /** Reads that run or wait at once, a share for each source; and those of them that are handed to the runtime. */
   readonly readsMax: number
-  /** Writes that wait for their certificate at once, and of those from one address. */
+  readonly readsAtOnce: number
+  /** Writes that wait for their certificate or their turn, a share for each source; and those of them that are handed to the group. */
   readonly writesMax: number
-  readonly writesPerSourceMax: number
-  /** Request bodies in memory at once. */
+  readonly writesAtOnce: number
+  /** A read or a write that waits longer for its turn is refused. */
+  readonly turnMs: number
+  /** Request bodies in memory at once, a share for each source. */
   readonly bodiesBytesMax: number
-  /** Files that stream at once. */
+  /** Files that stream at once, a share for each source. */
   readonly streamsMax: number
   /** Certified reads and the bundle's files in memory. */
   readonly readCacheBytes: number
@@ -43,10 +51,14 @@ export const SERVE_LIMITS: ServeLimits = {
   idleMs: 120_000,
   stallMs: 30_000,
   connectionsMax: 2048,
+  pipelinedMax: 16,
+  unsentBytesMax: 256 * 1024 * 1024,
   requestsPerConnectionMax: 100_000,
   readsMax: 256,
+  readsAtOnce: 8,
   writesMax: 1024,
-  writesPerSourceMax: 512,
+  writesAtOnce: 128,
+  turnMs: 20_000,
   bodiesBytesMax: 64 * 1024 * 1024,
   streamsMax: 128,
   readCacheBytes: 24 * 1024 * 1024,

@@ -17,12 +17,14 @@ import { requestHash } from '#protocol/message/request.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
 import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
+import type { ReadResult } from '#seeder/execute/port.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
 import { OVERHEAD_BYTES, type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
+import { createTurns } from '#seeder/serve/turns.ts'
 
 /** A finished read and what proves it. */
 export type ReadEntry = {
@@ -50,8 +52,8 @@ export type ReadRequest = {
   readonly key: string
 }
 
-/** An answer at hand. */
-export type FoundRead = { readonly entry: ReadEntry; readonly representation: Representation }
+/** An answer at hand. `head`: what it was computed at, when it was not the one that was asked for: who waits is answered from the newest. */
+export type FoundRead = { readonly entry: ReadEntry; readonly representation: Representation; readonly head?: Head }
 
 /** A read, the order to run it as a write, or why not. */
 export type ReadOutcome = Result<FoundRead | 'writes', Refusal>
@@ -60,9 +62,15 @@ export type Reads = {
   /** The answer from memory, if there is one that is true at this head. */
   find(request: ReadRequest, head: Head): FoundRead | undefined
   /** Runs it, together with everybody who asks the same at the same time. */
-  run(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome>
+  run(site: HostedSite, request: ReadRequest, head: Head, source: string): Promise<ReadOutcome>
   /** Runs it alone with a nonce of the asker's choice, or at a height that is not the newest; nobody else sees the answer. */
-  runAlone(site: HostedSite, request: ReadRequest, head: Head, nonce: Uint8Array | undefined): Promise<ReadOutcome>
+  runAlone(
+    site: HostedSite,
+    request: ReadRequest,
+    head: Head,
+    source: string,
+    nonce: Uint8Array | undefined,
+  ): Promise<ReadOutcome>
   readonly cacheBytes: number
   readonly running: number
 }
@@ -115,9 +123,21 @@ export function createReads(options: ReadsOptions): Reads {
   const { limits, assets, random, log, onCache } = options
   const cache = byteCache<ReadEntry>(limits.readCacheBytes)
   const flights = new Map<string, { readonly height: number; readonly outcome: Promise<ReadOutcome> }>()
-  let running = 0
   const runningBySite = new Map<HostedSite, number>()
   const siteMax = Math.ceil(limits.readsMax * SITE_SHARE)
+  const turns = createTurns({ atOnce: limits.readsAtOnce, max: limits.readsMax, waitMsMax: limits.turnMs })
+
+  /** A place among the reads of its site, or undefined when the site has taken its share. */
+  function enterSite(site: HostedSite): (() => void) | undefined {
+    const count = runningBySite.get(site) ?? 0
+    if (count >= siteMax) return undefined
+    runningBySite.set(site, count + 1)
+    return () => {
+      const left = (runningBySite.get(site) ?? 0) - 1
+      if (left > 0) runningBySite.set(site, left)
+      else runningBySite.delete(site)
+    }
+  }
 
   function holds(entry: ReadEntry, head: Head): boolean {
     if (entry.asked.time) return entry.height === head.height
@@ -128,7 +148,9 @@ export function createReads(options: ReadsOptions): Reads {
     site: HostedSite,
     request: ReadRequest,
     head: Head,
+    source: string,
     chosen: Uint8Array | undefined,
+    isAlone: boolean,
   ): Promise<ReadOutcome> {
     const hashed = requestHash({
       job: site.job,
@@ -142,13 +164,14 @@ export function createReads(options: ReadsOptions): Reads {
       shared: boolean,
       asked: ReadEntry['asked'],
       nonce: Uint8Array | undefined,
+      at: Head = head,
     ): ReadEntry => ({
       requestHash: hashed,
       representation,
       shared,
       asked,
-      stateRoot: head.stateRoot,
-      height: head.height,
+      stateRoot: at.stateRoot,
+      height: at.height,
       nonce,
       receipt: undefined,
       sent: new Map(),
@@ -161,18 +184,30 @@ export function createReads(options: ReadsOptions): Reads {
           representation: asset,
         })
     }
-    const runningHere = runningBySite.get(site) ?? 0
-    if (running >= limits.readsMax || runningHere >= siteMax) return err({ code: 'overloaded' })
-    running++
-    runningBySite.set(site, runningHere + 1)
-    try {
-      const nonce = chosen ?? random(16)
-      const result = await site.read({
-        time: head.time,
-        stateRoot: head.stateRoot,
+    const leaveSite = enterSite(site)
+    const leave = leaveSite === undefined ? undefined : await turns.enter(source)
+    if (leave === undefined) {
+      leaveSite?.()
+      return err({ code: 'overloaded' })
+    }
+    let at = head
+    const newest = (): Head => (isAlone ? head : (site.head() ?? head))
+    const run = (nonce: Uint8Array): Promise<ReadResult> => {
+      at = newest()
+      return site.read({
+        time: at.time,
+        stateRoot: at.stateRoot,
         request: { method: request.method, target: request.target, headers: request.headers, body: new Uint8Array(0) },
         requestHash: hashed,
         nonce,
+      })
+    }
+    try {
+      const nonce = chosen ?? random(16)
+      // While it waited in the runtime the state of its height may have gone: once more, of the newest.
+      const result = await run(nonce).catch((cause: unknown) => {
+        if (newest().height === at.height) throw cause
+        return run(nonce)
       })
       if (result.failure === OVERRUN) {
         log.warn('read_failed', { site: site.name, target: request.target, failure: result.failure })
@@ -186,24 +221,23 @@ export function createReads(options: ReadsOptions): Reads {
       }
       const { value } = representation
       return ok({
-        entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined),
+        entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined, at),
         representation: value,
+        head: at,
       })
     } catch (cause) {
       // The state of a height that has passed may be gone: that is the asker's risk and nobody's fault.
-      const say = head.height === site.head()?.height ? log.error : log.debug
-      say('read_broke', { site: site.name, target: request.target, height: head.height, cause })
+      const say = at.height === site.head()?.height ? log.error : log.debug
+      say('read_broke', { site: site.name, target: request.target, height: at.height, cause })
       return err({ code: 'runtime_unavailable' })
     } finally {
-      running--
-      const left = (runningBySite.get(site) ?? 0) - 1
-      if (left > 0) runningBySite.set(site, left)
-      else runningBySite.delete(site)
+      leave()
+      leaveSite?.()
     }
   }
 
-  async function fly(site: HostedSite, request: ReadRequest, head: Head): Promise<ReadOutcome> {
-    const outcome = await compute(site, request, head, undefined)
+  async function fly(site: HostedSite, request: ReadRequest, head: Head, source: string): Promise<ReadOutcome> {
+    const outcome = await compute(site, request, head, source, undefined, false)
     if (outcome.ok && outcome.value !== 'writes' && !outcome.value.entry.asked.chance) {
       const { entry, representation } = outcome.value
       const weight = entry.shared ? OVERHEAD_BYTES : weightOf(representation)
@@ -224,7 +258,7 @@ export function createReads(options: ReadsOptions): Reads {
       if (entry.height <= head.height) cache.delete(request.key)
       return undefined
     },
-    async run(site, request, head) {
+    async run(site, request, head, source) {
       const flight = flights.get(request.key)
       if (flight !== undefined && flight.height === head.height) {
         const outcome = await flight.outcome
@@ -234,10 +268,10 @@ export function createReads(options: ReadsOptions): Reads {
           return outcome
         }
         onCache('miss')
-        return outcome.value === 'writes' ? outcome : compute(site, request, head, undefined)
+        return outcome.value === 'writes' ? outcome : compute(site, request, head, source, undefined, false)
       }
       onCache('miss')
-      const outcome = fly(site, request, head)
+      const outcome = fly(site, request, head, source)
       flights.set(request.key, { height: head.height, outcome })
       try {
         return await outcome
@@ -245,12 +279,12 @@ export function createReads(options: ReadsOptions): Reads {
         if (flights.get(request.key)?.outcome === outcome) flights.delete(request.key)
       }
     },
-    runAlone: (site, request, head, nonce) => compute(site, request, head, nonce),
+    runAlone: (site, request, head, source, nonce) => compute(site, request, head, source, nonce, true),
     get cacheBytes() {
       return cache.bytes
     },
     get running() {
-      return running
+      return turns.total
     },
   }
 }

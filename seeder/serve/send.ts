@@ -13,6 +13,7 @@ import type { FoundRead } from '#seeder/serve/reads.ts'
 import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
 import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
+import { Share, sourceOf } from '#seeder/serve/share.ts'
 
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
@@ -29,7 +30,7 @@ export type SenderOptions = {
 
 export function createSender(options: SenderOptions): Sender {
   const { fields: maker, limits, random } = options
-  let streams = 0
+  const streams = new Share(limits.streamsMax)
 
   function receiptOf(place: ReadPlace, found: FoundRead): string {
     const { entry, representation } = found
@@ -56,8 +57,11 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   async function stream(response: ServerResponse, body: Representation, { start, end }: ByteRange): Promise<void> {
-    streams++
+    const source = sourceOf(response.req.socket.remoteAddress)
+    const isPlace = streams.take(source)
     try {
+      // Whoever found room a moment ago and finds none now is cut, as a slow one is: its head has gone.
+      if (!isPlace) throw new Error('too many files stream')
       for (let offset = start; offset <= end; ) {
         const chunk = bodyBytes(body, offset, Math.min(STREAM_CHUNK_BYTES, end + 1 - offset))
         if (chunk.length === 0) throw new Error('the file ended before its size')
@@ -73,7 +77,7 @@ export function createSender(options: SenderOptions): Sender {
       // Cut short: the visitor sees that bytes are missing, and never another file's end.
       response.destroy(cause as Error)
     } finally {
-      streams--
+      if (isPlace) streams.give(source)
     }
   }
 
@@ -163,7 +167,11 @@ export function createSender(options: SenderOptions): Sender {
   ): undefined | Promise<void> {
     const { representation } = found
     const { conditions } = request
-    if (representation.file !== undefined && request.method !== 'HEAD' && streams >= limits.streamsMax)
+    if (
+      representation.file !== undefined &&
+      request.method !== 'HEAD' &&
+      !streams.fits(sourceOf(response.req.socket.remoteAddress))
+    )
       return refused(response, request, { code: 'overloaded' })
     if (conditions !== undefined && representation.status === 200 && request.method !== 'OPTIONS') {
       const validators = { etag: selected.etag, modified: representation.modified }

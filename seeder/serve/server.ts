@@ -18,8 +18,9 @@ import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import { createAssetFinder } from '#seeder/serve/assets.ts'
 import { createBandwidth } from '#seeder/serve/bandwidth.ts'
-import { type BodyBudget, bodyRefusal, readBody } from '#seeder/serve/body.ts'
+import { bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
+import { watchConnections } from '#seeder/serve/connections.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/form-keys/page.ts'
@@ -32,6 +33,7 @@ import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#
 import { representationOf, select } from '#seeder/serve/representation.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
+import { Share, sourceOf } from '#seeder/serve/share.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
 import { createWrites } from '#seeder/serve/writes.ts'
 
@@ -146,8 +148,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     while (!response.destroyed && !(await bandwidth.turn()));
   }
   const sender = createSender({ fields, limits, random, ...(isBounded ? { pace } : {}) })
-  const budget: BodyBudget = { used: 0, max: limits.bodiesBytesMax }
-  const sockets = new Set<Socket>()
+  const budget = new Share(limits.bodiesBytesMax)
+  const connections = watchConnections(limits)
+  const sockets = connections.all
   const lingering = new WeakSet<Duplex>()
   const moved = { received: 0, sent: 0 }
   registry.observed('interpeer_visitor_bytes_total', 'To and from visitors.', ['direction'], () => {
@@ -171,12 +174,18 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     { labels: [], value: bandwidth.waitedMs / 1000 },
   ])
   registry.observed('interpeer_http_connections', 'Open connections.', [], () => [{ labels: [], value: sockets.size }])
+  registry.observed(
+    'interpeer_http_connections_cut_total',
+    'Connections ended for others to be served.',
+    ['reason'],
+    () => Object.entries(connections.cut).map(([reason, value]) => ({ labels: [reason], value })),
+  )
   registry.observed('interpeer_http_requests_waiting', 'Requests under way.', ['kind'], () => [
     { labels: ['read'], value: reads.running },
     { labels: ['write'], value: writes.waiting },
   ])
   registry.observed('interpeer_http_body_bytes', 'Request bodies in memory.', [], () => [
-    { labels: [], value: budget.used },
+    { labels: [], value: budget.total },
   ])
   registry.observed('interpeer_read_cache_bytes', 'Certified answers in memory.', [], () => [
     { labels: [], value: reads.cacheBytes },
@@ -328,7 +337,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   ): Promise<void> {
     if (options.sheds?.() === true) return say(response, request, { code: 'overloaded' })
     const alone = request.nonce !== undefined || head !== newest
-    const outcome = alone ? await reads.runAlone(site, asked, head, request.nonce) : await reads.run(site, asked, head)
+    const outcome = alone
+      ? await reads.runAlone(site, asked, head, source, request.nonce)
+      : await reads.run(site, asked, head, source)
     if (!outcome.ok) {
       const gone = head !== newest && outcome.error.code === 'runtime_unavailable'
       return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
@@ -337,7 +348,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return sender.read(
         response,
         request,
-        { site, head, target: request.target, origin: `http://${request.host}` },
+        { site, head: outcome.value.head ?? head, target: request.target, origin: `http://${request.host}` },
         outcome.value,
       )
     const committed = await writes.resubmit(site, asked, source)
@@ -352,13 +363,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     source: string,
   ): Promise<void> {
     const { req } = response
-    const refused = options.sheds?.() === true ? 'overloaded' : bodyRefusal(request.contentLength, budget)
+    const refused = options.sheds?.() === true ? 'overloaded' : bodyRefusal(request.contentLength, budget, source)
     if (refused !== undefined) return say(response, request, { code: refused }, { close: true })
     if (req.headers.expect !== undefined) response.writeContinue()
     // What is declared counts while it comes: many that begin at once are bounded too.
     const declared = isBounded ? (request.contentLength ?? 0) : 0
     bandwidth.spend(declared)
-    const body = await readBody(req, budget, limits.requestTimeoutMs)
+    const body = await readBody(req, budget, source, limits.requestTimeoutMs)
     bandwidth.spend(-declared)
     if (isBounded) meter(req.socket)
     if (body === undefined) return
@@ -387,6 +398,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   }
 
   function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
+    if (!connections.asked(req.socket)) return
+    response.once('close', () => connections.answered(req.socket))
     const began = performance.now()
     underWay++
     if (draining) {
@@ -463,7 +476,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   /** What a visitor asks of a site, answered here. */
   function visit(response: ServerResponse, request: RequestHead, site: HostedSite): undefined | Promise<void> {
-    const source = response.req.socket.remoteAddress ?? ''
+    const source = sourceOf(response.req.socket.remoteAddress)
     const head = site.head()
     if (head === undefined) return void say(response, request, { code: 'not_ready' }, { close: request.hasBody })
     const origin = `http://${request.host}`
@@ -532,13 +545,12 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       requireHostHeader: false,
       noDelay: true,
     })
-    server.maxConnections = limits.connectionsMax
     server.maxRequestsPerSocket = limits.requestsPerConnectionMax
     server.timeout = limits.idleMs
     server.on('connection', (socket) => {
-      sockets.add(socket)
+      if (!connections.add(socket)) return
       socket.on('close', () => {
-        sockets.delete(socket)
+        connections.remove(socket)
         moved.received += socket.bytesRead
         moved.sent += socket.bytesWritten
       })
@@ -624,6 +636,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       stopping = true
       stopWatching()
       await opening
+      connections[Symbol.dispose]()
       for (const { stop } of heads.values()) stop()
       const closed = [...servers.values()].map((server) => {
         const { promise, resolve } = Promise.withResolvers<void>()

@@ -9,6 +9,7 @@ import type { Log } from '#seeder/config/log.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Committed, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
+import { createTurns } from '#seeder/serve/turns.ts'
 
 export type OrderedRequest = {
   readonly method: string
@@ -17,7 +18,7 @@ export type OrderedRequest = {
 }
 
 export type Writes = {
-  /** `source`: the visitor's address, for its share of what may wait. */
+  /** `source`: of `sourceOf`, for its share of what may wait and for its turn. */
   submit(
     site: HostedSite,
     request: OrderedRequest,
@@ -41,9 +42,8 @@ const NO_BODY_BYTES = new Uint8Array(0)
 
 export function createWrites(options: WritesOptions): Writes {
   const { limits, now, random, log } = options
-  const bySource = new Map<string, number>()
+  const turns = createTurns({ atOnce: limits.writesAtOnce, max: limits.writesMax, waitMsMax: limits.turnMs })
   const tokens = new WeakMap<HostedSite, { left: number; time: number }>()
-  let waiting = 0
 
   function takeToken(site: HostedSite): boolean {
     const time = now()
@@ -60,10 +60,8 @@ export function createWrites(options: WritesOptions): Writes {
     body: Uint8Array,
     source: string,
   ): Promise<Result<Committed, Refusal>> {
-    const ofSource = bySource.get(source) ?? 0
-    if (waiting >= limits.writesMax || ofSource >= limits.writesPerSourceMax) return err({ code: 'queue_full' })
-    waiting++
-    bySource.set(source, ofSource + 1)
+    const leave = await turns.enter(source)
+    if (leave === undefined) return err({ code: 'queue_full' })
     try {
       const ordered: Request = {
         job: site.job,
@@ -81,10 +79,7 @@ export function createWrites(options: WritesOptions): Writes {
       log.error('write_broke', { site: site.name, target: request.target, cause })
       return err({ code: 'internal' })
     } finally {
-      waiting--
-      const left = (bySource.get(source) ?? 1) - 1
-      if (left > 0) bySource.set(source, left)
-      else bySource.delete(source)
+      leave()
     }
   }
 
@@ -95,7 +90,7 @@ export function createWrites(options: WritesOptions): Writes {
       return submit(site, request, NO_BODY_BYTES, source)
     },
     get waiting() {
-      return waiting
+      return turns.total
     },
   }
 }

@@ -294,6 +294,20 @@ test('whoever writes too often is told to wait', async () => {
   assert.equal(response.headers.get('retry-after'), '5')
 })
 
+test('registrations by the hundred from keys of no group keep no member out, from the same address either', async () => {
+  const counts = new Map<string, number>()
+  const at = await scene({
+    limit: (key) => {
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+      return (counts.get(key) ?? 0) <= 100
+    },
+  })
+  const statuses = new Set<number>()
+  for (let count = 0; count < 300; count++) statuses.add((await at.register('eve', { time: START + count })).status)
+  assert.deepEqual([...statuses], [403, 429])
+  for (const peer of ['ana', 'ben']) assert.equal((await at.register(peer)).status, 200)
+})
+
 test('proofs that a member accuses with are wanted until they were judged', async () => {
   const at = await scene()
   const accuses = [{ peer: 'ben', evidence: ZERO_DIGEST }]

@@ -40,7 +40,8 @@ export type Scene = {
 export type SceneOptions = {
   readonly network?: TestNetwork
   readonly judge?: EvidenceJudge
-  readonly limit?: () => boolean
+  /** By whom the limit counts; false: too often. */
+  readonly limit?: (key: string) => boolean
   readonly store?: MemoryStore
   readonly clock?: { now: number }
 }
@@ -63,8 +64,8 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       verify: async (...check) => verify(...check),
       signer: async () => asyncSigner(signerNamed('gateway')),
       judge: options.judge ?? (async () => err({ code: 'unknown_kind' })),
-      registerLimit: async () => options.limit?.() ?? true,
-      carryLimit: async () => options.limit?.() ?? true,
+      registerLimit: async (key) => options.limit?.(key) ?? true,
+      carryLimit: async (key) => options.limit?.(key) ?? true,
       log: () => {},
     },
   )

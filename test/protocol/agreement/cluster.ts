@@ -122,7 +122,10 @@ export class Cluster {
   now = 1_000_000
   /** True drops the message. */
   drop: (from: number, to: number, message: WireMessage) => boolean = () => false
+  /** What an execution takes; ms. */
+  executionMs: (context: ExecutionContext) => number = () => 0
   #queue: Delivery[] = []
+  #running: { readonly at: number; readonly delivery: Delivery }[] = []
 
   constructor(members = 4, options: { quorum?: Quorum; settings?: Partial<MemberSettings> } = {}) {
     this.group = groupOfSize(members, options.quorum)
@@ -188,6 +191,15 @@ export class Cluster {
   pass(ms: number): void {
     const end = this.now + ms
     for (;;) {
+      const wakes = this.nodes.flatMap(({ up, wakeAt }) => (up && wakeAt !== null ? [wakeAt] : []))
+      const ended = this.#running.toSorted((a, b) => a.at - b.at)[0]
+      if (ended !== undefined && ended.at <= Math.min(end, ...wakes)) {
+        this.#running.splice(this.#running.indexOf(ended), 1)
+        this.now = Math.max(this.now, ended.at)
+        this.#queue.push(ended.delivery)
+        this.run()
+        continue
+      }
       const due = this.nodes.filter(({ up, wakeAt }) => up && wakeAt !== null && wakeAt <= end)
       if (due.length === 0) break
       const first = due.reduce((a, b) => ((b.wakeAt ?? 0) < (a.wakeAt ?? 0) ? b : a))
@@ -265,6 +277,11 @@ export class Cluster {
     this.#queue.push({ to, make })
   }
 
+  #after(ms: number, to: number, make: Delivery['make']): void {
+    if (ms === 0) this.#later(to, make)
+    else this.#running.push({ at: this.now + ms, delivery: { to, make } })
+  }
+
   #perform(node: Node, effect: Effect): void {
     node.log.push(effect)
     const { index } = node
@@ -283,7 +300,7 @@ export class Cluster {
           node,
           effect.context.requests.filter((one) => one.body_bytes > 0).map((one) => one.body_hash),
         )
-        return this.#later(index, () => ({
+        return this.#after(this.executionMs(effect.context), index, () => ({
           type: 'executed',
           ticket: effect.ticket,
           result: execute(effect.context, node.wrong),

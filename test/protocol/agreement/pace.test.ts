@@ -94,3 +94,34 @@ test('R6 a group that has just begun waits longer than its links take, until com
     [4, 2, 1].map((times) => SETTINGS.deltaMs + 4 * times * LINK_MS_MIN),
   )
 })
+
+test('R8 on machines where a full block runs for longer than others wait, the queue empties all the same', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const requestMs = 40
+  cluster.executionMs = ({ requests }) => 1 + requestMs * requests.length
+  const count = 200
+  for (let index = 0; index < count; index++) cluster.submit(index % 4, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(50_000)
+  const replies = cluster.nodes.flatMap(({ answers }) => answers.filter(({ type }) => type === 'reply'))
+  assert.equal(replies.length, count)
+  assert.ok(Math.max(...cluster.heights()) >= (count * requestMs) / SETTINGS.deltaMs / 2, 'by blocks that run within Δ')
+})
+
+test('R8 a leader takes full blocks again when they run quickly', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  let slow = true
+  cluster.executionMs = ({ requests }) => (slow ? 1 + 40 * requests.length : 0)
+  const flood = (): void => {
+    for (let index = 0; index < 160; index++) cluster.submit(index % 4, requestAt(cluster.now))
+    cluster.run()
+    cluster.pass(9_000)
+  }
+  flood()
+  assert.ok(cluster.nodes.some(({ member }) => member.pace.batchMax < 64))
+  slow = false
+  for (let round = 0; round < 3; round++) flood()
+  assert.ok(cluster.nodes.some(({ member }) => member.pace.batchMax >= 160))
+})

@@ -8,6 +8,7 @@ import { createWindow, extendWindow, inWindow, windowWhole } from '#protocol/agr
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { orderedRequestHash } from '#protocol/message/request.ts'
+import { BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 import { groupOfSize, requestAt } from './cluster.ts'
 import { Lone, START, sent } from './lone.ts'
 
@@ -26,7 +27,7 @@ function filled(lines: readonly (readonly string[])[]): ReturnType<typeof create
 }
 
 const names = (queue: ReturnType<typeof createQueue>): string[] =>
-  takeBatch(queue, everything).map(({ request }) => request.target)
+  takeBatch(queue, BATCH_REQUESTS_MAX, everything).map(({ request }) => request.target)
 
 test('R7 a batch takes from the members in turn, from each in its order', () => {
   assert.deepEqual(names(filled([['/a1', '/a2', '/a3'], ['/b1'], [], ['/d1', '/d2']])), [
@@ -50,7 +51,7 @@ test('R8 a block holds at most 256 requests, and at most 256 KiB of them', () =>
   assert.equal(names(many).length, 256)
   const long = `/${'x'.repeat(8_000)}`
   const large = filled([Array.from({ length: 64 }, () => long)])
-  const batch = takeBatch(large, everything)
+  const batch = takeBatch(large, BATCH_REQUESTS_MAX, everything)
   const bytes = batch.reduce((sum, entry) => sum + entry.bytes, 0)
   const [one] = batch
   assert.ok(one !== undefined && bytes <= 256 * 1024 && bytes + one.bytes > 256 * 1024)
@@ -59,7 +60,7 @@ test('R8 a block holds at most 256 requests, and at most 256 KiB of them', () =>
 test('R8 an UPDATE stands alone, and keeps its place in its line', () => {
   const queue = filled([['/a1', '/update', '/a2'], ['/b1']])
   assert.deepEqual(names(queue), ['/a1', '/b1'])
-  for (const { key } of takeBatch(queue, everything)) dequeue(queue, key)
+  for (const { key } of takeBatch(queue, BATCH_REQUESTS_MAX, everything)) dequeue(queue, key)
   assert.deepEqual(names(queue), ['/update'])
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
@@ -223,4 +223,77 @@ test('bytes that are no handshake leave the listener standing', async () => {
   await closed
   assert.ok(low.network.send(high.name, Buffer.from('still here')))
   await until('the message', () => high.got.length === 1)
+})
+
+/** Connections from another address of this machine that say nothing, opened again when they are cut. */
+function silentConnections(address: string, from: string, count: number): Disposable & { readonly connected: number } {
+  const port = Number(/\/tcp\/(\d+)/.exec(address)?.[1])
+  const sockets = new Set<Socket>()
+  let over = false
+  let connected = 0
+  const open = (): void => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from })
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('connect', () => connected++)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      if (!over) setTimeout(open, 100)
+    })
+  }
+  for (let index = 0; index < count; index++) open()
+  return {
+    get connected() {
+      return connected
+    },
+    [Symbol.dispose]() {
+      over = true
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+test('connections that say nothing take no place from a member that dials', async () => {
+  const [signer, other] = [signerNamed('victim'), signerNamed('friend')]
+  await using victim = await peer(signer)
+  await using friend = await peer(other)
+  const known = [victim, friend].map(({ name, network }) => ({ peer: name, addresses: network.addresses() }))
+  victim.network.setKnown(known)
+  using silent = silentConnections(victim.network.addresses()[0] ?? '', '127.0.0.2', 700)
+  await until('many are connected', () => silent.connected >= 600)
+  friend.network.setKnown(known)
+  friend.network.setWanted(new Set([victim.name]))
+  await until('a link, which only the friend dials', () => linked(victim, friend) && linked(friend, victim), 5_000)
+})
+
+test('of a peer that opens connections and streams without end only a few are kept, and others are linked', async () => {
+  const [signer, liar, other] = [signerNamed('victim'), signerNamed('liar'), signerNamed('friend')]
+  await using victim = await peer(signer)
+  const liarName = peerName(liar.publicKey)
+  victim.network.setKnown([{ peer: liarName, addresses: [] }])
+  const address = multiaddr(victim.network.addresses()[0] ?? '')
+  const nodes = await Promise.all(
+    Array.from({ length: 8 }, () =>
+      createLibp2p({
+        privateKey: libp2pPrivateKey(liar),
+        transports: [tcp()],
+        connectionEncrypters: [noise()],
+        streamMuxers: [yamux()],
+        connectionMonitor: { enabled: false },
+      }),
+    ),
+  )
+  try {
+    for (const node of nodes) {
+      const connection = await node.dial(address).catch(() => undefined)
+      const opened = Array.from({ length: 64 }, () => connection?.newStream('/nothing/1'))
+      await Promise.allSettled(opened)
+    }
+    assert.ok(nodes.filter((node) => node.getConnections().some(({ status }) => status === 'open')).length <= 4)
+    await using friend = await peer(other)
+    acquaint(victim, friend)
+    await until('an honest link', () => linked(victim, friend))
+  } finally {
+    await Promise.all(nodes.map((node) => node.stop()))
+  }
 })

@@ -4,6 +4,7 @@ import { evidenceFromHeaders } from '#protocol/answer/evidence.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { rawPairs, startEdge } from '#test/support/edge.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
+import { until } from '#test/support/until.ts'
 
 const NONCE = Buffer.alloc(16, 3).toString('base64')
 
@@ -212,4 +213,24 @@ test('§5 memory is bounded: what was asked for longest ago goes first', async (
   assert.equal(group.reads, 41)
   const bytes = Number(/interpeer_read_cache_bytes (\d+)/.exec(edge.registry.text())?.[1])
   assert.ok(bytes > 0 && bytes <= 128 * 1024)
+})
+
+test('§5 a read that waits for its turn is answered from the head that is newest when the turn comes', async () => {
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  const group = hostedGroup('demo', {
+    app: async ({ target }) => {
+      if (target === '/slow') await held
+      return textResponse(200, target)
+    },
+  })
+  await using edge = await startEdge(group, { limits: { readsAtOnce: 1 } })
+  const slow = edge.ask('/slow')
+  await until('the slow one runs', () => group.reads === 1)
+  const waiting = edge.askVerified('/waits')
+  await until('the other one waits', () => /requests_waiting\{kind="read"\} 2/.test(edge.registry.text()))
+  await edge.ask('/', { method: 'POST', body: Buffer.from('') })
+  const { height } = group.head()
+  letGo()
+  assert.equal((await waiting).verified.height, height)
+  assert.equal((await slow).status, 200)
 })

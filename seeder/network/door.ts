@@ -1,0 +1,55 @@
+// Who may begin a handshake. Until it is done nobody knows who knocks, so that whoever opens connections and says nothing takes places from
+// those who would prove to be members.
+//
+//   connection ──> its address stands in the network file? ──> a share of the many places
+//                                               └─ no ──────> a share of the few (a member may have moved)
+//
+// Invariant: connections from addresses that no peer names take no place from those that one does; nobody takes all of either.
+
+import type { MultiaddrConnection } from '@libp2p/interface'
+import { Share, sourceOf } from '#seeder/serve/share.ts'
+
+/** Handshakes at once with addresses of the network file, and with others. */
+export const KNOWN_HANDSHAKES_MAX = 512
+export const STRANGE_HANDSHAKES_MAX = 64
+
+type Knocking = Pick<MultiaddrConnection, 'remoteAddr' | 'addEventListener'>
+
+export type PeerDoor = {
+  /** Multiaddrs of the peers of the network file. */
+  setKnown(addresses: readonly string[]): void
+  /** False: it is to be closed. Otherwise it holds a place until it leaves or closes. */
+  knock(connection: Knocking): boolean
+  /** It is a peer's connection from now on. */
+  leave(connection: Knocking): void
+}
+
+const HOST = /^\/ip[46]\/([^/]+)\//
+
+function sourceOfMultiaddr(address: string): string {
+  return sourceOf(HOST.exec(`${address}/`)?.[1])
+}
+
+export function createDoor(): PeerDoor {
+  let known: ReadonlySet<string> = new Set()
+  const places = { known: new Share(KNOWN_HANDSHAKES_MAX), strange: new Share(STRANGE_HANDSHAKES_MAX) }
+  const held = new WeakMap<Knocking, () => void>()
+  const leave = (connection: Knocking): void => {
+    held.get(connection)?.()
+    held.delete(connection)
+  }
+  return {
+    setKnown(addresses) {
+      known = new Set(addresses.map(sourceOfMultiaddr))
+    },
+    knock(connection) {
+      const source = sourceOfMultiaddr(connection.remoteAddr.toString())
+      const share = known.has(source) ? places.known : places.strange
+      if (!share.take(source)) return false
+      held.set(connection, () => share.give(source))
+      connection.addEventListener('close', () => leave(connection), { once: true })
+      return true
+    },
+    leave,
+  }
+}

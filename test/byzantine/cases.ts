@@ -1,0 +1,156 @@
+// One case of the matrix: a group with these liars under load, and what is promised of it, seen with the clients', the gateway's and the
+// honest members' own eyes.
+
+import assert from 'node:assert/strict'
+import { setTimeout as pass } from 'node:timers/promises'
+import { exchange } from '#cli/network/http.ts'
+import type { ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { until } from '#test/support/until.ts'
+import { type Lie, type LyingGroup, SITE, startGroup } from './group.ts'
+import { type Load, startLoad } from './load.ts'
+
+/** Which proofs a kind of liar gives against itself; none: what it does is counted and is no lie. */
+export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
+  'wrong-result': ['wrong_result', 'wrong_receipt'],
+  equivocate: ['double_proposal', 'double_vote1'],
+  silent: [],
+  stale: [],
+  forge: ['wrong_receipt'],
+}
+/** How long a proof may take on a busy machine; audits come every few seconds. */
+const PROOF_MS = 90_000
+/** Issue: the gateway sends nobody to a proven liar this long after the proof. */
+const DROP_MS_MAX = 10_000
+/** Fewer say nothing about the history; a machine that does much else gets no more done. */
+const ACKNOWLEDGED_MIN = 5
+const ASKED_OF_GATEWAY = 40
+const POLL_MS = 50
+const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
+
+export type Outcome = {
+  readonly name: string
+  readonly acknowledged: number
+  readonly unanswered: number
+  readonly refusedAnswers: number
+  /** From the start of the load to the first proof, and from it to the gateway's leaving the liar out. */
+  readonly proofMs?: number
+  readonly dropMs?: number
+  readonly forks: number
+  readonly proofs: readonly string[]
+}
+
+export function nameOf(lies: readonly Lie[]): string {
+  return lies.map(({ kind, part }) => `${kind} (${part})`).join(' + ')
+}
+
+async function proofsAgainst({ honest, liars }: LyingGroup): Promise<readonly string[]> {
+  const all = await Promise.all(honest.map(async (seeder) => (await seeder.site(SITE))?.evidence ?? []))
+  const lying = new Set(liars.map(({ ready }) => ready.peer))
+  for (const evidence of all.flat()) assert.ok(lying.has(evidence.accused), `${evidence.kind} against an honest member`)
+  return [...new Set(all.flat().map(({ kind }) => kind))]
+}
+
+/** Nobody is sent to these origins. */
+async function assertLeftOut(group: LyingGroup): Promise<void> {
+  const lying = new Set(group.liars.map(({ ready }) => new URL(ready.http).host))
+  for (let count = 0; count < ASKED_OF_GATEWAY; count++) {
+    const answer = await exchange(`${group.gateway}/${SITE}/a`)
+    assert.equal(answer.status, 307)
+    const { host } = new URL(String(answer.headers.location))
+    assert.ok(![...lying].some((bare) => host.endsWith(bare)), `sent to ${host}`)
+  }
+}
+
+/** Within the bound: one liar of four. */
+export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
+  await using group = await startGroup([lie])
+  const expected = PROOFS[lie.kind]
+  const load = startLoad(group.seeders)
+  const began = performance.now()
+  let proofMs: number | undefined
+  let dropMs: number | undefined
+  try {
+    if (expected.length > 0) {
+      await until(`proof of ${expected.join(' or ')}`, async () => (await proofsAgainst(group)).length > 0, PROOF_MS)
+      const provenAt = performance.now()
+      proofMs = provenAt - began
+      const [liar] = group.liars
+      await until(
+        'the gateway leaves the liar out',
+        async () => (await group.located()).some(({ peer, state }) => peer === liar?.ready.peer && OUT.has(state)),
+        DROP_MS_MAX,
+      )
+      dropMs = performance.now() - provenAt
+      await assertLeftOut(group)
+    }
+    while (performance.now() - began < loadMs) await pass(POLL_MS)
+  } finally {
+    await load.end()
+  }
+  const proofs = await proofsAgainst(group)
+  for (const kind of proofs) assert.ok(expected.includes(kind), kind)
+  assert.equal(load.fault(), undefined)
+  assert.equal(load.forks.size, 0)
+  assert.ok(load.acknowledged >= ACKNOWLEDGED_MIN, `only ${load.acknowledged} acknowledged`)
+  for (const label of load.refused.keys())
+    assert.ok(
+      group.liars.some((liar) => liar.label === label),
+      label,
+    )
+  await assertLevel(group)
+  return outcome(nameOf([lie]), load, proofs, proofMs, dropMs)
+}
+
+/** The honest ones end at one height with one state. */
+async function assertLevel({ honest }: LyingGroup): Promise<void> {
+  await until(
+    'one state at every honest member',
+    async () => {
+      const sites = await Promise.all(honest.map((seeder) => seeder.site(SITE)))
+      return new Set(sites.map((site) => `${site?.height} ${site?.stateRoot}`)).size === 1
+    },
+    30_000,
+  )
+}
+
+/**
+ * Over the bound: two of four. Promised is that a fork names its culprits, that nobody honest is accused, and that without a fork what was
+ * certified is served, with 503 or 504 to whom nothing more is agreed for.
+ */
+export async function runPair(lies: readonly [Lie, Lie], loadMs: number): Promise<Outcome> {
+  await using group = await startGroup(lies)
+  const load = startLoad(group.seeders)
+  await pass(loadMs)
+  await load.end()
+  const lying = new Set(group.liars.map(({ ready }) => ready.peer))
+  if (load.forks.size > 0) {
+    const culprits = await until('the culprits of the fork', async () => {
+      const all = await Promise.all(group.honest.map(async (seeder) => (await seeder.site(SITE))?.evidence ?? []))
+      const named = new Set(all.flat().map(({ accused }) => accused))
+      return named.size > 0 && named
+    })
+    for (const culprit of culprits) assert.ok(lying.has(culprit))
+  } else assert.equal(load.fault(), undefined)
+  const proofs = await proofsAgainst(group)
+  for (const seeder of group.honest) {
+    const read = await seeder.ask(SITE, '/a')
+    assert.equal(read.status, 200, 'the last certified state is served')
+    assert.match(read.body.toString(), /^\d+ \S*$/)
+    const write = await seeder.ask(SITE, '/a', { method: 'POST', body: Buffer.from('read'), timeoutMs: 60_000 })
+    assert.ok([200, 503, 504].includes(write.status), `${write.status} ${write.body}`)
+  }
+  return outcome(nameOf(lies), load, proofs)
+}
+
+function outcome(name: string, load: Load, proofs: readonly string[], proofMs?: number, dropMs?: number): Outcome {
+  return {
+    name,
+    acknowledged: load.acknowledged,
+    unanswered: load.unanswered,
+    refusedAnswers: [...load.refused.values()].reduce((sum, count) => sum + count, 0),
+    ...(proofMs === undefined ? {} : { proofMs }),
+    ...(dropMs === undefined ? {} : { dropMs }),
+    forks: load.forks.size,
+    proofs,
+  }
+}

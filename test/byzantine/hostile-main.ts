@@ -1,0 +1,27 @@
+// `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` on one member, a line each.
+
+import process from 'node:process'
+import { ATTACKS } from './attacks.ts'
+import { type Suffered, startVictim, suffer, sufferMember, type Times } from './hostile.ts'
+
+const ATTACK_MS = 8_000
+const MIB = 1024 * 1024
+
+const timesText = ({ asked, failed, failures, p50, p99 }: Times): string =>
+  `${asked} (${failed} failed${failed > 0 ? `: ${JSON.stringify(failures)}` : ''}) p50 ${p50} p99 ${p99} ms`
+
+function tell(found: Suffered): void {
+  const memory = [found.rssBefore, found.rssMax, found.rssAfter].map((bytes) => Math.round(bytes / MIB)).join(' → ')
+  const open = [found.descriptorsBefore, found.descriptorsMax, found.descriptorsAfter].join(' → ')
+  const times = `reads ${timesText(found.reads)}; writes ${timesText(found.writes)}`
+  console.log(`${found.attack}: ${times}; memory ${memory} MiB; descriptors ${open}`)
+  console.log(`   ${JSON.stringify(found.tally)}`)
+}
+
+const MEMBER = 'a member that shares all that it can'
+const words = process.argv.slice(2)
+const chosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word))
+await using victim = await startVictim()
+for (const name of Object.keys(ATTACKS).filter(chosen)) tell(await suffer(victim, name, ATTACK_MS))
+// The last one: it costs the group a member.
+if (chosen(MEMBER)) tell(await sufferMember(victim, ATTACK_MS))

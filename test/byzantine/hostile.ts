@@ -1,0 +1,230 @@
+// `npm run test:hostile`: each attack on the HTTP origin of one real member, or on the gateway, while an honest client of another address
+// counts what it gets and when; a line an attack: the honest client's times, the victim's memory and descriptors before, at most, after.
+
+import { spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as pass } from 'node:timers/promises'
+import { exchange, type HttpAnswer } from '#cli/network/http.ts'
+import { bytesConcat } from '#protocol/codec/bytes.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
+import { assert, err } from '#protocol/codec/result.ts'
+import { groupOf } from '#protocol/directory/network-file.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
+import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
+import { INLINE_BODY_BYTES_MAX, wireToBytes } from '#protocol/message/wire.ts'
+import { placeAt } from '#seeder/config/place.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+import { startNetwork } from '#seeder/network/node.ts'
+import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { until } from '#test/support/until.ts'
+import type { Tally } from './attacks.ts'
+
+const SITE = 'objects'
+const LARGE_BYTES = 24 * 1024 * 1024
+const MEDIUM_BYTES = 512 * 1024
+const HONEST_PAUSE_MS = 25
+const HONEST_MS_MAX = 10_000
+const SETTLE_MS = 20_000
+
+export type Times = {
+  readonly asked: number
+  readonly failed: number
+  /** What was answered instead, by status and code. */
+  readonly failures: Readonly<Record<string, number>>
+  readonly p50: number
+  readonly p99: number
+}
+export type Suffered = {
+  readonly attack: string
+  readonly reads: Times
+  readonly writes: Times
+  readonly rssBefore: number
+  readonly rssMax: number
+  readonly rssAfter: number
+  readonly descriptorsBefore: number
+  readonly descriptorsMax: number
+  readonly descriptorsAfter: number
+  readonly tally: Tally
+}
+
+/** The resident memory of a process, bytes. */
+export function residentBytes(pid: number): number {
+  return 1024 * Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+}
+
+export function descriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+function timesOf(good: readonly number[], failures: Readonly<Record<string, number>>): Times {
+  const sorted = good.toSorted((a, b) => a - b)
+  const at = (share: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN)
+  const failed = Object.values(failures).reduce((sum, count) => sum + count, 0)
+  return { asked: good.length + failed, failed, failures, p50: at(0.5), p99: at(0.99) }
+}
+
+/** Asks again and again until told. */
+async function honest(ask: () => Promise<HttpAnswer>, isOver: () => boolean): Promise<Times> {
+  const good: number[] = []
+  const failures: Record<string, number> = {}
+  while (!isOver()) {
+    const began = performance.now()
+    const answer = await ask().catch((cause: Error) => cause)
+    if (!(answer instanceof Error) && answer.status === 200) good.push(performance.now() - began)
+    else {
+      const what = answer instanceof Error ? answer.message : `${answer.status} ${answer.body.toString().slice(0, 80)}`
+      failures[what] = (failures[what] ?? 0) + 1
+    }
+    await pass(HONEST_PAUSE_MS)
+  }
+  return timesOf(good, failures)
+}
+
+export type Victim = Seeders & { readonly victim: SeederProcess; readonly origin: string }
+
+/** A group whose site has a large and a medium file beside its script. */
+export async function startVictim(): Promise<Victim> {
+  await using stack = new AsyncDisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'hostile-site-'))
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(join(import.meta.dirname, '..', 'seeder', 'processes', SITE), folder, { recursive: true })
+  mkdirSync(join(folder, 'public'))
+  writeFileSync(join(folder, 'public', 'large.bin'), Buffer.alloc(LARGE_BYTES, 1))
+  writeFileSync(join(folder, 'public', 'medium.txt'), Buffer.alloc(MEDIUM_BYTES, 'medium '))
+  writeFileSync(
+    join(folder, 'interpeer.jsonc'),
+    JSON.stringify({
+      name: SITE,
+      main: 'src/objects.js',
+      assets: { directory: 'public' },
+      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
+    }),
+  )
+  const seeders = stack.use(await startSeeders())
+  await seeders.publish(folder)
+  for (const seeder of seeders.all)
+    await until(`${SITE} at ${seeder.label}`, async () => (await seeder.site(SITE))?.state === 'agreeing', 60_000)
+  const [victim] = seeders.all
+  const origin = (await victim?.site(SITE))?.origin
+  assert(victim !== undefined && origin !== undefined, 'the first seeder has the site')
+  const held = stack.move()
+  return Object.assign(Object.create(seeders) as Seeders, {
+    victim,
+    origin,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  })
+}
+
+/** What the victim and an honest client of it go through until `attack` is over. */
+async function endure({ victim, origin }: Victim, name: string, attack: () => Promise<Tally>): Promise<Suffered> {
+  const { pid } = victim.ready
+  const [rssBefore, descriptorsBefore] = [residentBytes(pid), descriptors(pid)]
+  let [rssMax, descriptorsMax] = [rssBefore, descriptorsBefore]
+  const watching = setInterval(() => {
+    rssMax = Math.max(rssMax, residentBytes(pid))
+    descriptorsMax = Math.max(descriptorsMax, descriptors(pid))
+  }, 100)
+  let over = false
+  let turn = 0
+  const isOver = (): boolean => over
+  const asked = Promise.all([
+    honest(() => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }), isOver),
+    honest(() => {
+      const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
+      return exchange(`${origin}/honest`, options)
+    }, isOver),
+  ])
+  let tally: Tally
+  try {
+    tally = await attack()
+  } finally {
+    over = true
+  }
+  const [reads, writes] = await asked
+  clearInterval(watching)
+  await until('its descriptors are back', () => descriptors(pid) <= descriptorsBefore + 8, SETTLE_MS).catch(() => {})
+  return {
+    attack: name,
+    reads,
+    writes,
+    rssBefore,
+    rssMax,
+    rssAfter: residentBytes(pid),
+    descriptorsBefore,
+    descriptorsMax,
+    descriptorsAfter: descriptors(pid),
+    tally,
+  }
+}
+
+/** An attack of `attacks.ts` on the victim's origin. */
+export function suffer(group: Victim, attack: string, ms: number): Promise<Suffered> {
+  const { port, host } = new URL(group.origin)
+  return endure(group, attack, async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'attacks.ts'), attack, port, host, String(ms)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text
+    })
+    await new Promise((resolve) => child.once('close', resolve))
+    return JSON.parse(said || '{}') as Tally
+  })
+}
+
+/**
+ * The last member becomes one that shares requests with 64 KiB of body, each valid and of its own, with the victim as fast as they are taken.
+ * It speaks by its own key, over the product's own wire.
+ */
+export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
+  return endure(group, 'a member that shares all that it can', async () => {
+    const file = group.admission.file()
+    const job = file.jobs.find(({ name }) => name === SITE)
+    const flooder = group.all.at(-1)
+    assert(job !== undefined && flooder !== undefined, 'the group is there')
+    flooder.kill('SIGKILL')
+    await flooder.exited
+    const signer = loadOrCreateSigner(placeAt(flooder.ready.dir).keyFile)
+    await using network = await startNetwork({
+      signer,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      now: Date.now,
+      chance: Math.random,
+      handlers: { onMessage: () => undefined, onRequest: async () => err('busy'), onLink: () => {} },
+    })
+    network.setKnown(file.peers.map(({ peer, addresses }) => ({ peer: peer as PeerName, addresses })))
+    const victim = group.victim.ready.peer as PeerName
+    network.setWanted(new Set([victim]))
+    await until('a link to the victim', () => network.link(victim).connected, 30_000)
+    const body = new Uint8Array(INLINE_BODY_BYTES_MAX)
+    const bodyHash = sha256(body)
+    const id = groupOf(job).job
+    const tally: Tally = {}
+    const end = performance.now() + ms
+    for (let salt = 0; performance.now() < end; salt++) {
+      const salted = new Uint8Array(SALT_BYTES)
+      new DataView(salted.buffer).setUint32(0, salt)
+      const request: Request = {
+        job: id,
+        method: 'POST',
+        target: '/flood',
+        headers: [],
+        body_hash: bodyHash,
+        body_bytes: body.length,
+        salt: salted,
+        time: Date.now(),
+      }
+      const taken = network.send(victim, bytesConcat(id, wireToBytes({ type: 'request', request, body })))
+      const what = taken ? 'sent' : 'held back'
+      tally[what] = (tally[what] ?? 0) + 1
+      if (!taken || salt % 16 === 0) await pass(1)
+    }
+    tally.linked = network.link(victim).connected ? 1 : 0
+    return tally
+  })
+}

@@ -1,0 +1,44 @@
+// Hostile visitors and a member that floods, on a real member: an honest client of another address is served meanwhile, the member's memory and
+// descriptors are bounded, and afterwards all is as before. `npm run test:hostile` has every attack and prints the figures.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Suffered, startVictim, suffer, sufferMember, type Victim } from '#test/byzantine/hostile.ts'
+
+const ATTACK_MS = 4_000
+const MIB = 1024 * 1024
+/** What any of these attacks may cost beside what the member held before. */
+const GROWTH_BYTES_MAX = 256 * MIB
+/** A request that is under way when the attack begins or ends may be lost to it. */
+const LOST_MAX = 1
+
+let victim: Victim
+before(async () => {
+  victim = await startVictim()
+})
+after(() => victim?.[Symbol.asyncDispose]())
+
+function assertServed(found: Suffered): void {
+  const told = JSON.stringify(found)
+  for (const { asked, failed } of [found.reads, found.writes]) assert.ok(asked > failed && failed <= LOST_MAX, told)
+  assert.ok(found.rssMax - found.rssBefore < GROWTH_BYTES_MAX, told)
+  assert.ok(found.descriptorsAfter <= found.descriptorsBefore + 16, told)
+}
+
+for (const attack of [
+  'reads from one address',
+  'bodies that never end',
+  'pipelined reads, nothing taken',
+  'idle connections from one address',
+])
+  test(`others are served during ${attack}`, async (context) => {
+    const found = await suffer(victim, attack, ATTACK_MS)
+    context.diagnostic(JSON.stringify(found))
+    assertServed(found)
+  })
+
+test('others are served while a member shares valid requests as fast as they are taken', async (context) => {
+  const found = await sufferMember(victim, ATTACK_MS)
+  context.diagnostic(JSON.stringify(found))
+  assertServed(found)
+})
