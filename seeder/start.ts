@@ -19,6 +19,7 @@ import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder
 import { SEEN_MS } from '#seeder/agree/site-status.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
+import { rehearsedFaults } from '#seeder/config/faults.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { type Memo, type Place, placeAt, readMemo, storeIsLost, writeMemo } from '#seeder/config/place.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
@@ -41,6 +42,7 @@ import type { HostedSites } from '#seeder/serve/port.ts'
 import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { openStore } from '#seeder/store/store.ts'
+import { watchStore } from '#seeder/store/watch.ts'
 
 const ACCUSATIONS_MAX = 64
 const LOOPBACK = '127.0.0.1'
@@ -62,6 +64,10 @@ export type SeederOptions = {
   readonly byzantine?: ByzantineKind
   /** Absent: the defaults. */
   readonly quotas?: Quotas
+  /** A file that says what fails (seeder/config/faults.ts), in the `local` profile only. */
+  readonly faults?: string
+  /** The disk failed to sync and works again now: a new process is to go on from it, without a graceful end of this one. */
+  readonly onStoreFailed?: () => void
   readonly log: Log
   readonly now?: () => number
   /** Absent: a pool of worker threads of its own, over the store's file. */
@@ -86,21 +92,27 @@ export type Seeder = AsyncDisposable & {
 
 /** Throws when the directory is held by another process, the key or the network file is unusable, or a port that was asked for is taken. */
 export async function startSeeder(options: SeederOptions): Promise<Seeder> {
-  const { log, now = steadyClock(Date.now, () => performance.now()) } = options
-  const place = placeAt(options.directory)
+  const { log } = options
+  const faults = options.faults === undefined ? undefined : rehearsedFaults(options.faults)
+  const now = options.now ?? faults?.wall ?? Date.now
+  const steady = steadyClock(now(), () => performance.now())
+  const place = placeAt(options.directory, faults?.points)
   const found = readMemo(place)
   const before = storeIsLost(place) ? { ...found, storeLost: true } : found
   if (before !== found) writeMemo(place, before)
   await using stack = new AsyncDisposableStack()
-  const store = stack.adopt(openStore(place.storeDirectory), (opened) => opened.close())
-  const signer = loadOrCreateSigner(place.keyFile)
+  const store = stack.adopt(openStore(place.storeDirectory, place.points), (opened) => opened.close())
+  const signer = loadOrCreateSigner(place.keyFile, place.points)
   const self = peerName(signer.publicKey)
   const memo = memoWriter(place, before, options)
   const holder = stack.use(
-    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, note: log.info }),
+    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, points: place.points, note: log.info }),
   )
   if (options.byzantine !== undefined && holder.file().profile !== 'local') {
     throw new Error('--byzantine is for networks of the local profile only')
+  }
+  if (faults !== undefined && holder.file().profile !== 'local') {
+    throw new Error('--faults is for networks of the local profile only')
   }
   const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
   const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
@@ -132,7 +144,12 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   }
   const hasHead = (job: Digest): boolean => late.host?.byJob(job)?.site.head() !== undefined
   const network = liar.network(
-    stack.use(await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), now)),
+    stack.use(
+      await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), {
+        now: steady,
+        wall: now,
+      }),
+    ),
   )
   memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
   const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
@@ -147,7 +164,8 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     runtime,
     network,
     createMember: options.createMember ?? createMachine,
-    now,
+    now: steady,
+    wall: now,
     log,
   })
   late.host = host
@@ -163,7 +181,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   await host.start()
 
   const sites = liar.sites(host)
-  const publisher = stack.use(createPublisher(store, now))
+  const publisher = stack.use(createPublisher(store, steady, now))
   const publishing = createPublishHandler(publisher, {
     site: (job) => {
       const hosted = host.byJob(job)
@@ -194,7 +212,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     port: await portFor(options.httpPort, httpPort, address),
     plainPorts: memo.plainPorts,
     ...gatewayOf(holder),
-    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), now),
+    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
     main,
     bandwidth: quotas.bandwidth,
     sheds: keeper.sheds,
@@ -239,7 +257,7 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, now()),
+      facts: () => registrationFacts(host, server, network, steady()),
       evidence: (hash) =>
         host
           .all()
@@ -279,6 +297,10 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
   host.onChange(watch)
   watch()
   stack.defer(holder.onChange(() => record.check()))
+
+  stack.use(
+    watchStore({ store, directory: place.storeDirectory, points: place.points, log, onUsable: options.onStoreFailed }),
+  )
 
   const held = stack.move()
   let stopped: Promise<void> | undefined
@@ -353,7 +375,7 @@ async function listenForPeers(
   portBefore: number,
   signer: Signer,
   handlers: NetworkHandlers,
-  now: () => number,
+  clocks: { readonly now: () => number; readonly wall: () => number },
 ): Promise<PeerNetwork> {
   const address = options.address ?? LOOPBACK
   const family = address.includes(':') ? 'ip6' : 'ip4'
@@ -362,7 +384,7 @@ async function listenForPeers(
     signer,
     listen: [`/${family}/${address}/tcp/${port}`],
     handlers,
-    now,
+    ...clocks,
     chance: Math.random,
     note: options.log.debug,
   })

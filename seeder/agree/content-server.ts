@@ -40,7 +40,7 @@ export type ContentServer = {
 const LEASES_MAX = 4
 const LEASE_MS = 60_000
 
-export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected'
+export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected' | 'unwell'
 
 export async function answerContent(
   server: ContentServer,
@@ -49,8 +49,13 @@ export async function answerContent(
 ): Promise<Result<Uint8Array, ContentRefusal>> {
   const read = contentFromBytes(question)
   if (!read.ok) return err('malformed')
-  const answer = answerTo(server, peer, read.value)
-  return answer.ok ? ok(contentToBytes(answer.value)) : answer
+  try {
+    const answer = answerTo(server, peer, read.value)
+    return answer.ok ? ok(contentToBytes(answer.value)) : answer
+  } catch {
+    // A state could not be held for the one who asks: the disk is unwell, and the driver says so.
+    return err('unwell')
+  }
 }
 
 function answerTo(

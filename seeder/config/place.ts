@@ -8,6 +8,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, re
 import { dirname, join } from 'node:path'
 import { boolean, mapOf, object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX, SITE_NAME } from '#protocol/directory/network-file.ts'
+import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 import { STORE_FILE } from '#seeder/store/store.ts'
 
 export type Place = {
@@ -17,9 +18,10 @@ export type Place = {
   readonly memoFile: string
   readonly storeDirectory: string
   readonly runtimeDirectory: string
+  readonly points: PersistPoints
 }
 
-export function placeAt(directory: string): Place {
+export function placeAt(directory: string, points: PersistPoints = NOBODY_LISTENS): Place {
   mkdirSync(directory, { recursive: true })
   return {
     directory,
@@ -28,6 +30,7 @@ export function placeAt(directory: string): Place {
     memoFile: join(directory, 'seeder.json'),
     storeDirectory: join(directory, 'store'),
     runtimeDirectory: join(directory, 'runtime'),
+    points,
   }
 }
 
@@ -76,11 +79,12 @@ export function storeIsLost(place: Place): boolean {
 }
 
 export function writeMemo(place: Place, memo: Memo): void {
-  writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`)
+  writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`, place.points)
 }
 
 /** The file is the old one or the new one, whatever happens, and the new one when this returned. */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string, points: PersistPoints = NOBODY_LISTENS): void {
+  points.before(true)
   const draft = `${path}.new`
   const handle = openSync(draft, 'w', 0o644)
   try {
@@ -89,6 +93,8 @@ export function writeWhole(path: string, text: string): void {
   } finally {
     closeSync(handle)
   }
+  points.after()
+  points.before(true)
   renameSync(draft, path)
   const directory = openSync(dirname(path), 'r')
   try {
@@ -96,4 +102,5 @@ export function writeWhole(path: string, text: string): void {
   } finally {
     closeSync(directory)
   }
+  points.after()
 }

@@ -12,7 +12,10 @@ import { walk } from '#protocol/content/walk.ts'
 import { BlockTable } from '#seeder/store/block-table.ts'
 import { Writer } from '#seeder/store/database.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { isOfTheDisk } from '#seeder/store/failure.ts'
 import { lockDirectory } from '#seeder/store/lock.ts'
+import { writeLogAgain } from '#seeder/store/log-file.ts'
+import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 import type {
   Block,
   Blocks,
@@ -48,23 +51,37 @@ const STATE_LABEL = 'state/'
 export const PRUNED_PER_CALL_MAX = 64
 
 /** Opens (and makes) the store of a data directory. Throws a `StoreError`; the caller closes what it got. */
-export function openStore(directory: string): Store {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const lock = lockDirectory(directory)
+export function openStore(directory: string, points: PersistPoints = NOBODY_LISTENS): Store {
+  let lock: Disposable
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    lock = lockDirectory(directory)
+  } catch (error) {
+    throw isOfTheDisk(error) ? unwritable(directory, error) : error
+  }
   const path = join(directory, STORE_FILE)
   let database: DatabaseSync | undefined
   try {
+    writeLogAgain(path)
     database = new DatabaseSync(path, { timeout: 5_000 })
     prepareSchema(database, directory)
-    return new SqliteStore(path, directory, database, lock)
+    return new SqliteStore(path, directory, database, lock, points)
   } catch (error) {
     database?.close()
     lock[Symbol.dispose]()
+    if (isOfTheDisk(error)) throw unwritable(directory, error)
     const code = (error as { errcode?: number }).errcode
     if (error instanceof StoreError || code === undefined) throw error
     throw new StoreError({ code: 'store_unreadable', directory, detail: (error as Error).message }, { cause: error })
   }
 }
+
+function unwritable(directory: string, cause: unknown): StoreError {
+  return new StoreError({ code: 'store_unwritable', directory, detail: (cause as Error).message }, { cause })
+}
+
+/** Databases that must not be closed: closing would move a log into the file that may not be what was written. */
+const abandoned: DatabaseSync[] = []
 
 class SqliteStore implements Store {
   readonly path: string
@@ -84,11 +101,11 @@ class SqliteStore implements Store {
   /** Imports under way by job and label; the last one to end without any success lets the label go. */
   readonly #imports = new Map<string, { count: number; keep: boolean }>()
 
-  constructor(path: string, directory: string, database: DatabaseSync, lock: Disposable) {
+  constructor(path: string, directory: string, database: DatabaseSync, lock: Disposable, points: PersistPoints) {
     this.path = path
     this.#database = database
     this.#lock = lock
-    const writer = new Writer(database, directory)
+    const writer = new Writer(database, directory, points)
     this.#writer = writer
     this.#jobs = new JobNumbers(writer)
     this.#table = new BlockTable(writer)
@@ -101,6 +118,10 @@ class SqliteStore implements Store {
     this.blocks = this.#blocks()
     this.certified = this.#certified()
     this.#roots.releaseJob(PINS)
+  }
+
+  get failed(): boolean {
+    return this.#writer.failed
   }
 
   commitHeight(commit: HeightCommit): void {
@@ -218,8 +239,9 @@ class SqliteStore implements Store {
   }
 
   close(): void {
-    if (!this.#database.isOpen) return
-    this.#database.close()
+    if (!this.#database.isOpen || abandoned.includes(this.#database)) return
+    if (this.#writer.failed) abandoned.push(this.#database)
+    else this.#database.close()
     this.#lock[Symbol.dispose]()
   }
 
