@@ -1,7 +1,7 @@
 // Faults of a machine, rehearsed: a seeder of the `local` profile can be told, by a file that is looked at again and again, that its
 // disk is full, read-only, slow or fails to sync, that its clock is wrong, and to end at its N-th persist point.
 //
-//   {"disk": "full" | "read_only" | "fsync" | "slow", "slowMs": 800, "aheadMs": 7200000, "behindMs": 0, "kill": {"point": 7, "when": "before"}}
+//   {"disk": "full" | "read_only" | "fsync" | "slow", "slowMs": 800, "aheadMs": 7200000, "behindMs": 0, "kill": {"point": 7, "of": "start", "when": "before"}}
 //
 // A persist point is a moment at which something becomes durable: each COMMIT of the store, each file that is written whole, the
 // key. Every one is noted in `<file>.points`: its number since the start and who asked for it. What the kernel itself does when a disk
@@ -21,7 +21,8 @@ const faultsShape = object({
   slowMs: optional(uint(SLOW_MS_MAX)),
   aheadMs: optional(uint(CLOCK_MS_MAX)),
   behindMs: optional(uint(CLOCK_MS_MAX)),
-  kill: optional(object({ point: uint(POINTS_MAX), when: oneOf('before', 'after') })),
+  /** `point` counts from the start of the process, or from when this was read. */
+  kill: optional(object({ point: uint(POINTS_MAX), of: oneOf('start', 'now'), when: oneOf('before', 'after') })),
 })
 type FaultsFile = Shaped<typeof faultsShape>
 
@@ -43,12 +44,14 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
   let stamp = ''
   let present: FaultsFile = {}
   let count = 0
+  let countThen = 0
 
   const look = (): FaultsFile => {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true })
     const seen = found === undefined ? '' : `${found.ino} ${found.mtimeNs}`
     if (seen === stamp) return present
     stamp = seen
+    countThen = count
     present = {}
     try {
       const shaped = seen === '' ? undefined : readShape(faultsShape, JSON.parse(readFileSync(path, 'utf8')))
@@ -61,17 +64,18 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
   }
 
   const endAt = (when: 'before' | 'after'): void => {
-    const { kill } = look()
-    if (kill?.point === count && kill.when === when) process.kill(process.pid, 'SIGKILL')
+    const { kill } = present
+    const at = kill?.of === 'now' ? count - countThen : count
+    if (kill?.point === at && kill.when === when) process.kill(process.pid, 'SIGKILL')
   }
 
   return {
     points: {
       before(synced) {
+        const { disk, slowMs = 0 } = look()
         count++
         appendFileSync(`${path}.points`, `${count} ${callers()}\n`)
         endAt('before')
-        const { disk, slowMs = 0 } = look()
         if (disk === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, slowMs)
         else if (disk !== undefined && (disk !== 'fsync' || synced)) throw diskError(disk)
       },
