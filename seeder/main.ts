@@ -15,6 +15,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL } from '#seeder/config/place.ts'
 import {
@@ -32,10 +33,6 @@ import { isOfTheDisk } from '#seeder/store/failure.ts'
 setFlagsFromString('--semi-space-growth-factor=1')
 const YOUNG_HEAP_GROWS = '--semi-space-growth-factor=2'
 
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-/** The disk fails or failed: the same start again works, now or later. (EX_TEMPFAIL of sysexits.h) */
-const EXIT_AGAIN = 75
 /** Whatever hangs, the process is gone after this: an end as such, beside what visitors are waited for. */
 const STOP_MS_MAX = 4_500
 const PORT_MAX = 65_535

@@ -13,13 +13,12 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { ephemeralSigner, loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { until } from './until.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
 const READY_MS = 60_000
-/** The seeder's word for: start me again. */
-const EXIT_AGAIN = 75
 const AGAIN_MS = 200
 
 /** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
