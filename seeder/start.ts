@@ -436,7 +436,14 @@ function memoWriter(place: Place, before: Memo, options: SeederOptions): MemoWri
     },
     plainPorts: {
       get: (site) => memo.plainPorts[site],
-      set: (site, port) => change({ plainPorts: { ...memo.plainPorts, [site]: port } }),
+      set(site, port) {
+        try {
+          change({ plainPorts: { ...memo.plainPorts, [site]: port } })
+        } catch (cause) {
+          // The site is served at it all the same; the next start may choose another.
+          options.log.warn('port_not_remembered', { site, cause })
+        }
+      },
     },
   }
 }

@@ -93,9 +93,9 @@ export function openNetworkHolder(options: NetworkHolderOptions): NetworkHolder 
   let seen = stampOf(path)
   let unread = false
   const timer = setInterval(() => {
-    const stamp = stampOf(path)
-    if (stamp === seen) return
     try {
+      const stamp = stampOf(path)
+      if (stamp === seen) return
       const offered = readIfThere(path)
       const taken = offered === undefined ? ok(false) : offer(offered)
       if (!taken.ok) note?.('network_file_refused', { from: path, ...taken.error })
