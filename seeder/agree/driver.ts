@@ -353,6 +353,11 @@ export class Driver {
 
   give(input: Input): void {
     if (this.#stopping) return
+    // While the loop stands still the newest of these says it all: what waits stays bounded.
+    if (input.type === 'tick' || input.type === 'links') {
+      const waiting = this.#inputs.findIndex(({ type }) => type === input.type)
+      if (waiting >= 0) this.#inputs.splice(waiting, 1)
+    }
     this.#inputs.push(input)
     this.#awake()
   }

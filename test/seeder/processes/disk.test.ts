@@ -3,7 +3,11 @@
 // the kernel does is in test/faults.
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import process from 'node:process'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import {
   agrees,
   levelLines,
@@ -14,9 +18,12 @@ import {
   withFaults,
   writeLine,
 } from '#test/support/faulty.ts'
+import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const BACK_MS = 30_000
+const CLI = join(import.meta.dirname, '..', '..', '..', 'cli', 'interpeer.js')
+const run = promisify(execFile)
 
 for (const disk of ['full', 'read_only', 'fsync'] as const) {
   test(`G11 a disk that is ${disk}: degraded, the group goes on, nothing is lost, and it comes back by itself`, async () => {
@@ -31,6 +38,8 @@ for (const disk of ['full', 'read_only', 'fsync'] as const) {
       return said?.state === 'degraded' ? said : undefined
     })
     assert.match(site.degraded ?? '', /persist|commit/)
+    const status = await run(process.execPath, [CLI, 'status', SITE, '--network', seeders.networkPath])
+    assert.match(status.stdout, /degraded \((persist|commit): /)
     assert.match(await victim.metrics(), /interpeer_site_state\{site="lines",state="degraded"\} 1/)
     const refused = await victim.ask(SITE, '/', { method: 'POST', body: Buffer.from('no') })
     assert.equal(refused.status, 503)
@@ -46,3 +55,14 @@ for (const disk of ['full', 'read_only', 'fsync'] as const) {
     await noEvidence(seeders)
   })
 }
+
+test('a disk that takes nothing at the start: it ends with the word for it, and starts when there is room', async () => {
+  await using seeders = await startSeeders({
+    count: 1,
+    faults: true,
+    wraps: {
+      s1: (words, start) => (start === 0 ? ['/bin/sh', '-c', 'ulimit -S -f 1; exec "$@"', 'sh', ...words] : words),
+    },
+  })
+  assert.equal(seeders.all[0]?.starts(), 2)
+})

@@ -10,8 +10,8 @@ import { endMemberAtEach, endNewAtEach, type Points } from '#test/support/persis
 import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
-const CATCH_UP_POINTS = 3
-const VOTE_POINTS = 5
+const CATCH_UP_POINTS = 2
+const VOTE_POINTS = 4
 
 test('R1 G11 killed before and after each of so many persist points: no acknowledged line is lost, nothing is said twice', async (context) => {
   await using seeders = await published()
