@@ -67,5 +67,5 @@ export function setClock(file: string): Readonly<Record<string, string>> {
     .map((each) => `/usr/lib/${each}/faketime/libfaketimeMT.so.1`)
     .find(existsSync)
   assert.ok(folder, "this test needs libfaketime: install Debian's package `libfaketime`")
-  return { LD_PRELOAD: folder, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' }
+  return { LD_PRELOAD: folder, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', DONT_FAKE_MONOTONIC: '1' }
 }

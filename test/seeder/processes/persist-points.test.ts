@@ -29,7 +29,7 @@ test('R1 G11 killed before and after each of so many persist points: no acknowle
   await noEvidence(seeders)
 })
 
-test('R1 killed at each persist point of its very first start: it starts, and no half of a file is left', async (context) => {
+test('R1 killed at each persist point of its very first start: it starts, with a key and files that are whole', async (context) => {
   await using seeders = await startSeeders({ count: 1, faults: true })
   const points: Points = new Map()
   const started = await endNewAtEach(seeders, points, false)
