@@ -28,7 +28,7 @@ export async function usageOf(seeder: SeederProcess, site: string): Promise<Usag
   const metrics = await seeder.metrics()
   return {
     residentBytes: Number(resident) * 1024,
-    heapBytes: gauge(metrics, 'interpeer_process_heap_bytes'),
+    heapBytes: gauge(metrics, 'nodejs_heap_size_used_bytes'),
     diskBytes: bytesUnder(seeder.ready.dir),
     descriptors: readdirSync(`${proc}/fd`).length,
     cpuSeconds: (user + system) / TICKS_PER_SECOND,

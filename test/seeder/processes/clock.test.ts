@@ -20,7 +20,7 @@ async function saysClock(seeder: SeederProcess): Promise<boolean> {
 
 /** Processor time of a process, s. */
 async function cpuSeconds(seeder: SeederProcess): Promise<number> {
-  return Number(/^interpeer_process_cpu_seconds_total (\S+)$/m.exec(await seeder.metrics())?.[1])
+  return Number(/^process_cpu_seconds_total (\S+)$/m.exec(await seeder.metrics())?.[1])
 }
 
 for (const ms of [-5_000, 2 * HOUR_MS]) {
