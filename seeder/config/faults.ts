@@ -7,7 +7,7 @@
 // key. Every one is noted in `<file>.points`: its number since the start and who asked for it. What the kernel itself does when a disk
 // fails is not rehearsed here: `npm run test:faults` has that.
 
-import { appendFileSync, readFileSync, statSync } from 'node:fs'
+import { openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import { object, oneOf, optional, readShape, type Shaped, uint } from '#protocol/codec/shape.ts'
 import type { PersistPoints } from '#seeder/store/points.ts'
@@ -41,6 +41,8 @@ export type Faults = {
 
 /** Nothing fails while there is no such file, or none that can be read. */
 export function rehearsedFaults(path: string, wall: () => number = Date.now): Faults {
+  // Once: descriptors may be what the machine runs out of.
+  const noted = openSync(`${path}.points`, 'a')
   let stamp = ''
   let present: FaultsFile = {}
   let count = 0
@@ -74,7 +76,7 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
       before(synced) {
         const { disk, slowMs = 0 } = look()
         count++
-        appendFileSync(`${path}.points`, `${count} ${callers()}\n`)
+        writeSync(noted, `${count} ${callers()}\n`)
         endAt('before')
         if (disk === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, slowMs)
         else if (disk !== undefined && (disk !== 'fsync' || synced)) throw diskError(disk)

@@ -1,7 +1,7 @@
 // Ends a seeder at its N-th persist point, N = 1, 2, 3, …, just before and just after each, and starts it again.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agrees, withFaults, writeLine } from './faulty.ts'
 import type { SeederProcess, Seeders } from './seeders.ts'
@@ -38,7 +38,6 @@ export async function endMemberAtEach(
   const { faults } = victim()
   for (let point = 1; point <= to; point++) {
     for (const when of WHEN) {
-      rmSync(`${faults}.points`, { force: true })
       if (of === 'now') await until('it agrees', () => agrees(victim()), DEATH_MS)
       else victim().kill('SIGKILL')
       withFaults({ faults }, { kill: { point, of, when } })
