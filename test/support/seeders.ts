@@ -123,7 +123,8 @@ async function launch(
   let killed = false
   /** As a service manager does: one that says so is started again. */
   const begin = (): void => {
-    const [command = '', ...args] = how.wrap?.(words, starts++) ?? words
+    const start = starts++
+    const [command = '', ...args] = how.wrap?.(words, start) ?? words
     child = spawn(command, args, { stdio: ['pipe', 'pipe', log] })
     child.stdin?.on('error', () => {})
     child.once('error', reject)
