@@ -11,6 +11,7 @@ import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { exchange } from '#cli/network/http.ts'
+import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { type Usage, usageOf } from '#test/soak/sample.ts'
 import { type Trend, trendOf } from '#test/soak/trend.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
@@ -56,10 +57,14 @@ type Phase = {
 }
 
 async function group(heartbeatMs: number): Promise<Seeders> {
+  const labels = ['s1', 's2', 's3', 's4']
   const quiet = ['--log-level', 'warn']
+  // As `interpeer seed` and `up` start them.
+  const malloc = Object.entries(FRUGAL_MALLOC).map(([name, value]) => `${name}=${value}`)
   const seeders = await startSeeders({
     settings: { heartbeat_ms: heartbeatMs, snapshot_heights: 256 },
-    arguments: Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, quiet])),
+    arguments: Object.fromEntries(labels.map((label) => [label, quiet])),
+    wraps: Object.fromEntries(labels.map((label) => [label, (words) => ['/usr/bin/env', ...malloc, ...words]])),
   })
   await seeders.publish(join(import.meta.dirname, SITE))
   for (const seeder of seeders.all)
