@@ -40,7 +40,7 @@ test('killed before and after each persist point of a very first start', async (
 
 for (const [call, count, step] of [
   ['pwrite64', WRITES, 2],
-  ['fdatasync', SYNCS, 1],
+  ['fsync', SYNCS, 1],
 ] as const) {
   test(`killed at the first ${count} calls of ${call} after a start (every ${step}.), while the group writes`, async () => {
     needs('strace')

@@ -79,7 +79,12 @@ async function watch(seeders: Seeders, name: string, over: (heights: number) => 
   for (let turn = 1; ; turn++) {
     for (const seeder of seeders.all) {
       const at = (performance.now() - began) / 1000
-      samples.push({ label: seeder.label, at, usage: await usageOf(seeder, SITE) })
+      try {
+        samples.push({ label: seeder.label, at, usage: await usageOf(seeder, SITE) })
+      } catch (cause) {
+        // A machine that is busy with something else answers late: one sample less.
+        console.error(`${name}: no sample of ${seeder.label}: ${(cause as Error).message}`)
+      }
     }
     const last = samples.at(-1)?.usage
     if (turn % 12 === 1)
