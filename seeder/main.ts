@@ -1,17 +1,21 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
 //   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain]
-//                       [--address A] [--byzantine KIND] [--log-level L] [--log-form json|text] [--drain SECONDS]
+//                       [--address A] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
 //                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--json] [--parent]
 //
 // Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","pid"}, or
 // {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
 // end of standard input, which the system closes when the parent dies, however it dies.
+//
+// It ends with 0 when told to, 2 for a wrong command line, 75 when the disk failed and the same start works now or later (a service
+// manager starts it again), 1 for anything else.
 
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL } from '#seeder/config/place.ts'
 import {
@@ -23,13 +27,12 @@ import {
   type SeederConfig,
 } from '#seeder/config/quota.ts'
 import type { Seeder } from '#seeder/start.ts'
+import { isOfTheDisk } from '#seeder/store/failure.ts'
 
 // Loading and starting leave much garbage at once; without this the heap's young half grows for it and stays grown (~20 MB).
 setFlagsFromString('--semi-space-growth-factor=1')
 const YOUNG_HEAP_GROWS = '--semi-space-growth-factor=2'
 
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
 /** Whatever hangs, the process is gone after this: an end as such, beside what visitors are waited for. */
 const STOP_MS_MAX = 4_500
 const PORT_MAX = 65_535
@@ -50,6 +53,7 @@ const { values } = parseArgs({
     target: { type: 'string' },
     address: { type: 'string' },
     byzantine: { type: 'string' },
+    faults: { type: 'string' },
     'log-level': { type: 'string' },
     'log-form': { type: 'string' },
     drain: { type: 'string' },
@@ -172,6 +176,9 @@ async function main(): Promise<void> {
     ...(values.address === undefined ? {} : { address: values.address }),
     ...(byzantine === undefined ? {} : { byzantine }),
     quotas,
+    ...(values.faults === undefined ? {} : { faults: values.faults }),
+    // At once: a graceful end would close the database, and with it believe what the failed sync may have lost.
+    onStoreFailed: () => process.exit(EXIT_AGAIN),
     log,
   })
   setFlagsFromString(YOUNG_HEAP_GROWS)
@@ -192,5 +199,5 @@ try {
   // What was refused for a known reason needs no stack; a fault of ours does.
   const isKnown = usage || code !== 'start_failed'
   process.stderr.write(`${isKnown ? message : ((cause as Error).stack ?? message)}\n`)
-  process.exit(usage ? EXIT_USAGE : EXIT_FAILED)
+  process.exit(usage ? EXIT_USAGE : code === 'store_unwritable' || isOfTheDisk(cause) ? EXIT_AGAIN : EXIT_FAILED)
 }

@@ -19,6 +19,7 @@ import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder
 import { SEEN_MS } from '#seeder/agree/site-status.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
+import { rehearsedFaults } from '#seeder/config/faults.ts'
 import type { Log } from '#seeder/config/log.ts'
 import {
   ASIDE_SUFFIX,
@@ -52,6 +53,7 @@ import { startCollector } from '#seeder/store/collector.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { openStore, STORE_FILE, type StoreOptions } from '#seeder/store/store.ts'
+import { watchStore } from '#seeder/store/watch.ts'
 
 const ACCUSATIONS_MAX = 64
 /** Between two tries to go on with a new store. */
@@ -75,6 +77,10 @@ export type SeederOptions = {
   readonly byzantine?: ByzantineKind
   /** Absent: the defaults. */
   readonly quotas?: Quotas
+  /** A file that says what fails (seeder/config/faults.ts), in the `local` profile only. */
+  readonly faults?: string
+  /** The disk failed to sync and works again now: a new process is to go on from it, without a graceful end of this one. */
+  readonly onStoreFailed?: () => void
   readonly log: Log
   readonly now?: () => number
   /** Absent: a pool of worker threads of its own, over the store's file. */
@@ -170,25 +176,35 @@ function openWholeStore(place: Place, log: Log, options: StoreOptions): Store {
 }
 
 async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => void): Promise<Seeder> {
-  const { log, now = steadyClock(Date.now, () => performance.now()) } = options
-  const place = placeAt(options.directory)
+  const { log } = options
+  const faults = options.faults === undefined ? undefined : rehearsedFaults(options.faults)
+  const now = options.now ?? faults?.wall ?? Date.now
+  const steady = steadyClock(now(), () => performance.now())
+  const place = placeAt(options.directory, faults?.points)
   if (storeIsLost(place)) writeMemo(place, { ...readMemo(place), storeLost: true })
   const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(
-    openWholeStore(place, log, { onDamaged, onBlockDamaged: (cid) => late.host?.blockIsDamaged(cid) }),
+    openWholeStore(place, log, {
+      onDamaged,
+      onBlockDamaged: (cid) => late.host?.blockIsDamaged(cid),
+      points: place.points,
+    }),
     (opened) => opened.close(),
   )
   stack.use(startCollector(store, log))
   const before = readMemo(place)
-  const signer = loadOrCreateSigner(place.keyFile)
+  const signer = loadOrCreateSigner(place.keyFile, place.points)
   const self = peerName(signer.publicKey)
   const memo = memoWriter(place, before, options)
   const holder = stack.use(
-    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, note: log.info }),
+    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, points: place.points, note: log.info }),
   )
   if (options.byzantine !== undefined && holder.file().profile !== 'local') {
     throw new Error('--byzantine is for networks of the local profile only')
+  }
+  if (faults !== undefined && holder.file().profile !== 'local') {
+    throw new Error('--faults is for networks of the local profile only')
   }
   const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
   const runtime = liar.runtime(
@@ -219,7 +235,12 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
   }
   const hasHead = (job: Digest): boolean => late.host?.byJob(job)?.site.head() !== undefined
   const network = liar.network(
-    stack.use(await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), now)),
+    stack.use(
+      await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), {
+        now: steady,
+        wall: now,
+      }),
+    ),
   )
   memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
   const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
@@ -234,7 +255,8 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
     runtime,
     network,
     createMember: options.createMember ?? createMachine,
-    now,
+    now: steady,
+    wall: now,
     log,
   })
   late.host = host
@@ -252,7 +274,7 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
   if (store.stats().missing > 0) for (const site of host.all()) site.refill()
 
   const sites = liar.sites(host)
-  const publisher = stack.use(createPublisher(store, now))
+  const publisher = stack.use(createPublisher(store, steady, now))
   const publishing = createPublishHandler(publisher, {
     site: (job) => {
       const hosted = host.byJob(job)
@@ -288,7 +310,7 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
     port: await portFor(options.httpPort, httpPort, address),
     plainPorts: memo.plainPorts,
     ...gatewayOf(holder),
-    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), now),
+    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
     main,
     bandwidth: quotas.bandwidth,
     sheds: keeper.sheds,
@@ -333,7 +355,7 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, now()),
+      facts: () => registrationFacts(host, server, network, steady()),
       evidence: (hash) =>
         host
           .all()
@@ -373,6 +395,10 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
   host.onChange(watch)
   watch()
   stack.defer(holder.onChange(() => record.check()))
+
+  stack.use(
+    watchStore({ store, directory: place.storeDirectory, points: place.points, log, onUsable: options.onStoreFailed }),
+  )
 
   const held = stack.move()
   let stopped: Promise<void> | undefined
@@ -447,7 +473,7 @@ async function listenForPeers(
   portBefore: number,
   signer: Signer,
   handlers: NetworkHandlers,
-  now: () => number,
+  clocks: { readonly now: () => number; readonly wall: () => number },
 ): Promise<PeerNetwork> {
   const address = options.address ?? LOOPBACK
   const family = address.includes(':') ? 'ip6' : 'ip4'
@@ -456,7 +482,7 @@ async function listenForPeers(
     signer,
     listen: [`/${family}/${address}/tcp/${port}`],
     handlers,
-    now,
+    ...clocks,
     chance: Math.random,
     note: options.log.debug,
   })
@@ -508,7 +534,14 @@ function memoWriter(place: Place, before: Memo, options: SeederOptions): MemoWri
     },
     plainPorts: {
       get: (site) => memo.plainPorts[site],
-      set: (site, port) => change({ plainPorts: { ...memo.plainPorts, [site]: port } }),
+      set(site, port) {
+        try {
+          change({ plainPorts: { ...memo.plainPorts, [site]: port } })
+        } catch (cause) {
+          // The site is served at it all the same; the next start may choose another.
+          options.log.warn('port_not_remembered', { site, cause })
+        }
+      },
     },
   }
 }

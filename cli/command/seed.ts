@@ -5,12 +5,14 @@ import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import process from 'node:process'
+import { setTimeout as pass } from 'node:timers/promises'
 import { type Command, type CommandContext, flagOf, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
 import { EXIT, usageFailure } from '#cli/failure.ts'
 import { networkPath, readNetwork } from '#cli/network/place.ts'
 import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
+import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { QUOTA_NAMES, quotaErrorText, quotaFromText } from '#seeder/config/quota.ts'
 
@@ -22,7 +24,7 @@ export const command: Command = {
   summary: 'run one seeder: lend this machine to the sites the network gives it',
   usage: 'seed --dir DIR [--network FILE] [--json]',
   about:
-    "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR.\nOver the disk quota garbage goes first and no new site is taken; over the memory quota no script runs for visitors either; no quota takes\na member out of a group. DIR/config.json may hold the quotas and the log level: see docs/OPERATE.md.",
+    "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR. A seeder whose disk failed is started again from what is on it.\nOver the disk quota garbage goes first and no new site is taken; over the memory quota no script runs for visitors either; no quota takes\na member out of a group. DIR/config.json may hold the quotas and the log level: see docs/OPERATE.md.",
   options: {
     dir: { type: 'string', value: 'DIR', help: 'data directory of this seeder' },
     network: NETWORK_OPTION,
@@ -124,6 +126,20 @@ async function run(context: CommandContext): Promise<number> {
     if (value !== undefined) args.push(`--${name}`, value)
   }
   if (flagOf(context, 'json')) args.push('--json')
+  const pauseMs = createAgainPause()
+  for (;;) {
+    const began = performance.now()
+    const code = await seed(args, drainSeconds, context.signal)
+    if (code !== EXIT_AGAIN || context.signal.aborted) return code
+    const ms = pauseMs(performance.now() - began)
+    context.output.note(`Its disk failed: started again in ${ms / 1000} s.`)
+    await pass(ms, undefined, { signal: context.signal }).catch(() => {})
+    if (context.signal.aborted) return EXIT.interrupted
+  }
+}
+
+/** Its exit code. */
+async function seed(args: readonly string[], drainSeconds: number, signal: AbortSignal): Promise<number> {
   // The seeder is this process's child and ends with it: its standard input is the tie.
   const child = spawn(process.execPath, [SEEDER_ENTRY, ...args, '--parent'], {
     env: { ...process.env, ...FRUGAL_MALLOC },
@@ -135,11 +151,12 @@ async function run(context: CommandContext): Promise<number> {
     child.kill('SIGTERM')
     setTimeout(() => child.kill('SIGKILL'), STOP_MS + drainSeconds * 1_000).unref()
   }
-  if (context.signal.aborted) stop()
-  context.signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
   const code = await new Promise<number>((resolve) => {
     child.once('exit', (exit) => resolve(exit ?? EXIT.failed))
     child.once('error', () => resolve(EXIT.failed))
   })
+  signal.removeEventListener('abort', stop)
   return code
 }

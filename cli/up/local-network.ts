@@ -19,6 +19,7 @@ import { assertFree, holdDirectory } from '#cli/up/hold.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type NetworkFile, type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 
@@ -195,11 +196,30 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
   })
   const started = await Promise.allSettled(
     Array.from({ length: options.seeders }, async (_, index) => {
-      const child = await startSeeder(join(directory, `seeder-${index + 1}`), networkPath, `s${index + 1}`, options)
+      const start = () => startSeeder(join(directory, `seeder-${index + 1}`), networkPath, `s${index + 1}`, options)
+      let child = await start()
       stack.defer(() => child.stop())
-      void child.exited.then((code) => {
-        if (!stopping) options.onSeederExit(child.ready.peer, code)
-      })
+      const { ready } = child
+      const pauseMs = createAgainPause()
+      /** One whose disk failed is started again, at the same ports. */
+      const follow = (running: ReadyChild<SeederReady>, began: number): void => {
+        void running.exited.then(async (code) => {
+          if (!stopping) options.onSeederExit(ready.peer, code)
+          while (code === EXIT_AGAIN && !stopping) {
+            await new Promise((resolve) => setTimeout(resolve, pauseMs(performance.now() - began)).unref())
+            if (stopping) return
+            try {
+              child = await start()
+            } catch {
+              // Its log says why; the disk may still fail.
+              continue
+            }
+            if (stopping) return child.stop()
+            return follow(child, performance.now())
+          }
+        })
+      }
+      follow(child, performance.now())
       return child
     }),
   )

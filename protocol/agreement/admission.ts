@@ -61,13 +61,15 @@ export function mayRun(member: Member, request: Request, key: string, blockTime:
  * its time is not judged by the clock (R2).
  */
 export function objection(member: Member, content: Content, relied: boolean): Objection | undefined {
-  const { block, requests, requestHashes, receivedAt } = content
+  const { block, requests, requestHashes } = content
   const { head, settings } = member
+  const receivedAt = content.receivedAt + member.clockMs
   if (block.height !== head.height + 1) return 'height'
   if (!bytesEqual(block.parent, head.hash)) return 'parent'
   if (block.time <= head.time) return 'time_not_later'
   if (!relied && block.time < receivedAt - TIME_PAST_MS) return 'time_too_early'
-  if (!relied && block.time > receivedAt + TIME_FUTURE_MS) return 'time_too_late'
+  // A head that is ahead of every clock has a successor all the same, of the very next ms.
+  if (!relied && block.time > Math.max(receivedAt + TIME_FUTURE_MS, head.time + 1)) return 'time_too_late'
   if (!bytesEqual(block.image, settings.image)) return 'image'
   if (!kindFits(block.kind, requests)) return 'kind'
   if (!relied && block.kind === 'reconfig' && !endsEpoch(member, requests)) return 'reconfig'

@@ -145,7 +145,7 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   member.failures = 0
   member.disputed = false
   member.degraded = false
-  member.freshen = head.time < turn.now - TIME_PAST_MS
+  member.freshen = head.time < turn.now + member.clockMs - TIME_PAST_MS
   member.proposal = null
   member.vote1 = null
   member.vote2 = null

@@ -6,7 +6,7 @@ import { hearStart, inheritedHere } from '#protocol/agreement/epoch.ts'
 import { inspectClose } from '#protocol/agreement/evidence.ts'
 import { CLOSE_DELTAS, HANDOVER_RESEND_DELTAS } from '#protocol/agreement/limits.ts'
 import { hearCert, hearQc1s } from '#protocol/agreement/lock.ts'
-import { currentRound, isMember, type Member, type ShownClose, voting } from '#protocol/agreement/member.ts'
+import { blockClock, currentRound, isMember, type Member, type ShownClose, voting } from '#protocol/agreement/member.ts'
 import { faultsOf, memberIndex } from '#protocol/agreement/members.ts'
 import { chainTo } from '#protocol/agreement/round.ts'
 import { joining, nextGreeting } from '#protocol/agreement/sync.ts'
@@ -39,7 +39,7 @@ export function readySet(member: Member): ReadySet {
 function canVoteNext(member: Member, next: Group): boolean {
   if (member.start !== null && member.head.height < startHeight(member.start)) return false
   const caughtUp = !joining(member) && !member.degraded && nextGreeting(member) === undefined
-  return caughtUp && member.abstainThrough < next.epoch && windowWhole(member.window, member.now)
+  return caughtUp && member.abstainThrough < next.epoch && windowWhole(member.window, blockClock(member))
 }
 
 export function hearReady(member: Member, ready: Signed<Ready>): void {

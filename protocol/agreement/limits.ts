@@ -1,6 +1,6 @@
 // Every bound of the agreement core that is not a setting of the network. Times in ms.
 
-/** R2: a fresh block's time is within [receipt − past, receipt + future]. */
+/** R2: a fresh block's time is within [receipt − past, receipt + future], or 1 ms after its parent's when that is later. */
 export const TIME_PAST_MS = 5_000
 export const TIME_FUTURE_MS = 2_000
 /** R9: a REQUEST's time is this near to the block time. */

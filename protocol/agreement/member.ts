@@ -138,6 +138,8 @@ export type Member = Seating & {
   stopped: boolean
   /** Of the latest input. */
   now: number
+  /** R2: what is added to `now` for the wall clock, ms. */
+  clockMs: number
 
   head: Head
   /** When the head became durable, by the own clock. */
@@ -304,6 +306,7 @@ export function createMember(options: MemberOptions): Member {
     started: false,
     stopped: false,
     now: 0,
+    clockMs: 0,
     head,
     headAt: 0,
     committing: null,
@@ -454,4 +457,9 @@ export function gaveUp({ timeout, view, head }: Member): boolean {
 export function mayVote(member: Member): boolean {
   const over = gaveUp(member)
   return voting(member) && !member.abstain && !member.stopped && !over && member.committing === null
+}
+
+/** R2: the time that a block made now would be of. Where the clocks of a group were ahead, block time waits for them at its last height. */
+export function blockClock(member: Member): number {
+  return Math.max(member.now + member.clockMs, member.head.time)
 }

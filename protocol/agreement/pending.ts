@@ -4,7 +4,7 @@
 import { bodyCame, bodyHere, fetchMissing, freeBodies, useBodies } from '#protocol/agreement/bodies.ts'
 import { fuelIsSpent } from '#protocol/agreement/execution.ts'
 import { CENSORED_DELTAS, RELAY_DELTAS, REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
-import { gaveUp, isMember, leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
+import { blockClock, gaveUp, isMember, leaderAt, leads, type Member } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import type { RefuseCode } from '#protocol/agreement/port.ts'
 import {
@@ -51,7 +51,7 @@ export function refuseOwn(member: Member, turn: Turn, { key, hash }: Entry): voi
 export function submit(member: Member, turn: Turn, request: Request, body: Uint8Array | undefined): void {
   const hash = orderedRequestHash(request)
   const entry = entryOf({ request, hash, source: member.self, arrivedAt: turn.now })
-  const code = refusal(member, turn, entry)
+  const code = refusal(member, entry)
   if (code !== undefined) return turnAway(member, turn, request, hash, code)
   const taken = enqueue(member.queue, entry)
   if (taken === 'full') return turnAway(member, turn, request, hash, 'queue_full')
@@ -62,12 +62,12 @@ export function submit(member: Member, turn: Turn, request: Request, body: Uint8
   send(turn, 'all', { type: 'request', request, body: inline })
 }
 
-function refusal(member: Member, turn: Turn, entry: Entry): RefuseCode | undefined {
+function refusal(member: Member, entry: Entry): RefuseCode | undefined {
   if (member.stopped) return 'stopped'
   if (!isMember(member)) return 'not_a_member'
   if (entry.request.method === RECONFIG_METHOD) return 'malformed'
   if (!bytesEqual(entry.request.job, member.group.job) || entry.bytes > REQUEST_BYTES_MAX) return 'malformed'
-  if (!timely(entry.request.time, turn.now)) return 'too_old'
+  if (!timely(entry.request.time, blockClock(member))) return 'too_old'
   if (member.own.has(entry.key) || inWindow(member.window, entry.key, member.head.time)) return 'duplicate'
   if (member.disputed) return 'disputed'
   return joining(member) ? 'joining' : undefined
@@ -82,7 +82,7 @@ export function hearRequest(member: Member, turn: Turn, from: number, request: R
     if (inWindow(member.window, key, member.head.time)) return
     const entry = entryOf({ request, hash, source: from, arrivedAt: turn.now })
     const fits =
-      request.method !== RECONFIG_METHOD && entry.bytes <= REQUEST_BYTES_MAX && timely(request.time, turn.now)
+      request.method !== RECONFIG_METHOD && entry.bytes <= REQUEST_BYTES_MAX && timely(request.time, blockClock(member))
     if (!fits || enqueue(member.queue, entry) !== 'queued') {
       member.counts.dropped++
       return
@@ -98,7 +98,7 @@ export function hearRequest(member: Member, turn: Turn, from: number, request: R
 export function expire(member: Member, turn: Turn): void {
   for (let source = 0; source < member.count; source++) {
     for (const entry of [...entriesOf(member.queue, source)]) {
-      if (entry.request.time >= turn.now - REQUEST_TIME_MS) continue
+      if (entry.request.time >= blockClock(member) - REQUEST_TIME_MS) continue
       dequeue(member.queue, entry.key)
       freeBodies(member.bodies, turn, [entry.request])
       if (member.own.delete(entry.key)) refuse(member, turn, entry.hash, 'too_old')
@@ -155,7 +155,7 @@ export function pendingDeadlines(member: Member): number[] {
   const { deltaMs } = member.settings
   const times: number[] = []
   for (const { relayed, passedAt, request } of heads(member.queue)) {
-    times.push(request.time + REQUEST_TIME_MS + 1)
+    times.push(request.time + REQUEST_TIME_MS + 1 - member.clockMs)
     if (passedAt !== null && !leads(member)) times.push(passedAt + (relayed ? CENSORED_DELTAS : RELAY_DELTAS) * deltaMs)
   }
   return times

@@ -104,6 +104,8 @@ export type Input =
   | { readonly type: 'plan'; readonly group: Group; readonly now: number }
   /** R6: what a message to each of the roster and back takes at most, as measured on its link; null: there is no link, or no measure yet. */
   | { readonly type: 'links'; readonly roundTripsMs: readonly (number | null)[]; readonly now: number }
+  /** R2: how far the wall clock is ahead of `now`, which only timers go by; 0 until it is said. */
+  | { readonly type: 'clock'; readonly aheadMs: number; readonly now: number }
   | { readonly type: 'tick'; readonly now: number }
   /** The last input: own pending requests are refused, nothing is voted on any more. */
   | { readonly type: 'stop' }

@@ -9,7 +9,7 @@ import { accuse } from '#protocol/agreement/evidence.ts'
 import { dropExecution, ensureExecuted, meetBlock, outcome, startExecution } from '#protocol/agreement/execution.ts'
 import { nextGroup, readySet, reconfigDue } from '#protocol/agreement/handover.ts'
 import { TIME_PAST_MS, VIEWS_KEPT } from '#protocol/agreement/limits.ts'
-import { currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
+import { blockClock, currentRound, leaderAt, leads, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf, memberIndex } from '#protocol/agreement/members.ts'
 import type { ExecutionContext } from '#protocol/agreement/port.ts'
 import { type Entry, takeBatch, UPDATE_METHOD } from '#protocol/agreement/queue.ts'
@@ -80,7 +80,7 @@ function kindOf(batch: readonly Entry[]): BlockKind {
 /** Takes a batch and has it executed at the block time it will carry. */
 function begin(member: Member, turn: Turn, round: Round): boolean {
   const { head, settings } = member
-  const time = Math.max(turn.now, head.time + 1)
+  const time = Math.max(blockClock(member), head.time + 1)
   // Who does not know all that ran within the window cannot say what has not.
   const whole = windowWhole(member.window, time)
   const next = reconfigDue(member) ? nextGroup(member) : undefined
@@ -142,7 +142,7 @@ function finish(member: Member, turn: Turn, round: Round): boolean {
     return false
   // R2: nobody takes a fresh block whose time lies that far back; executed once, it goes faster the second time.
   const onItsWayMs = Math.min(member.settings.deltaMs, TIME_PAST_MS / 2)
-  if (turn.now - begun.draft.time > TIME_PAST_MS - onItsWayMs) {
+  if (blockClock(member) - begun.draft.time > TIME_PAST_MS - onItsWayMs) {
     abandon(member, turn)
     return begin(member, turn, round)
   }

@@ -82,6 +82,9 @@ function take(member: Member, turn: Turn, input: Input): void {
       return
     case 'links':
       return hearLinks(member, input.roundTripsMs)
+    case 'clock':
+      member.clockMs = Math.round(input.aheadMs)
+      return expire(member, turn)
     case 'tick':
       return expire(member, turn)
     case 'stop':

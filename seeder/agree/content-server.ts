@@ -42,7 +42,7 @@ export const LEASES_MAX = 4
 export const LEASE_IDLE_MS = 60_000
 export const LEASE_MS_MAX = 4 * 60 * 60_000
 
-export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected'
+export type ContentRefusal = 'malformed' | 'not_a_member' | 'unexpected' | 'unwell'
 
 export async function answerContent(
   server: ContentServer,
@@ -51,8 +51,13 @@ export async function answerContent(
 ): Promise<Result<Uint8Array, ContentRefusal>> {
   const read = contentFromBytes(question)
   if (!read.ok) return err('malformed')
-  const answer = await answerTo(server, peer, read.value)
-  return answer.ok ? ok(contentToBytes(answer.value)) : answer
+  try {
+    const answer = await answerTo(server, peer, read.value)
+    return answer.ok ? ok(contentToBytes(answer.value)) : answer
+  } catch {
+    // A state could not be held for the one who asks: the disk is unwell, and the driver says so.
+    return err('unwell')
+  }
 }
 
 async function answerTo(

@@ -31,6 +31,7 @@ import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
 import { type WireType, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
+import { clockFault } from '#seeder/agree/clock-fault.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
 import { Inbox } from '#seeder/agree/inbox.ts'
@@ -51,6 +52,8 @@ const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 5_000
 /** A member of whose messages so many did not pass the door loses its link; an honest one has none. */
 const REFUSED_MAX = 32
+/** R2: the machine is told of the wall clock when that moved by so much against the steady one. */
+const CLOCK_STEP_MS = 20
 /** R6: a change of what a link takes is told in steps of this, ms. */
 const LINK_STEP_MS = 50
 
@@ -77,7 +80,10 @@ export type DriverOptions = {
   readonly createMember: (options: MemberOptions) => Member
   /** The loop ended by a fault of this program. */
   readonly onBroken: () => void
+  /** For timers: it is never set. */
   readonly now: () => number
+  /** The time that blocks are of; absent: `now`. */
+  readonly wall?: () => number
   readonly log: Log
 }
 
@@ -127,6 +133,10 @@ export class Driver {
   readonly #abort = new AbortController()
   readonly #inbox: Inbox
   readonly #refused: number[]
+  /** What the machine was told of the wall clock, ms ahead of the steady one. */
+  #clockMs = 0
+  /** How the others' clocks differ from this one. */
+  #clock: string | undefined
   /** What the machine was told of the links. */
   #links = ''
   readonly #inputs: Input[] = []
@@ -255,7 +265,7 @@ export class Driver {
   /** Why this member can do nothing at present. */
   failing(): string | undefined {
     const first = this.#failing.entries().next()
-    return first.done === true ? undefined : `${first.value[0]}: ${first.value[1]}`
+    return first.done === true ? this.#clock : `${first.value[0]}: ${first.value[1]}`
   }
 
   hasState(height: number): boolean {
@@ -275,6 +285,19 @@ export class Driver {
   /** Time went by, or a member became reachable: what is due is done. */
   tick(): void {
     this.give({ type: 'tick', now: this.now() })
+  }
+
+  /** R2: whether the others' clocks say that this one is wrong: then its blocks and its objections count for nothing. */
+  compareClocks(): void {
+    const { network } = this.#options
+    const ahead = this.others.flatMap((name) => network.link(name).clockAheadMs ?? [])
+    const wrong = clockFault(ahead, this.group)
+    if (wrong === this.#clock) return
+    if ((wrong === undefined) !== (this.#clock === undefined)) {
+      if (wrong === undefined) this.#log.info('recovered', { site: this.#options.name, what: 'clock' })
+      else this.#log.error('degraded', { site: this.#options.name, what: 'clock', cause: wrong })
+    }
+    this.#clock = wrong
   }
 
   /** R6: what the links take now, when that differs from what the machine was told. */
@@ -368,6 +391,11 @@ export class Driver {
 
   give(input: Input): void {
     if (this.#stopping) return
+    // While the loop stands still the newest of these says it all: what waits stays bounded.
+    if (input.type === 'tick' || input.type === 'links') {
+      const waiting = this.#inputs.findIndex(({ type }) => type === input.type)
+      if (waiting >= 0) this.#inputs.splice(waiting, 1)
+    }
     this.#inputs.push(input)
     this.#awake()
   }
@@ -392,23 +420,33 @@ export class Driver {
     const head = this.#damagedHead
     if (head !== undefined) this.#failing.set('state', 'blocks of it were damaged: the others are asked for them')
     while (head !== undefined && !this.#stopping) {
-      if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
-        this.#damagedHead = undefined
-        this.#head = head
-        this.#works('state')
-        return true
-      }
-      // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
-      const cert = await this.#transfer.fetchState(head.height + 1, undefined)
-      if (cert !== undefined) {
-        this.#damagedHead = undefined
-        this.#works('state')
-        this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
-        return true
+      try {
+        const repaired = await this.#repair(head)
+        this.#works('repair')
+        if (repaired) {
+          this.#works('state')
+          return true
+        }
+      } catch (cause) {
+        this.#fail('repair', cause)
       }
       await pause(RETRY_LAST_MS)
     }
     return !this.#stopping
+  }
+
+  async #repair(head: Head): Promise<boolean> {
+    if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
+      this.#damagedHead = undefined
+      this.#head = head
+      return true
+    }
+    // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
+    const cert = await this.#transfer.fetchState(head.height + 1, undefined)
+    if (cert === undefined) return false
+    this.#damagedHead = undefined
+    this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
+    return true
   }
 
   async #loop(): Promise<void> {
@@ -424,7 +462,18 @@ export class Driver {
     }
   }
 
+  /** R2: the wall clock was set, or drifts. */
+  #watchClock(): void {
+    const { wall } = this.#options
+    if (wall === undefined) return
+    const aheadMs = Math.round(wall() - this.now())
+    if (Math.abs(aheadMs - this.#clockMs) < CLOCK_STEP_MS) return
+    this.#clockMs = aheadMs
+    this.#inputs.unshift({ type: 'clock', aheadMs, now: this.now() })
+  }
+
   #turn(): Outer[] {
+    this.#watchClock()
     const effects: Outer[] = []
     for (let count = 0; count < TURN_INPUTS_MAX; count++) {
       const input = this.#inputs.shift() ?? this.#message()

@@ -44,7 +44,8 @@ export type Publisher = Disposable & {
   ): Promise<Result<Committed, Refusal | { readonly code: 'bundle_missing' }>>
 }
 
-export function createPublisher(store: Store, now: () => number): Publisher {
+/** `now` is for waits and never set; `wall` (absent: the same) is the time that requests are of. */
+export function createPublisher(store: Store, now: () => number, wall: () => number = now): Publisher {
   /** When each waiting bundle came; what an earlier run of the program left counts from now. */
   const came = new Map<string, { readonly job: Digest; readonly label: string; readonly time: number }>()
   const keyOf = (job: Digest, label: string): string => `${Buffer.from(job).toString('hex')} ${label}`
@@ -127,7 +128,7 @@ export function createPublisher(store: Store, now: () => number): Publisher {
         body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
         body_bytes: body.length,
         salt: randomBytes(SALT_BYTES),
-        time: now(),
+        time: Math.max(wall(), site.head()?.time ?? 0),
       }
       const outcome = await site.submit(request, body)
       return 'cert' in outcome ? ok(outcome) : err(outcome)

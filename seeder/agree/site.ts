@@ -248,6 +248,10 @@ export class Site implements HostedSite {
     this.#driver.measureLinks()
   }
 
+  compareClocks(): void {
+    this.#driver.compareClocks()
+  }
+
   /** What the head's state lacks is fetched from the other members. */
   refill(): void {
     this.#driver.refill()

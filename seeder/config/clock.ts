@@ -1,16 +1,12 @@
-// The seeder's clock: wall time that never falls and never stands still, whatever is done to the machine's clock.
-// When the wall clock was put back, time here goes on at half pace until the wall has caught up; put forward, it follows at once.
+// Two clocks. Timers go by one that nobody can set: it begins at the wall time of the start and never falls, jumps or stands still.
+// The wall clock, which may be set at any time, says what time a block or a request is of, and nothing else.
 
-/** ms since the epoch. `wall` may jump; `steady` is a monotonic ms counter with any origin. */
-export function steadyClock(wall: () => number, steady: () => number): () => number {
-  let lastSteady = steady()
-  let last = wall()
+/** ms since the epoch as it was at `wallAtStart`. `monotonic` counts ms from any origin. */
+export function steadyClock(wallAtStart: number, monotonic: () => number): () => number {
+  const origin = wallAtStart - monotonic()
+  let last = wallAtStart
   return () => {
-    const nowSteady = steady()
-    const passed = Math.max(0, nowSteady - lastSteady)
-    lastSteady = nowSteady
-    const walled = wall()
-    last = walled >= last ? Math.max(walled, last) : last + passed / 2
-    return Math.floor(last)
+    last = Math.max(last, Math.floor(origin + monotonic()))
+    return last
   }
 }

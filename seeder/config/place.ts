@@ -19,6 +19,7 @@ import {
 import { dirname, join } from 'node:path'
 import { boolean, mapOf, object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX, SITE_NAME } from '#protocol/directory/network-file.ts'
+import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 import { STORE_FILE } from '#seeder/store/store.ts'
 
 export type Place = {
@@ -28,9 +29,10 @@ export type Place = {
   readonly memoFile: string
   readonly storeDirectory: string
   readonly runtimeDirectory: string
+  readonly points: PersistPoints
 }
 
-export function placeAt(directory: string): Place {
+export function placeAt(directory: string, points: PersistPoints = NOBODY_LISTENS): Place {
   mkdirSync(directory, { recursive: true })
   return {
     directory,
@@ -39,6 +41,7 @@ export function placeAt(directory: string): Place {
     memoFile: join(directory, 'seeder.json'),
     storeDirectory: join(directory, 'store'),
     runtimeDirectory: join(directory, 'runtime'),
+    points,
   }
 }
 
@@ -88,7 +91,7 @@ export function storeIsLost(place: Place): boolean {
 }
 
 export function writeMemo(place: Place, memo: Memo): void {
-  writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`)
+  writeWhole(place.memoFile, `${JSON.stringify(memo)}\n`, place.points)
 }
 
 /** Where a damaged store is kept for whoever wants to look at it: the last one. */
@@ -106,7 +109,8 @@ export function setStoreAside(place: Place): void {
 }
 
 /** The file is the old one or the new one, whatever happens, and the new one when this returned. */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string, points: PersistPoints = NOBODY_LISTENS): void {
+  points.before(true)
   const draft = `${path}.new`
   const handle = openSync(draft, 'w', 0o644)
   try {
@@ -115,6 +119,8 @@ export function writeWhole(path: string, text: string): void {
   } finally {
     closeSync(handle)
   }
+  points.after()
+  points.before(true)
   renameSync(draft, path)
   const directory = openSync(dirname(path), 'r')
   try {
@@ -122,4 +128,5 @@ export function writeWhole(path: string, text: string): void {
   } finally {
     closeSync(directory)
   }
+  points.after()
 }

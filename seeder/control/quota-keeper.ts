@@ -72,6 +72,7 @@ export function startQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
   let memory = 0
   let held = 0
   let refused: QuotaFacts['refused'] = []
+  let unmeasured = false
 
   function judge(name: 'disk' | 'memory', used: number): void {
     const max = quotas[name]
@@ -103,9 +104,11 @@ export function startQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
   function safely(work: () => void): void {
     try {
       work()
+      unmeasured = false
     } catch (cause) {
       // The disk's own trouble is told by those who write; what was known of it stays.
-      log.warn('quota_not_measured', { cause })
+      if (!unmeasured) log.warn('quota_not_measured', { cause })
+      unmeasured = true
     }
   }
 

@@ -37,8 +37,13 @@ export function fetchNetworkFiles(options: NetworkFetchOptions): NetworkFetcher 
   let timer: NodeJS.Timeout | undefined
 
   const offer = (text: string, from: string): void => {
-    const taken = holder.offer(text)
-    if (!taken.ok) log.warn('network_file_refused', { from, ...taken.error })
+    try {
+      const taken = holder.offer(text)
+      if (!taken.ok) log.warn('network_file_refused', { from, ...taken.error })
+    } catch (cause) {
+      // It could not be kept, and so it is not gone by either; whoever is asked next has it too.
+      log.warn('network_file_not_taken', { from, cause })
+    }
   }
 
   const ask = async (peer: PeerName): Promise<void> => {

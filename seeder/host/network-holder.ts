@@ -15,6 +15,7 @@ import {
 import type { Domain } from '#protocol/message/domain.ts'
 import { writeWhole } from '#seeder/config/place.ts'
 import { verify } from '#seeder/identity/keys.ts'
+import type { PersistPoints } from '#seeder/store/points.ts'
 
 /** How often the file on disk is looked at. */
 export const DISK_POLL_MS = 500
@@ -35,6 +36,7 @@ export type NetworkHolderOptions = {
   readonly path: string
   /** Where the newest one is kept, so that a restart does not go back. */
   readonly keptPath: string
+  readonly points?: PersistPoints
   readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
@@ -46,7 +48,7 @@ function readIfThere(path: string): string | undefined {
 
 /** Throws when there is no valid file to begin with, or the operator's file is of another network than the kept one. */
 export function openNetworkHolder(options: NetworkHolderOptions): NetworkHolder {
-  const { path, keptPath, note } = options
+  const { path, keptPath, points, note } = options
   const keptText = readIfThere(keptPath)
   const kept = keptText === undefined ? undefined : verifyNetworkFile(keptText, verify)
   const givenText = readIfThere(path)
@@ -70,7 +72,7 @@ export function openNetworkHolder(options: NetworkHolderOptions): NetworkHolder 
     text = keptText
     file = kept.value
   }
-  if (text !== keptText) writeWhole(keptPath, text)
+  if (text !== keptText) writeWhole(keptPath, text, points)
   const pinned = anchorOf(file)
   let directory = directoryOf(file)
   const listeners = new Set<(file: NetworkFile) => void>()
@@ -79,7 +81,7 @@ export function openNetworkHolder(options: NetworkHolderOptions): NetworkHolder 
     const verdict = verifyNetworkFile(offered, verify, pinned)
     if (!verdict.ok) return verdict
     if (verdict.value.version <= file.version) return ok(false)
-    writeWhole(keptPath, offered)
+    writeWhole(keptPath, offered, points)
     text = offered
     file = verdict.value
     directory = directoryOf(file)
@@ -89,16 +91,20 @@ export function openNetworkHolder(options: NetworkHolderOptions): NetworkHolder 
   }
 
   let seen = stampOf(path)
+  let unread = false
   const timer = setInterval(() => {
-    const stamp = stampOf(path)
-    if (stamp === seen) return
-    seen = stamp
     try {
+      const stamp = stampOf(path)
+      if (stamp === seen) return
       const offered = readIfThere(path)
       const taken = offered === undefined ? ok(false) : offer(offered)
       if (!taken.ok) note?.('network_file_refused', { from: path, ...taken.error })
+      seen = stamp
+      unread = false
     } catch (cause) {
-      note?.('network_file_unreadable', { from: path, cause })
+      // Neither read nor kept: it is looked at again.
+      if (!unread) note?.('network_file_not_taken', { from: path, cause })
+      unread = true
     }
   }, DISK_POLL_MS)
   timer.unref()

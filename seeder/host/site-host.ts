@@ -55,7 +55,10 @@ export type SiteHostOptions = {
   readonly network: PeerNetwork
   readonly createMember: (options: MemberOptions) => Member
   readonly taking?: JobTaking
+  /** For timers: it is never set. */
   readonly now: () => number
+  /** The time that blocks are of; absent: `now`. */
+  readonly wall?: () => number
   readonly log: Log
 }
 
@@ -70,6 +73,8 @@ export class SiteHost implements HostedSites {
   #damage: readonly StartDamage[] = []
   #work: Promise<void> = Promise.resolve()
   #stopping = false
+  /** The last attempt broke, and there will be another. */
+  #unfollowed = false
   #measuring: NodeJS.Timeout | undefined
 
   constructor(options: SiteHostOptions) {
@@ -115,7 +120,10 @@ export class SiteHost implements HostedSites {
     holder.onChange(() => void this.follow())
     await this.follow()
     this.#measuring = setInterval(() => {
-      for (const site of this.all()) site.measureLinks()
+      for (const site of this.all()) {
+        site.measureLinks()
+        site.compareClocks()
+      }
     }, MEASURE_MS).unref()
   }
 
@@ -159,9 +167,16 @@ export class SiteHost implements HostedSites {
   follow(): Promise<void> {
     this.#work = this.#work
       .then(() => this.#follow())
-      .catch((cause: unknown) => {
-        this.#options.log.error('sites_not_followed', { cause })
-      })
+      .then(
+        () => {
+          this.#unfollowed = false
+        },
+        (cause: unknown) => {
+          if (!this.#unfollowed) this.#options.log.error('sites_not_followed', { cause })
+          this.#unfollowed = true
+          setTimeout(() => void this.follow(), START_ANEW_MS).unref()
+        },
+      )
     return this.#work
   }
 
@@ -261,7 +276,7 @@ export class SiteHost implements HostedSites {
   }
 
   #start(file: NetworkFile, job: NetworkJob): Hosted {
-    const { holder, log, signer, store, runtime, network, createMember, now } = this.#options
+    const { holder, log, signer, store, runtime, network, createMember, now, wall } = this.#options
     const groups = groupsOf(job)
     const [{ job: id }] = groups
     const head = store.certified.head(id)
@@ -286,6 +301,7 @@ export class SiteHost implements HostedSites {
       createMember,
       onBroken: () => this.#startAnew(job.job, site),
       now,
+      ...(wall === undefined ? {} : { wall }),
       log,
     })
     return { site, fingerprint: fingerprintOf(file, job), rule: site.execution.rule }

@@ -23,6 +23,7 @@ import {
   type Signer,
 } from '#protocol/identity/keys.ts'
 import { type NativeVerify, verifySignature } from '#protocol/identity/verify.ts'
+import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 
 /** Keys whose parsed form is kept: more than the members of every group a seeder can be in. */
 const KEY_OBJECTS_MAX = 4096
@@ -86,7 +87,7 @@ export function loadSigner(file: string): Signer {
  * The signer of a key file, which is made with mode 0600 when there is none. Whole or not at all, and durable when it
  * returns: of two processes that create it at once, both get the key of the one that was first.
  */
-export function loadOrCreateSigner(file: string): Signer {
+export function loadOrCreateSigner(file: string, points: PersistPoints = NOBODY_LISTENS): Signer {
   try {
     return loadSigner(file)
   } catch (cause) {
@@ -95,6 +96,7 @@ export function loadOrCreateSigner(file: string): Signer {
   mkdirSync(dirname(file), { recursive: true })
   const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
   const draft = `${file}.${randomBytes(6).toString('hex')}`
+  points.before(true)
   const handle = openSync(draft, 'wx', 0o600)
   try {
     writeSync(handle, String(pem))
@@ -110,6 +112,7 @@ export function loadOrCreateSigner(file: string): Signer {
     rmSync(draft)
   }
   syncDirectory(dirname(file))
+  points.after()
   return loadSigner(file)
 }
 

@@ -57,6 +57,7 @@ export class Channel {
   readonly #handlers: ChannelHandlers
   readonly #reader: FrameReader
   readonly #now: () => number
+  readonly #wall: () => number
   readonly counts: ChannelCounts = {
     sentFrames: 0,
     sentBytes: 0,
@@ -74,14 +75,16 @@ export class Channel {
   #heardAt: number
   /** By the clock that never jumps. */
   #pingSentAt: number | undefined
+  #clockAheadMs: number | undefined
   readonly roundTrip = new RoundTrip()
   readonly #timer: NodeJS.Timeout
 
-  constructor(stream: Stream, limits: ChannelLimits, handlers: ChannelHandlers, now: () => number) {
+  constructor(stream: Stream, limits: ChannelLimits, handlers: ChannelHandlers, now: () => number, wall: () => number) {
     this.#stream = stream
     this.#limits = limits
     this.#handlers = handlers
     this.#now = now
+    this.#wall = wall
     this.#reader = new FrameReader(limits.payloadBytesMax)
     this.#heardAt = now()
     this.#windowStart = this.#heardAt
@@ -106,6 +109,11 @@ export class Channel {
   /** When the peer last sent anything, ms. */
   get heardAt(): number {
     return this.#heardAt
+  }
+
+  /** How far the peer's wall clock is ahead of this one, ms, as it last said; undefined: it has not said. */
+  get clockAheadMs(): number | undefined {
+    return this.#clockAheadMs
   }
 
   /** Bytes that wait to leave, in our queue and in the stream's. */
@@ -188,10 +196,10 @@ export class Channel {
   #take(frame: Frame): undefined | Promise<void> {
     switch (frame.kind) {
       case FRAME_KIND.ping:
-        this.send(FRAME_KIND.pong, frame.payload.slice(0, 8))
+        this.send(FRAME_KIND.pong, pongPayload(frame.payload, this.#wall()))
         return undefined
       case FRAME_KIND.pong:
-        if (this.#pingSentAt !== undefined) this.roundTrip.add(performance.now() - this.#pingSentAt)
+        if (this.#pingSentAt !== undefined) this.#ponged(performance.now() - this.#pingSentAt, frame.payload)
         this.#pingSentAt = undefined
         return undefined
       case FRAME_KIND.data:
@@ -202,6 +210,14 @@ export class Channel {
       default:
         return unreachable(frame.kind)
     }
+  }
+
+  /** The peer told its time about half a round trip ago. */
+  #ponged(tookMs: number, payload: Uint8Array): void {
+    this.roundTrip.add(tookMs)
+    const told = timeOfPong(payload)
+    if (told !== undefined && tookMs <= CLOCK_ANSWER_MS_MAX)
+      this.#clockAheadMs = Math.round(told + tookMs / 2 - this.#wall())
   }
 
   /** Backpressure: nothing more is read until the receiver is done with what it has. */
@@ -239,4 +255,23 @@ export class Channel {
   }
 }
 
-const PING_PAYLOAD = new Uint8Array(8)
+const PING_BYTES = 8
+const PING_PAYLOAD = new Uint8Array(PING_BYTES)
+/** An answer that took longer says too little about the time. */
+const CLOCK_ANSWER_MS_MAX = 1_000
+/** Far beyond any clock, and a safe integer. */
+const TIME_MAX = 2 ** 50
+
+/** What the ping said, then the wall time in ms (u64, big-endian). */
+function pongPayload(ping: Uint8Array, wall: number): Uint8Array {
+  const pong = new Uint8Array(2 * PING_BYTES)
+  pong.set(ping.subarray(0, PING_BYTES))
+  new DataView(pong.buffer).setBigUint64(PING_BYTES, BigInt(Math.max(0, Math.floor(wall))))
+  return pong
+}
+
+function timeOfPong(payload: Uint8Array): number | undefined {
+  if (payload.length < 2 * PING_BYTES) return undefined
+  const time = Number(new DataView(payload.buffer, payload.byteOffset).getBigUint64(PING_BYTES))
+  return time <= TIME_MAX ? time : undefined
+}

@@ -11,7 +11,7 @@ import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 export const FRAME_KIND = {
   /** One message; nothing answers it. */
   data: 0,
-  /** "Are you there": 8 bytes that the pong repeats. */
+  /** "Are you there": 8 bytes that the pong repeats, and adds the sender's wall time to (u64, ms). */
   ping: 1,
   pong: 2,
   /** u32 id, then the question; exactly one of the next two answers it. */

@@ -36,15 +36,17 @@ export class Link {
   readonly connection: Connection
   readonly #handlers: LinkHandlers
   readonly #now: () => number
+  readonly #wall: () => number
   readonly exchange: Exchange
   #agree: Channel | undefined
   #content: Channel | undefined
   #ended = false
 
-  constructor(connection: Connection, handlers: LinkHandlers, now: () => number) {
+  constructor(connection: Connection, handlers: LinkHandlers, now: () => number, wall: () => number) {
     this.connection = connection
     this.#handlers = handlers
     this.#now = now
+    this.#wall = wall
     this.exchange = new Exchange(
       () => (this.ready ? this.#content : undefined),
       (question) => handlers.onRequest(question),
@@ -82,6 +84,7 @@ export class Link {
       LIMITS[protocol],
       { onFrame: (frame) => this.#frame(protocol, frame), onClose: (reason) => this.end(reason) },
       this.#now,
+      this.#wall,
     )
     if (protocol === AGREE_PROTOCOL) this.#agree = channel
     else this.#content = channel

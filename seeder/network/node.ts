@@ -50,7 +50,10 @@ export type NetworkOptions = {
   /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`. */
   readonly listen: readonly string[]
   readonly handlers: NetworkHandlers
+  /** For time-outs; it is never set. */
   readonly now: () => number
+  /** What peers are told when they ask for the time; absent: `now`. */
+  readonly wall?: () => number
   /** In [0, 1), for jitter only. */
   readonly chance: () => number
   readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
@@ -187,10 +190,12 @@ class Libp2pNetwork implements PeerNetwork {
     const totals = { sentBytes: 0, receivedBytes: 0, droppedFrames: 0, ...member?.ended }
     for (const channel of link?.channels() ?? []) addCounts(totals, channel.counts)
     const { smoothed, atMost } = link?.agree?.roundTrip ?? {}
+    const clockAheadMs = link?.agree?.clockAheadMs
     return {
       connected: link?.ready ?? false,
       heardAt: Math.max(member?.heardAt ?? 0, link?.heardAt ?? 0),
       ...(smoothed === undefined || atMost === undefined ? {} : { roundTripMs: smoothed, roundTripAtMostMs: atMost }),
+      ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
       ...totals,
       offences: member?.offences ?? {},
     }
@@ -329,7 +334,7 @@ class Libp2pNetwork implements PeerNetwork {
   }
 
   #newLink(member: Member, connection: Connection): Link {
-    const { handlers, now } = this.#options
+    const { handlers, now, wall = now } = this.#options
     const link = new Link(
       connection,
       {
@@ -343,6 +348,7 @@ class Libp2pNetwork implements PeerNetwork {
         onEnd: (reason) => this.#linkEnded(member, link, reason),
       },
       now,
+      wall,
     )
     member.link = link
     return link

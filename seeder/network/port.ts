@@ -15,11 +15,13 @@ export type RequestError =
 
 export type LinkStatus = {
   readonly connected: boolean
-  /** ms since the epoch when the peer last sent anything; 0: never since the start. */
+  /** By the network's `now`: when the peer last sent anything; 0: never since the start. */
   readonly heardAt: number
   /** Of an agreement message and its answer, without what either does about it: smoothed, and at most (RFC 6298). Absent: not measured yet. */
   readonly roundTripMs?: number
   readonly roundTripAtMostMs?: number
+  /** How far the peer says that its wall clock is ahead of this one, ms. Absent: it has not said. */
+  readonly clockAheadMs?: number
   /** Since the start of this process, over all links to the peer. */
   readonly sentBytes: number
   readonly receivedBytes: number

@@ -42,7 +42,8 @@ export type Registrar = AsyncDisposable & {
 export function startRegistrar(options: RegistrarOptions): Registrar {
   const { signer, domain, now, note } = options
   const refused = new Map<string, string>()
-  let lastTime = 0
+  /** Of the last statement that each gateway took: it takes only later ones. One that it refused, of a clock that was wrong, binds nobody. */
+  const taken = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let left: Promise<void> | undefined
@@ -50,11 +51,14 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   const again = new Set<string>()
   const proven = new Set<string>()
 
-  const statement = (gateway: string, facts: RegistrationFacts, lifeMs: number): Uint8Array => {
-    // A gateway refuses a time that is not above the last one.
-    lastTime = Math.max(now(), lastTime + 1)
-    const body: Register = { gateway, time: lastTime, expires: lastTime + lifeMs, ...facts }
-    return cborFromValue(signStatement(domain, 'register', signer, body))
+  const statement = (
+    gateway: string,
+    facts: RegistrationFacts,
+    lifeMs: number,
+  ): { readonly time: number; readonly bytes: Uint8Array } => {
+    const time = Math.max(now(), (taken.get(gateway) ?? 0) + 1)
+    const body: Register = { gateway, time, expires: time + lifeMs, ...facts }
+    return { time, bytes: cborFromValue(signStatement(domain, 'register', signer, body)) }
   }
 
   const outcome = (gateway: string, problem: string): void => {
@@ -71,9 +75,14 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     }
     busy.add(gateway)
     try {
-      const body = statement(gateway, options.facts(), REGISTER_EXPIRES_MS)
-      const answer = await call(`${gateway}/register`, { method: 'POST', body, answerBytesMax: ANSWER_BYTES_MAX })
+      const { time, bytes } = statement(gateway, options.facts(), REGISTER_EXPIRES_MS)
+      const answer = await call(`${gateway}/register`, {
+        method: 'POST',
+        body: bytes,
+        answerBytesMax: ANSWER_BYTES_MAX,
+      })
       const fine = answer.status >= 200 && answer.status < 300
+      if (fine) taken.set(gateway, time)
       if (!refused.has(gateway) && fine) refused.set(gateway, 'unknown')
       outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
       if (fine) await prove(gateway, answer.body)
@@ -128,7 +137,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
       options.gateways().map((gateway) =>
         call(`${gateway}/register`, {
           method: 'POST',
-          body: statement(gateway, { sites: [], sees: [], accuses: [] }, 0),
+          body: statement(gateway, { sites: [], sees: [], accuses: [] }, 0).bytes,
           answerBytesMax: ANSWER_BYTES_MAX,
           timeoutMs: DEREGISTER_TIMEOUT_MS,
         }),

@@ -1,14 +1,18 @@
 // The writer's connection: transactions that nest, and what happens when the disk fails.
 //
-// Invariant: outside `transact` no transaction is open. A failed COMMIT or fsync ends the writer for good: what the kernel
-// still holds of it cannot be known, so nothing may be sent on its strength; a restart goes on from what is on disk. Pages that
-// SQLite finds malformed end it too: the store is set aside at the next start.
+// Invariant: outside `transact` no transaction is open. A failed sync ends the writer for good (failure.ts): what the kernel still
+// holds cannot be known, so nothing may be built on it; a new process goes on from what is on disk. Any other failure changed
+// nothing, and the same again may work. Pages that SQLite finds malformed end it too: the store is set aside at the next start.
+//
+// The log is moved into the file here and not by SQLite itself, which would keep a failed sync of that to itself.
 
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { assert } from '#protocol/codec/result.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { mayHaveForgotten } from '#seeder/store/failure.ts'
+import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
+import { WAL_BYTES_MAX } from '#seeder/store/schema.ts'
 
-const SQLITE_IOERR = 10
 const SQLITE_CORRUPT = 11
 const SQLITE_NOTADB = 26
 
@@ -28,6 +32,9 @@ export function isMalformed(error: unknown): boolean {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB
 }
 
+/** Commits between two looks at the log's length, each of which costs 10 µs. */
+const LOOK_COMMITS = 4
+
 /** Told when a transaction begins, is about to commit, and was taken back: for what is kept in memory beside the tables. */
 export type Participant = {
   /** Before an inner or outer transaction; returns how to go back. */
@@ -39,18 +46,35 @@ export type Participant = {
 export class Writer {
   readonly database: DatabaseSync
   readonly #directory: string
+  readonly #points: PersistPoints
   readonly #participants: Participant[] = []
   readonly #onMalformed: (error: unknown) => void
+  readonly #logFrames: StatementSync
+  readonly #logFramesMax: number
   #depth = 0
   #durable = true
   #failed = false
   #malformed: string | undefined
   #commits = 0
 
-  constructor(database: DatabaseSync, directory: string, onMalformed: (error: unknown) => void = () => {}) {
+  constructor(
+    database: DatabaseSync,
+    directory: string,
+    points: PersistPoints = NOBODY_LISTENS,
+    onMalformed: (error: unknown) => void = () => {},
+  ) {
     this.database = database
     this.#directory = directory
+    this.#points = points
     this.#onMalformed = onMalformed
+    database.exec('PRAGMA wal_autocheckpoint = 0')
+    this.#logFrames = database.prepare('PRAGMA wal_checkpoint(NOOP)')
+    this.#logFramesMax = Math.floor(WAL_BYTES_MAX / Number(database.prepare('PRAGMA page_size').get()?.page_size))
+  }
+
+  /** A sync failed: nothing is written any more. */
+  get failed(): boolean {
+    return this.#failed
   }
 
   get commits(): number {
@@ -105,10 +129,14 @@ export class Writer {
       assert(!(result instanceof Promise), 'a transaction is synchronous')
       if (outermost) {
         for (const participant of this.#participants) participant.flush()
-        this.#commit()
+        this.#points.before(durable)
+        this.database.exec('COMMIT')
+        this.#commits++
+        this.#points.after()
       } else this.database.exec(`RELEASE nested${this.#depth - 1}`)
       return result
     } catch (error) {
+      this.#note(error)
       for (const restore of back) restore()
       if (this.database.isTransaction) {
         const name = `nested${this.#depth - 1}`
@@ -117,17 +145,23 @@ export class Writer {
       throw error
     } finally {
       this.#depth--
+      if (this.#depth === 0) this.#keepLogShort()
     }
   }
 
-  #commit(): void {
+  #note(error: unknown): void {
+    if (isMalformed(error)) this.isDamaged(error)
+    if (mayHaveForgotten(error)) this.#failed = true
+  }
+
+  /** What was committed stays so whatever happens here: a failure is of the next transaction. */
+  #keepLogShort(): void {
+    if (this.#failed || this.#commits % LOOK_COMMITS !== 0) return
     try {
-      this.database.exec('COMMIT')
-      this.#commits++
+      if (Number(this.#logFrames.get()?.log) >= this.#logFramesMax) this.database.exec('PRAGMA wal_checkpoint(PASSIVE)')
     } catch (error) {
-      if (isMalformed(error)) this.isDamaged(error)
-      this.#failed = ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_IOERR
-      throw error
+      // A full disk: the log grows on, or the next commit says so itself.
+      this.#note(error)
     }
   }
 }

@@ -22,7 +22,9 @@ function sentence(reason: StoreRefusal): string {
       return `${reason.directory} is no readable store: ${reason.detail}`
     case 'store_damaged':
       return `the disk changed what stands in ${reason.directory}: ${reason.detail}`
+    case 'store_unwritable':
+      return `${reason.directory} cannot be written: ${reason.detail}`
     case 'store_failed':
-      return `${reason.directory} could not be written to disk; restart to go on from what was saved`
+      return `a sync of ${reason.directory} failed; a new process goes on from what is on disk`
   }
 }

@@ -26,7 +26,9 @@ export type StoreRefusal =
   | { readonly code: 'store_unreadable'; readonly directory: string; readonly detail: string }
   /** Bytes of it changed on disk in a way that content blocks cannot make good: it is set aside, and the others have what it had. */
   | { readonly code: 'store_damaged'; readonly directory: string; readonly detail: string }
-  /** An fsync failed while it was open: every later write is refused. */
+  /** The disk is full, read-only or fails; the same start may work later. */
+  | { readonly code: 'store_unwritable'; readonly directory: string; readonly detail: string }
+  /** A sync failed while it was open: every later write is refused, and a new process goes on. */
   | { readonly code: 'store_failed'; readonly directory: string }
 
 export type Block = { readonly cid: Cid; readonly bytes: Uint8Array }
@@ -183,6 +185,8 @@ export type CarError =
 export type Store = Disposable & {
   /** The database file, for `openReader` in worker threads. */
   readonly path: string
+  /** A sync failed: every write throws from now on, and only a new process may go on from what is on disk. */
+  readonly failed: boolean
   readonly blocks: Blocks
   readonly votes: Votes
   readonly certified: Certified

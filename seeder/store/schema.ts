@@ -94,11 +94,7 @@ export function prepareSchema(database: DatabaseSync, directory: string, steps: 
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -${CACHE_KIB};
   `)
-  const pageBytes = number('page_size')
-  database.exec(`
-    PRAGMA wal_autocheckpoint = ${Math.floor(WAL_BYTES_MAX / pageBytes)};
-    PRAGMA journal_size_limit = ${WAL_BYTES_MAX};
-  `)
+  database.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`)
   if (found === steps.length) return
   database.exec('BEGIN IMMEDIATE')
   try {

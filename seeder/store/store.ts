@@ -12,8 +12,11 @@ import { walk } from '#protocol/content/walk.ts'
 import { BlockTable } from '#seeder/store/block-table.ts'
 import { isMalformed, Writer } from '#seeder/store/database.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { isOfTheDisk } from '#seeder/store/failure.ts'
 import { inspectFiles, inspectTables } from '#seeder/store/inspection.ts'
-import { lockDirectory } from '#seeder/store/lock.ts'
+import { type Lock, lockDirectory } from '#seeder/store/lock.ts'
+import { writeLogAgain } from '#seeder/store/log-file.ts'
+import type { PersistPoints } from '#seeder/store/points.ts'
 import type {
   Block,
   Blocks,
@@ -50,6 +53,8 @@ const SQLITE_ERROR = 1
 export const PRUNED_PER_CALL_MAX = 64
 
 export type StoreOptions = {
+  /** Told before and after each moment at which something becomes durable. */
+  readonly points?: PersistPoints | undefined
   /** Told once, while the store is in use: SQLite finds its pages malformed, and nothing is written any more. */
   readonly onDamaged?: (error: unknown) => void
   /** Told of each block whose bytes were found damaged: it is missing now. Must not throw. */
@@ -58,12 +63,18 @@ export type StoreOptions = {
 
 /** Opens (and makes) the store of a data directory. Throws a `StoreError`; the caller closes what it got. */
 export function openStore(directory: string, options: StoreOptions = {}): Store {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const lock = lockDirectory(directory)
+  let lock: Lock
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    lock = lockDirectory(directory)
+  } catch (error) {
+    throw isOfTheDisk(error) ? unwritable(directory, error) : error
+  }
   const path = join(directory, STORE_FILE)
   let database: DatabaseSync | undefined
   try {
     inspectFiles(path, directory, lock.crashedAlone)
+    writeLogAgain(path)
     database = new DatabaseSync(path, { timeout: 5_000 })
     prepareSchema(database, directory)
     inspectTables(database, path, directory)
@@ -71,6 +82,7 @@ export function openStore(directory: string, options: StoreOptions = {}): Store 
   } catch (error) {
     database?.close()
     lock[Symbol.dispose]()
+    if (isOfTheDisk(error)) throw unwritable(directory, error)
     const code = (error as { errcode?: number }).errcode
     if (error instanceof StoreError || code === undefined) throw error
     const detail = (error as Error).message
@@ -80,6 +92,13 @@ export function openStore(directory: string, options: StoreOptions = {}): Store 
     throw new StoreError({ code: 'store_unreadable', directory, detail }, { cause: error })
   }
 }
+
+function unwritable(directory: string, cause: unknown): StoreError {
+  return new StoreError({ code: 'store_unwritable', directory, detail: (cause as Error).message }, { cause })
+}
+
+/** Databases that must not be closed: closing would move a log into the file that may not be what was written. */
+const abandoned: DatabaseSync[] = []
 
 class SqliteStore implements Store {
   readonly path: string
@@ -104,12 +123,12 @@ class SqliteStore implements Store {
     directory: string,
     database: DatabaseSync,
     lock: Disposable,
-    { onDamaged, onBlockDamaged }: StoreOptions,
+    { points, onDamaged, onBlockDamaged }: StoreOptions,
   ) {
     this.path = path
     this.#database = database
     this.#lock = lock
-    const writer = new Writer(database, directory, onDamaged)
+    const writer = new Writer(database, directory, points, onDamaged)
     this.#writer = writer
     this.#jobs = new JobNumbers(writer)
     this.#table = new BlockTable(writer, onBlockDamaged)
@@ -122,6 +141,10 @@ class SqliteStore implements Store {
     this.blocks = this.#blocks()
     this.certified = this.#certified()
     this.#roots.releaseJob(PINS)
+  }
+
+  get failed(): boolean {
+    return this.#writer.failed
   }
 
   commitHeight(commit: HeightCommit): void {
@@ -240,8 +263,9 @@ class SqliteStore implements Store {
   }
 
   close(): void {
-    if (!this.#database.isOpen) return
-    this.#database.close()
+    if (!this.#database.isOpen || abandoned.includes(this.#database)) return
+    if (this.#writer.failed) abandoned.push(this.#database)
+    else this.#database.close()
     this.#lock[Symbol.dispose]()
   }
 

@@ -1,6 +1,6 @@
 // Real seeders as processes on loopback, with the admission endpoint of `up` in the test's own process; no gateway.
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,11 +13,16 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
+import { EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { ephemeralSigner, loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { until } from './until.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
 const READY_MS = 60_000
+const AGAIN_MS = 200
+
+/** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
+export type Wrap = (words: readonly string[], start: number) => readonly string[]
 
 export type Ready = {
   readonly peer: string
@@ -30,8 +35,15 @@ export type Ready = {
 export type SeederProcess = {
   readonly label: string
   readonly ready: Ready
+  /** The file that makes its machine fail (seeder/config/faults.ts); nothing fails while it is empty. */
+  readonly faults: string
   readonly exited: Promise<number | string>
+  /** Of the process that runs now; `starts` counts those that asked to be started again too. */
+  readonly pid: number
+  starts(): number
   kill(signal: NodeJS.Signals): void
+  /** What its control port says to Prometheus. */
+  metrics(): Promise<string>
   /** Closes its standard input, as the system does when a parent dies. */
   leave(): void
   report(): Promise<SeederReport | undefined>
@@ -60,6 +72,10 @@ export type SeedersOptions = {
   readonly settings?: Partial<NetworkSettings>
   /** More arguments of each, by label. */
   readonly arguments?: Readonly<Record<string, readonly string[]>>
+  /** Each looks at a file that makes its machine fail. */
+  readonly faults?: boolean
+  /** How some are started, by label. */
+  readonly wraps?: Readonly<Record<string, Wrap>>
 }
 
 const SETTINGS: NetworkSettings = {
@@ -76,43 +92,58 @@ async function launch(
   network: string,
   label: string,
   more: readonly string[],
+  how: { readonly wrap?: Wrap | undefined; readonly faults?: boolean | undefined } = {},
 ): Promise<SeederProcess> {
   const folder = join(directory, label)
   mkdirSync(folder, { recursive: true })
   const log = openSync(join(folder, 'stderr.log'), 'a')
-  const child = spawn(
+  const faults = join(folder, 'faults.json')
+  const words = [
     process.execPath,
-    [
-      ENTRY,
-      '--dir',
-      folder,
-      '--network',
-      network,
-      '--label',
-      label,
-      '--json',
-      '--parent',
-      '--log-level',
-      'debug',
-      ...more,
-    ],
-    { stdio: ['pipe', 'pipe', log] },
-  )
-  const exited = new Promise<number | string>((resolve) =>
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? 1)),
-  )
+    ENTRY,
+    '--dir',
+    folder,
+    '--network',
+    network,
+    '--label',
+    label,
+    '--json',
+    '--parent',
+    '--log-level',
+    'debug',
+    ...(how.faults ? ['--faults', faults] : []),
+    ...more,
+  ]
   const { promise, resolve, reject } = Promise.withResolvers<Ready>()
+  const ended = Promise.withResolvers<number | string>()
+  const exited = ended.promise
   const timer = setTimeout(() => reject(new Error(`${label} was not ready in time`)), READY_MS)
-  let text = ''
-  child.stdout?.on('data', (chunk: Buffer) => {
-    text += chunk.toString()
-    const end = text.indexOf('\n')
-    if (end < 0) return
-    const line = JSON.parse(text.slice(0, end)) as { event: string; message?: string }
-    text = text.slice(end + 1)
-    if (line.event === 'ready') resolve(line as unknown as Ready)
-    else reject(new Error(`${label}: ${line.message}`))
-  })
+  let child: ChildProcess
+  let starts = 0
+  let killed = false
+  /** As a service manager does: one that says so is started again. */
+  const begin = (): void => {
+    const start = starts++
+    const [command = '', ...args] = how.wrap?.(words, start) ?? words
+    child = spawn(command, args, { stdio: ['pipe', 'pipe', log] })
+    child.stdin?.on('error', () => {})
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      if (code === EXIT_AGAIN && !killed) setTimeout(begin, AGAIN_MS)
+      else ended.resolve(code ?? signal ?? 1)
+    })
+    let text = ''
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const end = text.indexOf('\n')
+      if (end < 0) return
+      const line = JSON.parse(text.slice(0, end)) as { event: string; message?: string }
+      text = text.slice(end + 1)
+      if (line.event === 'ready') resolve(line as unknown as Ready)
+      else if (line.event === 'error' && !how.faults) reject(new Error(`${label}: ${line.message}`))
+    })
+  }
+  begin()
   void exited.then((code) => reject(new Error(`${label} ended with ${code} before it was ready`)))
   const ready = await promise.finally(() => clearTimeout(timer))
   const report = async (): Promise<SeederReport | undefined> => {
@@ -126,8 +157,17 @@ async function launch(
   return {
     label,
     ready,
+    faults,
     exited,
-    kill: (signal) => void child.kill(signal),
+    get pid() {
+      return child.pid ?? 0
+    },
+    starts: () => starts,
+    kill(signal) {
+      killed ||= signal === 'SIGKILL' || signal === 'SIGTERM'
+      child.kill(signal)
+    },
+    metrics: async () => (await exchange(`${ready.control}/metrics`, { timeoutMs: 5_000 })).body.toString(),
     leave: () => void child.stdin?.end(),
     report,
     site: async (name) => (await report())?.sites.find((site) => site.name === name),
@@ -174,14 +214,16 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
     uploader,
     all,
     async start(label, ...more) {
-      const seeder = await launch(directory, networkPath, label, more)
+      const how = { faults: options.faults, wrap: options.wraps?.[label] }
+      const seeder = await launch(directory, networkPath, label, more, how)
       all.push(seeder)
       all.sort((a, b) => (a.label < b.label ? -1 : 1))
       return seeder
     },
     async restart(seeder, ...more) {
       await seeder.exited
-      const again = await launch(directory, networkPath, seeder.label, more)
+      const how = { faults: options.faults, wrap: options.wraps?.[seeder.label] }
+      const again = await launch(directory, networkPath, seeder.label, more, how)
       all.splice(all.indexOf(seeder), 1, again)
       return again
     },

@@ -250,8 +250,8 @@ export const MUTANTS: readonly Mutant[] = [
       { file: `${AGREEMENT}/admission.ts`, find: "return 'time_too_early'", replace: 'return undefined' },
       {
         file: `${AGREEMENT}/propose.ts`,
-        find: '  const time = Math.max(turn.now, head.time + 1)',
-        replace: '  const time = turn.now',
+        find: '  const time = Math.max(blockClock(member), head.time + 1)',
+        replace: '  const time = member.now + member.clockMs',
       },
     ],
     breaks: ['R2'],

@@ -22,7 +22,7 @@ test('R1 one VOTE1 in a view: the same proposal again brings the same vote or no
 })
 
 /** What the member does with one block of the first view: votes for it, says NAY, or is silent. */
-function verdictOn(requests: readonly Request[], changes: Partial<Block>, before?: (lone: Lone) => void): string {
+function verdictOn(requests: readonly Request[], changes: Partial<Block>, before?: (lone: Lone) => unknown): string {
   const lone = new Lone()
   before?.(lone)
   const block = lone.block(requests, changes)
@@ -33,6 +33,10 @@ function verdictOn(requests: readonly Request[], changes: Partial<Block>, before
 
 const minute = 60_000
 const fresh = () => [requestAt(START)]
+/** The clocks of its group were ahead. */
+const ahead = (lone: Lone) => lone.commit([], { time: START + 10_000 })
+/** Its wall clock was set two hours ahead. */
+const set = (lone: Lone) => lone.give({ type: 'clock', aheadMs: 120 * minute, now: lone.now })
 const table: readonly [string, string, () => string][] = [
   ['R2 a right block', 'vote1', () => verdictOn(fresh(), {})],
   ['R2 a HEARTBEAT', 'vote1', () => verdictOn([], {})],
@@ -44,6 +48,14 @@ const table: readonly [string, string, () => string][] = [
   ['R2 more than 5 s before its receipt', 'silent', () => verdictOn([], { time: START - 5_001 })],
   ['R2 2 s after its receipt', 'vote1', () => verdictOn([], { time: START + 2_000 })],
   ['R2 more than 2 s after its receipt', 'silent', () => verdictOn([], { time: START + 2_001 })],
+  ['R2 1 ms after a parent that is ahead of the clock', 'vote1', () => verdictOn([], { time: START + 10_001 }, ahead)],
+  ['R2 2 ms after a parent that is ahead of the clock', 'silent', () => verdictOn([], { time: START + 10_002 }, ahead)],
+  ['R2 the time of the steady clock when the wall clock was set', 'silent', () => verdictOn([], { time: START }, set)],
+  [
+    'R2 the time of the wall clock when that was set',
+    'vote1',
+    () => verdictOn([], { time: START + 120 * minute }, set),
+  ],
   ['R2 a time later than its parent’s', 'vote1', () => verdictOn([], { time: START + 1 }, (lone) => lone.commit([]))],
   ['R2 the time of its parent', 'silent', () => verdictOn([], { time: START }, (lone) => lone.commit([]))],
   ['R8 a NORMAL block without requests', 'silent', () => verdictOn([], { kind: 'normal' })],
@@ -291,4 +303,25 @@ test('R2 a leader whose execution took too long begins anew at a later time inst
       expected === 'execute' ? lone.now : undefined,
     )
   }
+})
+
+test('R2 a leader whose wall clock was set makes blocks of the new time, and no timer of its goes off for it', () => {
+  const lone = new Lone({ after: 0 })
+  const effects = lone.give({ type: 'clock', aheadMs: 120 * minute, now: lone.now })
+  assert.equal(sent(effects, 'timeout').length, 0)
+  assert.ok(!effects.some(({ type }) => type === 'execute'), 'no heartbeat is due')
+  const request = requestAt(START + 120 * minute)
+  const asked = lone.give({ type: 'submit', request, now: lone.now }).find(({ type }) => type === 'execute')
+  assert.ok(asked?.type === 'execute')
+  assert.equal(asked.context.time, START + 120 * minute)
+})
+
+test('R2 a member whose wall clock was put back takes requests of its head’s time, and refuses those of its clock', () => {
+  const lone = new Lone()
+  const head = lone.commit([], { time: START })
+  lone.give({ type: 'clock', aheadMs: -120 * minute, now: lone.now })
+  const submit = (time: number) =>
+    lone.give({ type: 'submit', request: requestAt(time), now: lone.now }).some(({ type }) => type === 'refuse')
+  assert.equal(submit(head.time), false)
+  assert.equal(submit(START - 120 * minute), true)
 })
