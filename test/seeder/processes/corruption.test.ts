@@ -107,7 +107,14 @@ test('a store whose bytes changed while its member was down: healed from the oth
     },
     lines,
   )
-  assert.equal((await bodies.site(SITE))?.degraded, undefined, 'votes were whole: it votes')
+  await until(
+    'votes were whole: it votes once its blocks are back',
+    async () => {
+      const site = await bodies.site(SITE)
+      return site !== undefined && site.degraded === undefined
+    },
+    HEALED_MS,
+  )
   // The row that holds votes back.
   const votes = await damaged(
     seeders,
