@@ -125,8 +125,11 @@ export function createAirs(world: World, post: Post): (ids: readonly number[]) =
       if (message.type === 'propose') {
         lists.proposes.push(sent)
         const { block, requests } = message
-        const honest = bytesEqual(block.state_root, rootsOf(block, requests, stateRootOf(block, blocks)).state_root)
-        blocks.set(hashName(message.propose.body.block_hash), { block, requests, honest })
+        blocks.set(hashName(message.propose.body.block_hash), {
+          block,
+          requests,
+          honest: isHonest(block, requests, stateRootOf(block, blocks)),
+        })
       } else if (message.type === 'vote1') {
         const { vote1 } = poll(message.vote.body)
         const said = vote1.get(from)
@@ -147,6 +150,16 @@ export function createAirs(world: World, post: Post): (ids: readonly number[]) =
     const requestHashes = requests.map(orderedRequestHash)
     const result = execute({ stateRoot, codeRoot: EMPTY_DIRECTORY, parent: block.parent, requestHashes })
     return { state_root: result.stateRoot, receipts_root: receiptsRoot(result.leaves) }
+  }
+
+  const honestFrom = new WeakMap<Block, Map<Block['state_root'], boolean>>()
+  const isHonest = (block: Block, requests: readonly Request[], stateRoot: Block['state_root']): boolean => {
+    const byRoot = honestFrom.get(block) ?? new Map<Block['state_root'], boolean>()
+    honestFrom.set(block, byRoot)
+    const honest =
+      byRoot.get(stateRoot) ?? bytesEqual(block.state_root, rootsOf(block, requests, stateRoot).state_root)
+    byRoot.set(stateRoot, honest)
+    return honest
   }
 
   /** Blocks that the liar makes: two good ones, and one with a root that nobody gets. */

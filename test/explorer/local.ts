@@ -189,7 +189,9 @@ function wrongOf(said: readonly Statement[], next: Statement): string | undefine
     if (next.body.epoch > before.body.epoch || next.type === 'close') continue
     if (before.type === 'close') return `G4 signs ${statementName(next)} after its CLOSE`
     if (next.body.view < before.body.view) return `G4 signs ${statementName(next)} after ${statementName(before)}`
-    if (before.type === 'timeout' && next.type !== 'timeout' && next.body.view === before.body.view)
+    // A TIMEOUT of a height that was certified since is answered: at the next one the view goes on (R6).
+    const gaveUp = before.type === 'timeout' && next.type !== 'timeout' && next.body.view === before.body.view
+    if (gaveUp && next.body.height <= before.body.height)
       return `G4 signs ${statementName(next)} after ${statementName(before)}`
     const locks = [before, next].map((each) =>
       each.type === 'vote2'
