@@ -16,7 +16,14 @@ import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
 import { hashName, messageName } from './names.ts'
 import { execute, NOW, requestOf, SETTINGS, type World } from './world.ts'
 
-export type Sent = { readonly id: number; readonly from: number; readonly name: string; readonly message: WireMessage }
+export type Sent = {
+  readonly id: number
+  readonly from: number
+  /** Who says what; `said` is what. */
+  readonly name: string
+  readonly said: string
+  readonly message: WireMessage
+}
 
 export type Said1 = WireOf<'vote1'>
 export type Poll = {
@@ -43,12 +50,13 @@ export function createPost(world: World): Post {
   const all: Sent[] = []
   return {
     intern(from, message) {
-      const name = `${from}${messageName(message)}`
+      const said = messageName(message)
+      const name = `${from}${said}`
       const known = byName.get(name)
       if (known !== undefined) return known
       const verdict = verifyWire(world.door, message, world.keys.verify)
       assert(verdict.ok, `the door takes ${name}: ${JSON.stringify(verdict)}`)
-      const sent = { id: all.length, from, name, message }
+      const sent = { id: all.length, from, name, said, message }
       all.push(sent)
       byName.set(name, sent)
       return sent
@@ -156,8 +164,7 @@ export function createAirs(world: World, post: Post): (ids: readonly number[]) =
   const isHonest = (block: Block, requests: readonly Request[], stateRoot: Block['state_root']): boolean => {
     const byRoot = honestFrom.get(block) ?? new Map<Block['state_root'], boolean>()
     honestFrom.set(block, byRoot)
-    const honest =
-      byRoot.get(stateRoot) ?? bytesEqual(block.state_root, rootsOf(block, requests, stateRoot).state_root)
+    const honest = byRoot.get(stateRoot) ?? bytesEqual(block.state_root, rootsOf(block, requests, stateRoot).state_root)
     byRoot.set(stateRoot, honest)
     return honest
   }
