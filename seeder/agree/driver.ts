@@ -12,7 +12,6 @@
 import { admitGroup, createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
-import { hears, rosterOf } from '#protocol/agreement/members.ts'
 import type {
   Effect,
   ExecutionContext,
@@ -25,11 +24,11 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
-import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
+import type { PeerName, PublicKey, Signer } from '#protocol/identity/keys.ts'
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
-import { type WireType, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { Bundles } from '#seeder/agree/bundles.ts'
 import { clockFault } from '#seeder/agree/clock-fault.ts'
@@ -40,6 +39,7 @@ import { Inbox } from '#seeder/agree/inbox.ts'
 import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
 import { bundleLabel, letIncomingGo, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
 import { pauseAfter } from '#seeder/agree/retry.ts'
+import { Roster } from '#seeder/agree/roster.ts'
 import { StateRepair } from '#seeder/agree/state-repair.ts'
 import { Transfer } from '#seeder/agree/transfer.ts'
 import { WakeTimer } from '#seeder/agree/wake.ts'
@@ -113,12 +113,7 @@ type Immediate = Exclude<Outer, { type: 'persist' | 'commit' }>
 class Stopped extends Error {}
 
 export class Driver {
-  /** Who is named in any of the groups, by roster index, and who of them this is. */
-  #names: readonly PeerName[]
-  readonly #self: number
-  readonly #groups: Group[]
-  #epoch: number
-  readonly #audiences = new Map<WireType, readonly PeerName[]>()
+  readonly #roster: Roster
   readonly bodies: BodyKeeper
   readonly execution: ExecutionSite
   /** What was proven before this start. */
@@ -162,12 +157,10 @@ export class Driver {
     this.#options = options
     this.#hooks = hooks
     this.#job = first.job
-    this.#groups = [...options.groups]
-    this.#names = rosterOf(options.groups).map(peerName)
-    this.#self = this.#names.indexOf(peerName(signer.publicKey))
-    assert(this.#self >= 0, 'a seeder hosts only jobs in one of whose groups it is')
-    this.#inbox = new Inbox(this.#names.length)
-    this.#refused = this.#names.map(() => 0)
+    this.#roster = new Roster(options.groups, signer.publicKey, first.epoch)
+    const { length } = this.#roster.names
+    this.#inbox = new Inbox(length)
+    this.#refused = Array.from({ length }, () => 0)
     this.#log = options.log
     this.bodies = new BodyKeeper(first.job, store.settings)
     this.#door = createDoor(domain, first, nativeSha256)
@@ -228,7 +221,7 @@ export class Driver {
       },
       ...(restored.member === undefined ? {} : { restored: restored.member }),
     })
-    this.#epoch = this.#member.status().epoch
+    this.#roster.enter(this.#member.status().epoch)
   }
 
   start(): void {
@@ -243,27 +236,21 @@ export class Driver {
 
   /** Everybody else who is named in any of the groups. */
   get others(): readonly PeerName[] {
-    return this.#names.filter((_, index) => index !== this.#self)
+    return this.#roster.others
   }
 
   /** The group of the epoch that this member is in. */
   get group(): Group {
-    const { epoch } = this.#member.status()
-    const group = this.#groups.find((known) => known.epoch === epoch)
-    assert(group !== undefined, 'a member is in an epoch whose group is known')
-    return group
+    return this.#roster.group(this.#member.status().epoch)
   }
 
   /** The groups of the epochs that follow those that are known. */
   plan(groups: readonly Group[]): void {
     for (const group of groups) {
-      if (group.epoch !== (this.#groups.at(-1)?.epoch ?? 0) + 1) continue
-      this.#groups.push(group)
+      const before = this.#roster.names.length
+      if (!this.#roster.add(group)) continue
       admitGroup(this.#door, group)
-      this.#audiences.clear()
-      const before = this.#names.length
-      this.#names = rosterOf(this.#groups).map(peerName)
-      for (let more = before; more < this.#names.length; more++) {
+      for (let more = before; more < this.#roster.names.length; more++) {
         this.#inbox.grow()
         this.#refused.push(0)
       }
@@ -290,8 +277,8 @@ export class Driver {
 
   /** One frame of a member. The promise holds its channel back. */
   receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
-    const from = this.#names.indexOf(peer)
-    if (from < 0 || from === this.#self || this.#stopping) return undefined
+    const from = this.#roster.indexOf(peer)
+    if (from === undefined || this.#stopping) return undefined
     const held = this.#inbox.add(from, bytes)
     this.counts.lost_frames = this.#inbox.lost
     this.#awake()
@@ -313,8 +300,8 @@ export class Driver {
   /** R6: what the links take now, when that differs from what the machine was told. */
   measureLinks(): void {
     const { network } = this.#options
-    const roundTripsMs = this.#names.map((name, index) => {
-      if (index === this.#self) return null
+    const roundTripsMs = this.#roster.names.map((name) => {
+      if (this.#roster.isOwn(name)) return null
       const { connected, roundTripAtMostMs } = network.link(name)
       if (!connected || roundTripAtMostMs === undefined) return null
       return Math.ceil(roundTripAtMostMs / LINK_STEP_MS) * LINK_STEP_MS
@@ -460,7 +447,7 @@ export class Driver {
 
   #refuse(from: number, facts: { readonly code: string; readonly type?: string }): void {
     this.counts.refused_frames++
-    this.#log.debug('message_refused', { site: this.#options.name, peer: this.#names[from], ...facts })
+    this.#log.debug('message_refused', { site: this.#options.name, peer: this.#roster.at(from), ...facts })
     // Who holds another version of the network file may speak of another epoch.
     if (facts.code === 'wrong_epoch') return
     const refused = (this.#refused[from] ?? 0) + 1
@@ -469,9 +456,7 @@ export class Driver {
   }
 
   #cut(from: number): void {
-    const peer = this.#names[from]
-    assert(peer !== undefined, 'frames come from members')
-    this.#options.network.offend(peer)
+    this.#options.network.offend(this.#roster.at(from))
   }
 
   /** In order; what is for others waits for the vote state that stands before it. */
@@ -590,19 +575,18 @@ export class Driver {
         return this.#hooks.onRefuse(effect.requestHash, effect.code)
       case 'epoch':
         this.#log.info('epoch', { site: this.#options.name, epoch: effect.group.epoch, height: effect.height })
-        this.#epoch = effect.group.epoch
-        this.#audiences.clear()
+        this.#roster.enter(effect.group.epoch)
         return this.#hooks.onEpoch(effect.group)
       case 'evidence':
         return this.#hooks.onEvidence(effect.evidence)
       case 'fetchBodies':
         void this.#transfer
-          .fetchBodies(effect.hashes, this.#names[effect.from])
+          .fetchBodies(effect.hashes, this.#roster.names[effect.from])
           .then((hashes) => this.give({ type: 'bodies', hashes, now: this.now() }))
         return
       case 'fetchBlocks':
         void this.#transfer
-          .fetchBlocks(effect.fromHeight, this.#names[effect.from])
+          .fetchBlocks(effect.fromHeight, this.#roster.names[effect.from])
           .then((blocks) => this.give({ type: 'blocks', from: effect.from, blocks, now: this.now() }))
         return
       case 'fetchState':
@@ -616,34 +600,18 @@ export class Driver {
     }
   }
 
-  /** Whom `'all'` means for this message, in the present epoch. */
-  #audience(type: WireType): readonly PeerName[] {
-    let names = this.#audiences.get(type)
-    if (names === undefined) {
-      const sitting = this.#groups.filter(({ epoch }) => hears(type, epoch, this.#epoch))
-      const own = this.#names[this.#self]
-      names = rosterOf(sitting)
-        .map(peerName)
-        .filter((name) => name !== own)
-      this.#audiences.set(type, names)
-    }
-    return names
-  }
-
   /** A present member, one to come, or one of the epoch before, which may have to catch up before it knows that it left. */
   sharesWith(peer: PeerName): boolean {
-    return this.#audience('status').includes(peer)
+    return this.#roster.audience('status').includes(peer)
   }
 
   #send(effect: Extract<Effect, { type: 'send' }>): void {
     const bytes = Buffer.concat([this.#job, wireToBytes(effect.message)])
     if (effect.to === 'all') {
-      for (const peer of this.#audience(effect.message.type)) this.#options.network.send(peer, bytes)
+      for (const peer of this.#roster.audience(effect.message.type)) this.#options.network.send(peer, bytes)
       return
     }
-    const peer = this.#names[effect.to]
-    assert(peer !== undefined, 'a message goes to a member')
-    this.#options.network.send(peer, bytes)
+    this.#options.network.send(this.#roster.at(effect.to), bytes)
   }
 
   async #execute({ ticket, context }: Extract<Effect, { type: 'execute' }>): Promise<void> {
@@ -691,7 +659,7 @@ export class Driver {
     const { height } = effect
     let cert: Awaited<ReturnType<Transfer['fetchState']>>
     try {
-      cert = await this.#transfer.fetchState(height, this.#names[effect.from])
+      cert = await this.#transfer.fetchState(height, this.#roster.names[effect.from])
     } catch (cause) {
       this.#log.error('state_transfer_failed', { site: this.#options.name, height, cause })
     }
