@@ -252,7 +252,12 @@ function hurried(scenario: Scenario, share: number): Scenario {
     ...scenario,
     goodAt,
     endAt: goodAt + LIVENESS_MS,
-    net: { ...scenario.net, goodAt, cutEveryMs: scenario.net.cutEveryMs * share, cutForMs: scenario.net.cutForMs * share },
+    net: {
+      ...scenario.net,
+      goodAt,
+      cutEveryMs: scenario.net.cutEveryMs * share,
+      cutForMs: scenario.net.cutForMs * share,
+    },
     crashes: scenario.crashes.map(sooner),
     clockSets: scenario.clockSets.map(sooner),
     thinkMs: scenario.thinkMs * share,
