@@ -46,6 +46,7 @@ import { startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
 import { type RegistrationFacts, startRegistrar } from '#seeder/register/registrar.ts'
+import { limitsWithin } from '#seeder/serve/limits.ts'
 import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { type SiteServer, startServer } from '#seeder/serve/server.ts'
@@ -313,6 +314,7 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
     main,
     bandwidth: quotas.bandwidth,
+    limits: limitsWithin(quotas.memory),
     sheds: keeper.sheds,
     registry,
     log,
