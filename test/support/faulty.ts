@@ -49,7 +49,7 @@ export async function linesAt(seeder: SeederProcess): Promise<readonly string[] 
 }
 
 /** One line, through the members in turn from `first` on until one acknowledges it, under one key: it runs once (R9). */
-export async function writeLine(seeders: Seeders, line: string, first: number): Promise<void> {
+export async function writeLine(seeders: Pick<Seeders, 'all'>, line: string, first: number): Promise<void> {
   const key = randomBytes(16).toString('base64url')
   const end = performance.now() + WRITE_MS
   for (let turn = first; ; turn++) {
@@ -70,7 +70,7 @@ export async function writeLine(seeders: Seeders, line: string, first: number): 
 }
 
 /** What all members show, once they show the same. */
-export function levelLines(seeders: Seeders): Promise<readonly string[]> {
+export function levelLines(seeders: Pick<Seeders, 'all'>): Promise<readonly string[]> {
   return until(
     'the same lines at every member',
     async () => {
@@ -99,7 +99,7 @@ export async function votersAt(seeders: Seeders, at: SeederProcess): Promise<rea
   })
 }
 
-export async function noEvidence(seeders: Seeders): Promise<void> {
+export async function noEvidence(seeders: Pick<Seeders, 'all'>): Promise<void> {
   for (const seeder of seeders.all) {
     const site = await until(`the word of ${seeder.label}`, () => seeder.site(SITE))
     assert.deepEqual(site.evidence, [], `${seeder.label}: a broken machine is no liar`)
