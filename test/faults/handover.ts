@@ -77,8 +77,9 @@ class Rounds {
     let again = victim
     if (died) {
       count(this.points, victim.faults, when)
-      // A write while it is away: three others are there, or two and the one that is to go.
-      await this.#write(role === 'leaver' ? lives : [out, ...lives], `${this.epoch} without ${role}`)
+      // A write while it is away, if enough are there without the joiner: three others, or two and the one that is to go.
+      if (this.#how === 'RECONFIG')
+        await this.#write(role === 'leaver' ? lives : [out, ...lives], `${this.epoch} without ${role}`)
       again = await this.#seeders.restart(victim)
     }
     joiner.kill('SIGCONT')
