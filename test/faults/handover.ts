@@ -9,7 +9,8 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { interpeer } from '#test/support/command.ts'
-import { agrees, levelLines, noEvidence, published, SITE, withFaults, writeLine } from '#test/support/faulty.ts'
+import { published, withFaults } from '#test/support/faulty.ts'
+import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
 import { count, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -108,7 +109,8 @@ class Rounds {
   }
 
   async #write(through: readonly SeederProcess[], line: string): Promise<void> {
-    await writeLine({ all: through }, line, this.lines.length)
+    // 307: that one has left the group.
+    await writeLine({ all: through }, line, this.lines.length, [307, 503, 504])
     this.lines.push(line)
   }
 

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { agrees, withFaults, writeLine } from './faulty.ts'
+import { withFaults } from './faulty.ts'
+import { agrees, writeLine } from './lines.ts'
 import type { SeederProcess, Seeders } from './seeders.ts'
 import { until } from './until.ts'
 
