@@ -225,7 +225,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
         ...(name === undefined ? {} : { name }),
         network: async () => admission.file(),
         signer: uploader,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(300_000),
         progress: () => {},
       }),
     async [Symbol.asyncDispose]() {
