@@ -226,10 +226,8 @@ async function startOnce(options: SeederOptions, onDamaged: (error: unknown) => 
     onRequest: async (peer, bytes) =>
       late.content === undefined ? { ok: false, error: 'starting' } : answerContent(late.content, peer, bytes),
     onLink: (peer, connected) => {
-      if (connected) {
-        late.host?.linked(peer)
-        networkFiles.linked(peer)
-      }
+      late.host?.linked(peer, connected)
+      if (connected) networkFiles.linked(peer)
       late.registrar?.announce()
     },
   }
