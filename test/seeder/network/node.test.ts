@@ -195,10 +195,14 @@ test('garbage on a stream ends the link and is counted, and the node goes on', a
     const connection = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''))
     const stream = await connection.newStream(AGREE_PROTOCOL)
     await connection.newStream(CONTENT_PROTOCOL)
+    const spare = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''), { force: true })
     await until('a link', () => victim.network.link(liarName).connected)
     stream.send(Buffer.from('ffffffffffffffff', 'hex'))
     await until('an offence', () => victim.network.link(liarName).offences.frame_too_large === 1)
     assert.equal(victim.network.link(liarName).connected, false)
+    for (const protocol of [AGREE_PROTOCOL, CONTENT_PROTOCOL]) await spare.newStream(protocol).catch(() => {})
+    await until('the connection that it had beside it is cut', () => spare.status !== 'open')
+    assert.deepEqual(victim.network.connected(), [])
     await assert.rejects(async () => {
       const again = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''))
       await again.newStream(AGREE_PROTOCOL)
@@ -265,7 +269,7 @@ test('connections that say nothing take no place from a member that dials', asyn
   await until('many are connected', () => silent.connected >= 600)
   friend.network.setKnown(known)
   friend.network.setWanted(new Set([victim.name]))
-  await until('a link, which only the friend dials', () => linked(victim, friend) && linked(friend, victim), 5_000)
+  await until('a link, which only the friend dials', () => linked(victim, friend) && linked(friend, victim))
 })
 
 test('of a peer that opens connections and streams without end only a few are kept, and others are linked', async () => {
