@@ -246,7 +246,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
     )
   } catch (cause) {
     // What went wrong first is what is told.
-    await seeders[Symbol.asyncDispose]().catch(() => {})
+    await Promise.resolve(seeders[Symbol.asyncDispose]()).catch(() => {})
     throw cause
   }
   return seeders
