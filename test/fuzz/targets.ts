@@ -37,13 +37,7 @@ import { readNetworkFile } from '#protocol/directory/network-file.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { membersHash, reconfigOf, reconfigRequest, startShape } from '#protocol/message/epoch.ts'
 import { STATEMENTS, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
-import {
-  transferFromBytes,
-  transferToBytes,
-  type WireMessage,
-  wireFromBytes,
-  wireToBytes,
-} from '#protocol/message/wire.ts'
+import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { manifestFromText, manifestToText } from '#protocol/site/manifest.ts'
 import { contentFromBytes, contentToBytes } from '#seeder/agree/content-message.ts'
 import { certFromBytes, heightFromBytes, heightToBytes, voteFromBytes, voteToBytes } from '#seeder/agree/record.ts'
@@ -286,19 +280,11 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
       return `${message.type} ${checks.ok ? checks.value.length : checks.error.code}`
     }),
     codec(
-      'transfer',
-      [
-        transferToBytes({ type: 'blocks', job: JOB, blocks: [{ cert, requests, bodies: [bytesFromText('b')] }] }),
-        transferToBytes({ type: 'want_bodies', job: JOB, hashes: [JOB] }),
-        transferToBytes({ type: 'want_blocks', job: JOB, from: 1, count: 2 }),
-      ],
-      transferFromBytes,
-      transferToBytes,
-      ({ type }) => type,
-    ),
-    codec(
       'content',
       [
+        contentToBytes({ type: 'blocks', job: JOB, blocks: [{ cert, requests, bodies: [bytesFromText('b')] }] }),
+        contentToBytes({ type: 'want_bodies', job: JOB, hashes: [JOB] }),
+        contentToBytes({ type: 'want_blocks', job: JOB, from: 1, count: 2 }),
         contentToBytes({ type: 'want_content', job: JOB, cids: [root] }),
         contentToBytes({ type: 'content', blocks: [null, bytesFromText('x')] }),
         contentToBytes({ type: 'state', cert }),
