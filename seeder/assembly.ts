@@ -142,10 +142,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     onRequest: async (peer, bytes) =>
       late.content === undefined ? { ok: false, error: 'starting' } : answerContent(late.content, peer, bytes),
     onLink: (peer, connected) => {
-      if (connected) {
-        late.host?.linked(peer)
-        networkFiles.linked(peer)
-      }
+      late.host?.linked(peer, connected)
+      if (connected) networkFiles.linked(peer)
       late.registrar?.announce()
     },
   }
