@@ -206,6 +206,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     sites,
     store,
     version: () => holder.file().version,
+    refused: () => keeper.facts().refused,
     rule: (job) => host.byJob(job)?.rule,
     originOf: (siteName) => late.server?.originOf(siteName),
     now,
