@@ -18,7 +18,7 @@ import { ephemeralSigner, loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { until } from './until.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
-const READY_MS = 60_000
+const READY_MS = 120_000
 const AGAIN_MS = 200
 
 /** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
@@ -233,7 +233,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
         ...(name === undefined ? {} : { name }),
         network: async () => admission.file(),
         signer: uploader,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(120_000),
         progress: () => {},
       }),
     async [Symbol.asyncDispose]() {
