@@ -66,7 +66,11 @@ const FORM = 'application/x-www-form-urlencoded'
 
 export async function runVerify(options: VerifyOptions): Promise<ExitCode> {
   const { url, from, output } = options
-  if ((url === undefined) === (from === undefined)) throw usageFailure('give either a URL or --from FILE')
+  if ((url === undefined) === (from === undefined))
+    throw usageFailure(
+      'an address or a saved answer is checked, one of them',
+      'interpeer verify URL, or interpeer verify --from FILE',
+    )
   if (from !== undefined && (options.save !== undefined || options.data !== undefined || options.method !== undefined))
     throw usageFailure('--save, --method and --data go with a URL, not with --from')
   if (url !== undefined && options.at !== undefined) throw usageFailure('--at goes with --from')
@@ -109,14 +113,7 @@ function verifyFile(options: VerifyOptions, path: string): Verdict {
   const job = directoryOf(file).jobById(asked.job)
   if (job === undefined) return { code: 'unknown_job', ...nothing }
   const judgedAt = chosen ?? evidence.cert.block.time
-  const rules: CheckRules = {
-    domain: domainOf(file),
-    group: groupOf(job),
-    ...formerOf(job, judgedAt),
-    now: judgedAt,
-    freshMs: file.settings.fresh_ms,
-    sha256: nativeSha256,
-  }
+  const rules = rulesOf(file, job, judgedAt)
   const checked = checkAnswer(rules, asked, answer, evidence, verify)
   const known = { job, judgedAt, also: [], remarks: [], status: answer.status, bytes: answer.body.length }
   if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), ...known }
@@ -135,6 +132,18 @@ function numbersOf(error: { readonly code: string }): string {
     .filter(([name]) => name !== 'code')
     .map(([name, value]) => `${name} ${value}`)
     .join(', ')
+}
+
+/** What an answer of a job is held to by the network file. */
+function rulesOf(file: NetworkFile, job: NetworkJob, judgedAt: number): CheckRules {
+  return {
+    domain: domainOf(file),
+    group: groupOf(job),
+    ...formerOf(job, judgedAt),
+    now: judgedAt,
+    freshMs: file.settings.fresh_ms,
+    sha256: nativeSha256,
+  }
 }
 
 function questionOf(options: Omit<VerifyOptions, 'output'>): Question {
@@ -187,14 +196,7 @@ async function verifyOnce(options: Omit<VerifyOptions, 'output'>, url: string): 
   }
   const received = got.value
   const { job } = received
-  const rules: CheckRules = {
-    domain: domainOf(file),
-    group: groupOf(job),
-    ...formerOf(job, judgedAt),
-    now: judgedAt,
-    freshMs: file.settings.fresh_ms,
-    sha256: nativeSha256,
-  }
+  const rules = rulesOf(file, job, judgedAt)
   const { asked, status, headers, body, evidence } = received
   const checked = checkAnswer(
     rules,

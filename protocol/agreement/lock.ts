@@ -14,6 +14,13 @@ import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Cert, Qc1, Qc2 } from '#protocol/message/certificate.ts'
 
+/** So few have voted here that nothing can come of it in any view. */
+function tooFew(member: Member, ballots: Round['vote1'] | Round['vote2']): boolean {
+  let voters = 0
+  for (const byView of ballots) if (byView.size > 0) voters++
+  return voters < member.quorum
+}
+
 /** Views in which somebody voted here, each with the blocks that were named there. */
 function blocksByView(ballots: Round['vote1'] | Round['vote2']): Map<number, Digest[]> {
   const found = new Map<number, Digest[]>()
@@ -30,6 +37,7 @@ function blocksByView(ballots: Round['vote1'] | Round['vote2']): Map<number, Dig
 /** R3: a VOTE1 counts only with the QC1 of its jview at hand. True when a QC1 came of it. */
 export function formQc1(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
+  if (tooFew(member, round.vote1)) return false
   let formed = false
   for (const [view, hashes] of blocksByView(round.vote1)) {
     if (round.qc1s.has(view)) continue
@@ -95,7 +103,7 @@ export function vote2OnLock(member: Member, turn: Turn): boolean {
 /** R5: QC1 and QC2 of one (epoch, height, view, block). Votes of any view serve, past ones too. True when the height is certified by it. */
 export function formCert(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
-  if (round.cert !== null) return false
+  if (round.cert !== null || tooFew(member, round.vote2)) return false
   for (const [view, hashes] of blocksByView(round.vote2)) {
     for (const hash of hashes) {
       const votes = votersFor(round.vote2, view, hash).map(([index, { signature }]) => [index, signature] as const)

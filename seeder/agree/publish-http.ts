@@ -3,7 +3,7 @@
 //   POST /.well-known/interpeer/upload/<job>   body: CAR of the bundle; header `Interpeer-Update`: the signed UPDATE, base64
 //        200 {"blocks","bytes"}
 //   POST /.well-known/interpeer/fetch/<job>    body: the signed UPDATE: this member gets its bundle from the one that has it
-//        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again
+//        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again   503 others come first
 //   POST /.well-known/interpeer/update/<job>   body: the signed UPDATE, canonical CBOR
 //        200 {"height","status","answer","stateRoot","codeRoot"}   409 bundle_missing   422 update_failed   503 try again
 //
@@ -12,17 +12,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { base64FromBytes, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
 import { digestFromBytes } from '#protocol/codec/digest.ts'
-import { type Cid, textFromCid } from '#protocol/content/cid.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import type { Bundles } from '#seeder/agree/bundles.ts'
 import type { Publisher } from '#seeder/agree/publish.ts'
 import { certToBytes } from '#seeder/agree/record.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
 import type { HostedSite } from '#seeder/serve/port.ts'
+import { smallBody } from '#seeder/serve/small-body.ts'
 
 const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|update)\/([0-9a-f]{64})$/
 /** An upload that stands still for this long is cut. */
 const IDLE_MS = 30_000
 /** A `fetch` is answered after this, whether the bundle is whole or not. */
 const FETCH_ANSWER_MS = 2_000
+const RETRY_AFTER_SECONDS = 5
 
 export type PublishSites = {
   site(job: Uint8Array): PublishSite | undefined
@@ -32,9 +35,7 @@ export type PublishSites = {
 export type PublishSite = {
   readonly site: HostedSite
   readonly rule: UpdateRule
-  readonly fetchBundle: (codeRoot: Cid) => Promise<boolean>
-  /** Bytes of it that came so far; undefined when it is not being fetched. */
-  readonly bundleBytes: (codeRoot: Cid) => number | undefined
+  readonly bundles: Pick<Bundles, 'fetch' | 'bytesOf' | 'hasRoom'>
 }
 
 export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -107,12 +108,12 @@ async function upload(
 
 async function update(
   publisher: Publisher,
-  { site, rule, fetchBundle, bundleBytes }: PublishSite,
+  { site, rule, bundles }: PublishSite,
   what: 'fetch' | 'order',
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const bytes = await bodyOf(request, UPDATE_BYTES_MAX)
+  const bytes = await smallBody(request, UPDATE_BYTES_MAX)
   if (bytes === undefined)
     return answer(response, 413, { code: 'too_large', message: `at most ${UPDATE_BYTES_MAX} bytes` })
   const signed = updateFromBytes(rule, bytes)
@@ -126,15 +127,22 @@ async function update(
   }
   if (what === 'fetch') {
     const root = signed.value.body.code_root
-    const fetched = fetchBundle(root)
+    if (bundles.bytesOf(root) === undefined && !bundles.hasRoom) {
+      response.setHeader('retry-after', String(RETRY_AFTER_SECONDS))
+      return answer(response, 503, {
+        code: 'bundles_waiting',
+        message: 'other bundles of this job come first: try again',
+      })
+    }
+    const fetched = bundles.fetch(root)
     const whole = await Promise.race([
       fetched,
       new Promise<false>((resolve) => setTimeout(resolve, FETCH_ANSWER_MS, false).unref()),
     ])
     publisher.keepBundle(site, signed.value)
-    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundleBytes(root) ?? 0 })
+    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundles.bytesOf(root) ?? 0 })
   }
-  const outcome = await publisher.takeUpdate(site, signed.value, fetchBundle)
+  const outcome = await publisher.takeUpdate(site, signed.value, (root) => bundles.fetch(root))
   if (!outcome.ok) {
     if (outcome.error.code === 'bundle_missing') {
       answer(response, 409, { code: 'bundle_missing', message: 'upload the bundle to this member first' })
@@ -158,17 +166,6 @@ async function update(
     codeRoot: textFromCid(cert.block.code_root),
     certificate: base64FromBytes(certToBytes(cert)),
   })
-}
-
-async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > bytesMax) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 function printable(facts: object): Record<string, unknown> {

@@ -145,7 +145,7 @@ test('a busy receiver holds its sender back, and the sender drops beyond its que
   await until('one more', () => high.got.length === accepted + 1)
 })
 
-test('a peer that restarts on the same address is linked again', async () => {
+test('a peer that ended is gone once nobody answers where it was; started again on the same address it is linked again', async () => {
   const { low, high } = await pair()
   await using _low = low
   const port = Number(high.network.addresses()[0]?.split('/').at(-1))
@@ -153,9 +153,11 @@ test('a peer that restarts on the same address is linked again', async () => {
   assert.ok(signer)
   await high.network[Symbol.asyncDispose]()
   await until('the link is down', () => !linked(low, high))
+  await until('it is gone', () => low.network.link(high.name).gone)
   await using again = await peer(signer, undefined, port)
   acquaint(low, again)
   await until('the link is back', () => linked(low, again) && linked(again, low))
+  assert.equal(low.network.link(again.name).gone, false)
   assert.ok(low.network.send(again.name, Buffer.from('hello')))
   await until('the message', () => again.got.length === 1)
 })
@@ -193,10 +195,14 @@ test('garbage on a stream ends the link and is counted, and the node goes on', a
     const connection = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''))
     const stream = await connection.newStream(AGREE_PROTOCOL)
     await connection.newStream(CONTENT_PROTOCOL)
+    const spare = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''), { force: true })
     await until('a link', () => victim.network.link(liarName).connected)
     stream.send(Buffer.from('ffffffffffffffff', 'hex'))
     await until('an offence', () => victim.network.link(liarName).offences.frame_too_large === 1)
     assert.equal(victim.network.link(liarName).connected, false)
+    for (const protocol of [AGREE_PROTOCOL, CONTENT_PROTOCOL]) await spare.newStream(protocol).catch(() => {})
+    await until('the connection that it had beside it is cut', () => spare.status !== 'open')
+    assert.deepEqual(victim.network.connected(), [])
     await assert.rejects(async () => {
       const again = await node.dial(multiaddr(victim.network.addresses()[0] ?? ''))
       await again.newStream(AGREE_PROTOCOL)
@@ -263,7 +269,7 @@ test('connections that say nothing take no place from a member that dials', asyn
   await until('many are connected', () => silent.connected >= 600)
   friend.network.setKnown(known)
   friend.network.setWanted(new Set([victim.name]))
-  await until('a link, which only the friend dials', () => linked(victim, friend) && linked(friend, victim), 5_000)
+  await until('a link, which only the friend dials', () => linked(victim, friend) && linked(friend, victim))
 })
 
 test('of a peer that opens connections and streams without end only a few are kept, and others are linked', async () => {

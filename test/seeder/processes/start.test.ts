@@ -11,9 +11,10 @@ import { signNetworkFile } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { statementHash } from '#protocol/message/domain.ts'
 import { signedShape } from '#protocol/message/statement.ts'
+import type { Seeder, SeederOptions } from '#seeder/assembly.ts'
 import { silentLog } from '#seeder/config/log.ts'
 import { ephemeralSigner, verify } from '#seeder/identity/keys.ts'
-import { type Seeder, type SeederOptions, startSeeder } from '#seeder/start.ts'
+import { startSeeder } from '#seeder/start.ts'
 import { StoreError } from '#seeder/store/errors.ts'
 import { startRecorder } from '#test/support/http-recorder.ts'
 import { createLedgerRuntime, LEDGER_IMAGE } from '#test/support/ledger-runtime.ts'
@@ -146,5 +147,5 @@ test('a network file from the admission endpoint is taken when it is higher', as
   const given = join(place.path, 'network.json')
   writeFileSync(given, JSON.stringify(file))
   await using seeder = await start(join(place.path, 'seeder'), given)
-  await until('version 5', () => seeder.networkVersion() === 5, 15_000)
+  await until('version 5', () => seeder.networkVersion() === 5)
 })
