@@ -235,7 +235,13 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
       }
       await Promise.all(all.map((seeder) => seeder.exited))
       await admission[Symbol.asyncDispose]()
-      if (process.env.KEEP_SEEDERS === undefined) rmSync(directory, { recursive: true, force: true })
+      if (process.env.KEEP_SEEDERS !== undefined) return
+      try {
+        rmSync(directory, { recursive: true, force: true })
+      } catch (cause) {
+        // A disk that a test mounted in it goes after this.
+        if ((cause as NodeJS.ErrnoException).code !== 'EBUSY') throw cause
+      }
     },
   }
   try {
