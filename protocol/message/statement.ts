@@ -69,9 +69,11 @@ export const receiptBody = object({
 /** The uploader's account on the vote chain: where donations go and hosting is paid from. */
 export const account = text(128, /^[a-z0-9:._-]+$/)
 
+export const siteName = text(63, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
 /** A new job (§5): the name it is reached by and the group it asks for. The job's id is `jobId` of this and its uploader. */
 export const jobNewBody = object({
-  name: text(63, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  name: siteName,
   account,
   quorum: oneOf('bft', 'all'),
   size: uint(64),
@@ -124,6 +126,9 @@ export const peerRecordBody = object({
   time: uint(),
 })
 
+/** Whoever says it holds the key behind the tunnel that the gateway is asked to keep: `challenge` is of this one connection. */
+export const tunnelBody = object({ gateway: text(256), challenge: bytesExactly(32) })
+
 export const STATEMENTS = {
   propose: proposeBody,
   vote1: vote1Body,
@@ -140,6 +145,7 @@ export const STATEMENTS = {
   update: updateBody,
   register: registerBody,
   peer_record: peerRecordBody,
+  tunnel: tunnelBody,
 } as const satisfies Record<string, Shape<unknown>>
 export type StatementType = keyof typeof STATEMENTS
 export type StatementBody<T extends StatementType> = Shaped<(typeof STATEMENTS)[T]>
@@ -159,6 +165,7 @@ export type JobEnd = StatementBody<'job_end'>
 export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>
 export type PeerRecord = StatementBody<'peer_record'>
+export type Tunnel = StatementBody<'tunnel'>
 
 /** `{from, body, signature}` of one type, as it stands on the wire and in evidence. */
 export function signedShape<T extends StatementType>(type: T): Shape<Signed<StatementBody<T>>> {

@@ -19,6 +19,7 @@ import {
   bytes,
   nullable,
   object,
+  oneOf,
   readCbor,
   type Shape,
   type Shaped,
@@ -27,6 +28,7 @@ import {
   uint,
 } from '#protocol/codec/shape.ts'
 import { headerPair, method, target } from '#protocol/message/request.ts'
+import { siteName } from '#protocol/message/statement.ts'
 
 export const FRAME = { open: 1, answer: 2, data: 3, end: 4, cancel: 5, credit: 6, reset: 7 } as const
 
@@ -61,9 +63,13 @@ const answerHeader = tuple(text(128, /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/), text(64 *
 const body = nullable(bytes(INLINE_BYTES_MAX))
 
 export const openShape = object({
+  /** The site's name; null: the seeder itself is asked. */
+  site: nullable(siteName),
+  /** How the visitor reached the gateway. */
+  scheme: oneOf('http', 'https'),
   method,
   target,
-  /** `Host` as the visitor sent it: which site, and at which origin. */
+  /** `Host` as the visitor sent it. */
   host: text(256, /^[a-z0-9.-]+(:[0-9]{1,5})?$/),
   headers: array(headerPair, HEADERS_MAX),
   /** For whose share it counts: the visitor's address as the gateway sees it. */

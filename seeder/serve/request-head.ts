@@ -28,6 +28,8 @@ export type RequestHead = {
   readonly target: string
   /** The host as sent, lower case, with its port. */
   readonly host: string
+  /** Where the visitor is: how it came, and that host. */
+  readonly origin: string
   /** Every header as sent: name, value, name, value, … */
   readonly raw: readonly string[]
   /** Those of them that every script sees, lower-case names, in the order sent. */
@@ -52,7 +54,7 @@ const TARGET = /^\/[\x21-\x7e]*$/
 const HOST = /^(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 const ABSOLUTE = /^http:\/\/([^/?#]+)(.*)$/i
 
-export function readHead(request: IncomingMessage): Result<RequestHead, RefusalCode> {
+export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Result<RequestHead, RefusalCode> {
   const method = request.method ?? ''
   const raw = request.rawHeaders
   let host: string | undefined
@@ -171,6 +173,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
     reads,
     target,
     host,
+    origin: `${scheme}://${host}`,
     raw,
     listed,
     accept,

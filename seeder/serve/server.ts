@@ -13,6 +13,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { assert } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
@@ -76,6 +77,12 @@ export type ServeOptions = {
 /** The port each site had; kept by the caller. */
 export type PlainPorts = { get(site: string): number | undefined; set(site: string, port: number): void }
 
+/** Which site a connection is for, and how its visitor came. `only` undefined: the `Host` says which; `''`: the seeder itself. */
+type Entrance = { readonly only: string | undefined; readonly scheme: 'http' | 'https' }
+
+/** A connection that no listener here accepted: what of a socket is looked at. */
+export type CarriedConnection = Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten' | 'remoteAddress'>
+
 export type SiteServer = {
   /** Of the listener that is no single site's. */
   readonly port: number
@@ -83,6 +90,11 @@ export type SiteServer = {
   originOf(siteName: string): string | undefined
   /** Of the seeder itself. */
   readonly mainOrigin: string
+  /** Serves a connection that came another way, as one of its own. `site` undefined: the seeder itself is asked. */
+  carry(
+    connection: CarriedConnection,
+    entrance: { readonly site: string | undefined; readonly scheme: 'http' | 'https' },
+  ): void
   /**
    * Sends whoever comes from now on to another member (or serves them, when there is none) and tells each connection that it ends.
    * Resolves when nothing is under way and nobody has come for a moment, and after `drainMs` at the latest.
@@ -292,8 +304,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
-    const origin = `http://${request.host}`
-    response.writeHead(page.status, fields.write(site, request.target, origin, committed, page, sent))
+    response.writeHead(page.status, fields.write(site, request.target, request.origin, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
@@ -348,7 +359,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return sender.read(
         response,
         request,
-        { site, head: outcome.value.head ?? head, target: request.target, origin: `http://${request.host}` },
+        { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
         outcome.value,
       )
     const committed = await writes.resubmit(site, asked, source)
@@ -397,7 +408,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     say(response, request, { code: 'not_ready' }, { close: request.hasBody })
   }
 
-  function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
+  function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
     if (!connections.asked(req.socket)) return
     response.once('close', () => connections.answered(req.socket))
     const began = performance.now()
@@ -418,7 +429,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     let kind: Kind | undefined = 'refused'
     let waits = false
     try {
-      kind = answer(req, response, only, (sending, ofKind) => {
+      kind = answer(req, response, entrance, (sending, ofKind) => {
         waits = true
         sending.catch(failed).finally(() => done(ofKind))
       })
@@ -433,14 +444,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   function answer(
     req: IncomingMessage,
     response: ServerResponse,
-    only: string | undefined,
+    { only, scheme }: Entrance,
     later: (sending: Promise<void>, kind: Kind) => void,
   ): Kind | undefined {
     const no = (request: RequestHead | undefined, code: RefusalCode, close = false): Kind => {
       say(response, request, { code }, { close })
       return 'refused'
     }
-    const read = readHead(req)
+    const read = readHead(req, scheme)
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
@@ -479,7 +490,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const source = sourceOf(response.req.socket.remoteAddress)
     const head = site.head()
     if (head === undefined) return void say(response, request, { code: 'not_ready' }, { close: request.hasBody })
-    const origin = `http://${request.host}`
+    const { origin } = request
     const more = assets.listed(site, head)
     const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
     const asked = readRequest(site, request.method, request.target, pairs, origin, more)
@@ -534,7 +545,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     )
   }
 
-  function makeServer(only: string | undefined): Server {
+  function makeServer(entranceOf: (socket: Socket) => Entrance): Server {
     const server = createServer({
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
@@ -555,18 +566,26 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
         moved.sent += socket.bytesWritten
       })
     })
-    server.on('request', (req, response) => handle(req, response, only))
-    server.on('checkContinue', (req, response) => handle(req, response, only))
+    server.on('request', (req, response) => handle(req, response, entranceOf(req.socket)))
+    server.on('checkContinue', (req, response) => handle(req, response, entranceOf(req.socket)))
     server.on('checkExpectation', (_, response) => refuse(response, { code: 'expectation_failed' }, { close: true }))
     server.on('clientError', onClientError)
     return server
   }
 
+  const carried = new WeakMap<object, Entrance>()
+  const carrier = makeServer((socket) => {
+    const entrance = carried.get(socket)
+    assert(entrance !== undefined, 'what is carried came with where it is to go')
+    return entrance
+  })
+
   const servers = new Map<string, Server>()
   const ports = new Map<string, number>()
 
   async function listen(key: string, wanted: number): Promise<number> {
-    const server = makeServer(mode === 'plain' ? key : undefined)
+    const entrance: Entrance = { only: mode === 'plain' ? key : undefined, scheme: 'http' }
+    const server = makeServer(() => entrance)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', reject)
     server.listen(wanted, address, resolve)
@@ -618,6 +637,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     get mainOrigin() {
       const host = mode === 'hosts' ? `${label}.${hostsDomain}` : originHost(address)
       return `http://${host}:${ports.get(MAIN)}`
+    },
+    carry(connection, { site, scheme }) {
+      carried.set(connection, { only: site ?? MAIN, scheme })
+      carrier.emit('connection', connection)
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined

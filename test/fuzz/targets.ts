@@ -256,6 +256,7 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
     members: { job: JOB, epoch: 1, members: next.members, time: 1 },
     export: { job: JOB, time: 1 },
     update: { job: JOB, sequence: 1, code_root: root, account: 'local:a', time: 1 },
+    tunnel: { gateway: 'http://gateway.example', challenge: new Uint8Array(32) },
     register: {
       gateway: 'http://gateway.example',
       time: 1,

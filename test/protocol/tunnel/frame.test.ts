@@ -17,6 +17,8 @@ import {
 } from '#protocol/tunnel/frame.ts'
 
 const HEAD: OpenHead = {
+  site: 'wiki',
+  scheme: 'https',
   method: 'POST',
   target: '/a?b=c',
   host: 'wiki.sites.localhost:8787',
@@ -54,6 +56,8 @@ test('a head that could end a line of HTTP, name no host or hold too much is ref
     { method: 'get' },
     { host: 'wiki\r\nx: y' },
     { host: 'Wiki' },
+    { site: 'Wiki' },
+    { scheme: 'ftp' },
     { headers: [['x y', 'z']] },
     { headers: Array.from({ length: 129 }, () => ['a', 'b']) },
     { source: 'a b' },

@@ -18,6 +18,8 @@ import {
 
 const KIB = 1024
 const ASK: OpenHead = {
+  site: 'wiki',
+  scheme: 'http',
   method: 'GET',
   target: '/',
   host: 'wiki.test',
