@@ -14,10 +14,11 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
+import type { Seeder } from '#seeder/assembly.ts'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
-import { LABEL } from '#seeder/config/place.ts'
+import { LABEL } from '#seeder/config/memo.ts'
 import {
   QUOTA_NAMES,
   type Quotas,
@@ -26,7 +27,6 @@ import {
   readConfig,
   type SeederConfig,
 } from '#seeder/config/quota.ts'
-import type { Seeder } from '#seeder/start.ts'
 import { isOfTheDisk } from '#seeder/store/failure.ts'
 
 // Loading and starting leave much garbage at once; without this the heap's young half grows for it and stays grown (~20 MB).

@@ -7,8 +7,8 @@ import { type VerdictLine, verdictOf } from '#cli/verify/verify.ts'
 import { accusationOf, evidenceFromBytes } from '#protocol/agreement/evidence-shape.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import type { Seeder } from '#seeder/assembly.ts'
 import type { EvidenceSummary } from '#seeder/serve/port.ts'
-import type { Seeder } from '#seeder/start.ts'
 
 /** An answer is checked this long after the last check, at the earliest. */
 const CHECK_PAUSE_MS = 1_500

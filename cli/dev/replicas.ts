@@ -13,11 +13,12 @@ import { assertFree, holdDirectory } from '#cli/up/hold.ts'
 import { startAdmissionAt } from '#cli/up/local-network.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
+import type { Seeder } from '#seeder/assembly.ts'
 import type { ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { createLog, fileSink } from '#seeder/config/log.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
-import { type Seeder, startSeeder } from '#seeder/start.ts'
+import { startSeeder } from '#seeder/start.ts'
 
 export const REPLICAS = 4
 const KNOWN_MS = 15_000

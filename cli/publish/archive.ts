@@ -15,7 +15,7 @@ import type { DirectoryLink } from '#protocol/content/node.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 import { walk } from '#protocol/content/walk.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
-import { FIRST_DATA } from '#seeder/execute/pool/executor.ts'
+import { FIRST_DATA } from '#seeder/execute/pool/live-code.ts'
 
 /** An archive larger than this cannot be published again: what a bundle may have, and a sixteenth more for the tree above its files and the CAR. */
 export const ARCHIVE_BYTES_MAX = LIMITS.archiveBytes + LIMITS.archiveBytes / 16

@@ -55,7 +55,8 @@ export type LocalNetworkOptions = {
   readonly port: number
   readonly target: 'hosts' | 'plain'
   readonly signal: AbortSignal
-  /** `--byzantine` of the seeder at an index, for tests of liars. */
+  /** More arguments of the seeder at an index: what tests make it suffer. */
+  readonly seederArguments?: (index: number) => readonly string[]
   readonly onStep: (text: string) => void
   readonly onSeederExit: (peer: string, code: number) => void
 }
@@ -196,7 +197,9 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
   })
   const started = await Promise.allSettled(
     Array.from({ length: options.seeders }, async (_, index) => {
-      const start = () => startSeeder(join(directory, `seeder-${index + 1}`), networkPath, `s${index + 1}`, options)
+      const more = options.seederArguments?.(index) ?? []
+      const start = () =>
+        startSeeder(join(directory, `seeder-${index + 1}`), networkPath, `s${index + 1}`, more, options)
       let child = await start()
       stack.defer(() => child.stop())
       const { ready } = child
@@ -206,8 +209,10 @@ export async function startLocalNetwork(options: LocalNetworkOptions): Promise<L
         void running.exited.then(async (code) => {
           if (!stopping) options.onSeederExit(ready.peer, code)
           while (code === EXIT_AGAIN && !stopping) {
-            await new Promise((resolve) => setTimeout(resolve, pauseMs(performance.now() - began)).unref())
+            const ms = pauseMs(performance.now() - began)
+            await new Promise((resolve) => setTimeout(resolve, ms).unref())
             if (stopping) return
+            began = performance.now()
             try {
               child = await start()
             } catch {
@@ -274,6 +279,7 @@ function startSeeder(
   directory: string,
   networkPath: string,
   label: string,
+  more: readonly string[],
   options: LocalNetworkOptions,
 ): Promise<ReadyChild<SeederReady>> {
   mkdirSync(directory, { recursive: true })
@@ -291,6 +297,7 @@ function startSeeder(
       options.target,
       '--json',
       '--parent',
+      ...more,
     ],
     logFile: join(directory, 'stderr.log'),
     compileCache: join(dirname(directory), COMPILE_CACHE),

@@ -4,14 +4,17 @@
 // machine counts on is there when the machine hears it.
 
 import { hash } from 'node:crypto'
+import { PAST_ROUNDS } from '#protocol/agreement/limits.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Request } from '#protocol/message/request.ts'
+import { BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Settings } from '#seeder/store/port.ts'
 
-/** Bodies that were let go and are kept a little longer. */
+/** Bodies that were let go and are kept a little longer: those of the last blocks. Small ones weigh less than what remembers them. */
+export const LIMBO_MAX = PAST_ROUNDS * BATCH_REQUESTS_MAX
 export const LIMBO_BYTES_MAX = 32 * 1024 * 1024
 const EMPTY = new Uint8Array(0)
 const NO_BODY_KEY = hexFromBytes(NO_BODY)
@@ -70,7 +73,7 @@ export class BodyKeeper {
     this.#limbo.set(key, body)
     this.#limboBytes += body.length
     for (const [oldest, bytes] of this.#limbo) {
-      if (this.#limboBytes <= LIMBO_BYTES_MAX) break
+      if (this.#limbo.size <= LIMBO_MAX && this.#limboBytes <= LIMBO_BYTES_MAX) break
       this.#limbo.delete(oldest)
       this.#limboBytes -= bytes.length
     }

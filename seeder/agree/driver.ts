@@ -12,7 +12,6 @@
 import { admitGroup, createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
-import { hears, rosterOf } from '#protocol/agreement/members.ts'
 import type {
   Effect,
   ExecutionContext,
@@ -23,20 +22,25 @@ import type {
 } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
-import { type Cid, textFromCid } from '#protocol/content/cid.ts'
+import type { Cid } from '#protocol/content/cid.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
-import { type PeerName, type PublicKey, peerName, type Signer } from '#protocol/identity/keys.ts'
+import type { PeerName, PublicKey, Signer } from '#protocol/identity/keys.ts'
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
-import { type WireType, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
+import { Bundles } from '#seeder/agree/bundles.ts'
 import { clockFault } from '#seeder/agree/clock-fault.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
+import { type Duty, Health } from '#seeder/agree/health.ts'
 import { Inbox } from '#seeder/agree/inbox.ts'
 import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
 import { bundleLabel, letIncomingGo, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
+import { pauseAfter } from '#seeder/agree/retry.ts'
+import { Roster } from '#seeder/agree/roster.ts'
+import { StateRepair } from '#seeder/agree/state-repair.ts'
 import { Transfer } from '#seeder/agree/transfer.ts'
 import { WakeTimer } from '#seeder/agree/wake.ts'
 import type { Log } from '#seeder/config/log.ts'
@@ -48,8 +52,6 @@ import type { Store } from '#seeder/store/port.ts'
 
 /** Inputs that are given before their effects are performed: one fsync for all of them. */
 const TURN_INPUTS_MAX = 64
-const RETRY_FIRST_MS = 100
-const RETRY_LAST_MS = 5_000
 /** A member of whose messages so many did not pass the door loses its link; an honest one has none. */
 const REFUSED_MAX = 32
 /** R2: the machine is told of the wall clock when that moved by so much against the steady one. */
@@ -111,12 +113,7 @@ type Immediate = Exclude<Outer, { type: 'persist' | 'commit' }>
 class Stopped extends Error {}
 
 export class Driver {
-  /** Who is named in any of the groups, by roster index, and who of them this is. */
-  #names: readonly PeerName[]
-  readonly #self: number
-  readonly #groups: Group[]
-  #epoch: number
-  readonly #audiences = new Map<WireType, readonly PeerName[]>()
+  readonly #roster: Roster
   readonly bodies: BodyKeeper
   readonly execution: ExecutionSite
   /** What was proven before this start. */
@@ -128,6 +125,9 @@ export class Driver {
   readonly #member: Member
   readonly #door: Door
   readonly #transfer: Transfer
+  readonly #bundles: Bundles
+  readonly #health: Health
+  readonly #repair: StateRepair
   readonly #log: Log
   readonly #timer: WakeTimer
   readonly #abort = new AbortController()
@@ -135,25 +135,18 @@ export class Driver {
   readonly #refused: number[]
   /** What the machine was told of the wall clock, ms ahead of the steady one. */
   #clockMs = 0
-  /** How the others' clocks differ from this one. */
-  #clock: string | undefined
   /** What the machine was told of the links. */
   #links = ''
   readonly #inputs: Input[] = []
   readonly #executed = new Map<number, Done>()
-  /** Bundles that are being fetched, by code root: whoever asks meanwhile waits for the same. */
-  readonly #bundles = new Map<string, { readonly whole: Promise<boolean>; bytes: number }>()
   /** Tickets of executions whose result the machine waits for. */
   readonly #wanted = new Set<number>()
   readonly #states: Set<number>
-  /** What fails at present, and how it said so. */
-  readonly #failing = new Map<string, string>()
   #head: Head | undefined
   #damagedHead: Head | undefined
   /** `stop` was asked for; `#stopped`: the machine was told. */
   #stopping = false
   #stopped = false
-  #refilling = false
   #lastNow = 0
   #signal = Promise.withResolvers<void>()
   #ended: Promise<void> = Promise.resolve()
@@ -164,12 +157,10 @@ export class Driver {
     this.#options = options
     this.#hooks = hooks
     this.#job = first.job
-    this.#groups = [...options.groups]
-    this.#names = rosterOf(options.groups).map(peerName)
-    this.#self = this.#names.indexOf(peerName(signer.publicKey))
-    assert(this.#self >= 0, 'a seeder hosts only jobs in one of whose groups it is')
-    this.#inbox = new Inbox(this.#names.length)
-    this.#refused = this.#names.map(() => 0)
+    this.#roster = new Roster(options.groups, signer.publicKey, first.epoch)
+    const { length } = this.#roster.names
+    this.#inbox = new Inbox(length)
+    this.#refused = Array.from({ length }, () => 0)
     this.#log = options.log
     this.bodies = new BodyKeeper(first.job, store.settings)
     this.#door = createDoor(domain, first, nativeSha256)
@@ -187,6 +178,25 @@ export class Driver {
       store,
       bodies: this.bodies,
       signal: this.#abort.signal,
+    })
+    this.#bundles = new Bundles(first.job, store, this.#transfer)
+    this.#health = new Health({
+      site: options.name,
+      log: options.log,
+      onFailing: () => {
+        this.#inbox.hold(false)
+        hooks.onFailing()
+      },
+      onWorking: () => this.#inbox.hold(this.#health.isWorking && !this.#stopping),
+    })
+    this.#repair = new StateRepair({
+      site: options.name,
+      transfer: this.#transfer,
+      health: this.#health,
+      log: options.log,
+      head: () => this.#head,
+      isStopping: () => this.#stopping,
+      onNewerState: (cert) => this.give({ type: 'state', height: cert.block.height, cert, now: this.now() }),
     })
     const restored: RestoredSite = restoreMember({ store, job: first.job, door: this.#door, bodies: this.bodies })
     this.#states = new Set(restored.member?.states.map((state) => state.height))
@@ -211,7 +221,7 @@ export class Driver {
       },
       ...(restored.member === undefined ? {} : { restored: restored.member }),
     })
-    this.#epoch = this.#member.status().epoch
+    this.#roster.enter(this.#member.status().epoch)
   }
 
   start(): void {
@@ -226,27 +236,21 @@ export class Driver {
 
   /** Everybody else who is named in any of the groups. */
   get others(): readonly PeerName[] {
-    return this.#names.filter((_, index) => index !== this.#self)
+    return this.#roster.others
   }
 
   /** The group of the epoch that this member is in. */
   get group(): Group {
-    const { epoch } = this.#member.status()
-    const group = this.#groups.find((known) => known.epoch === epoch)
-    assert(group !== undefined, 'a member is in an epoch whose group is known')
-    return group
+    return this.#roster.group(this.#member.status().epoch)
   }
 
   /** The groups of the epochs that follow those that are known. */
   plan(groups: readonly Group[]): void {
     for (const group of groups) {
-      if (group.epoch !== (this.#groups.at(-1)?.epoch ?? 0) + 1) continue
-      this.#groups.push(group)
+      const before = this.#roster.names.length
+      if (!this.#roster.add(group)) continue
       admitGroup(this.#door, group)
-      this.#audiences.clear()
-      const before = this.#names.length
-      this.#names = rosterOf(this.#groups).map(peerName)
-      for (let more = before; more < this.#names.length; more++) {
+      for (let more = before; more < this.#roster.names.length; more++) {
         this.#inbox.grow()
         this.#refused.push(0)
       }
@@ -264,8 +268,7 @@ export class Driver {
 
   /** Why this member can do nothing at present. */
   failing(): string | undefined {
-    const first = this.#failing.entries().next()
-    return first.done === true ? this.#clock : `${first.value[0]}: ${first.value[1]}`
+    return this.#health.cause
   }
 
   hasState(height: number): boolean {
@@ -274,8 +277,8 @@ export class Driver {
 
   /** One frame of a member. The promise holds its channel back. */
   receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
-    const from = this.#names.indexOf(peer)
-    if (from < 0 || from === this.#self || this.#stopping) return undefined
+    const from = this.#roster.indexOf(peer)
+    if (from === undefined || this.#stopping) return undefined
     const held = this.#inbox.add(from, bytes)
     this.counts.lost_frames = this.#inbox.lost
     this.#awake()
@@ -291,20 +294,14 @@ export class Driver {
   compareClocks(): void {
     const { network } = this.#options
     const ahead = this.others.flatMap((name) => network.link(name).clockAheadMs ?? [])
-    const wrong = clockFault(ahead, this.group)
-    if (wrong === this.#clock) return
-    if ((wrong === undefined) !== (this.#clock === undefined)) {
-      if (wrong === undefined) this.#log.info('recovered', { site: this.#options.name, what: 'clock' })
-      else this.#log.error('degraded', { site: this.#options.name, what: 'clock', cause: wrong })
-    }
-    this.#clock = wrong
+    this.#health.clock(clockFault(ahead, this.group))
   }
 
   /** R6: what the links take now, when that differs from what the machine was told. */
   measureLinks(): void {
     const { network } = this.#options
-    const roundTripsMs = this.#names.map((name, index) => {
-      if (index === this.#self) return null
+    const roundTripsMs = this.#roster.names.map((name) => {
+      if (this.#roster.isOwn(name)) return null
       const { connected, roundTripAtMostMs } = network.link(name)
       if (!connected || roundTripAtMostMs === undefined) return null
       return Math.ceil(roundTripAtMostMs / LINK_STEP_MS) * LINK_STEP_MS
@@ -314,61 +311,19 @@ export class Driver {
     this.give({ type: 'links', roundTripsMs, now: this.now() })
   }
 
-  /** True when the code is in the store, whole: who took it from the uploader has it, the others get it by its CID. */
+  /** True when the code is in the store, whole. */
   fetchBundle(codeRoot: Cid): Promise<boolean> {
-    const key = textFromCid(codeRoot)
-    const known = this.#bundles.get(key)
-    if (known !== undefined) return known.whole
-    const fetching = { whole: this.#fetchBundle(codeRoot), bytes: 0 }
-    this.#bundles.set(key, fetching)
-    const end = (): void => void this.#bundles.delete(key)
-    fetching.whole.then(end, end)
-    return fetching.whole
+    return this.#bundles.fetch(codeRoot)
   }
 
   /** Bytes of a bundle that came so far; undefined when it is not being fetched. */
   bundleBytes(codeRoot: Cid): number | undefined {
-    return this.#bundles.get(textFromCid(codeRoot))?.bytes
+    return this.#bundles.bytesOf(codeRoot)
   }
 
-  async #fetchBundle(codeRoot: Cid): Promise<boolean> {
-    if (await this.#transfer.isWhole(codeRoot)) return true
-    this.#options.store.blocks.addRoot(this.#job, bundleLabel(codeRoot), codeRoot)
-    return this.#transfer.fetchTree(codeRoot, undefined, (bytes) => {
-      const fetching = this.#bundles.get(textFromCid(codeRoot))
-      if (fetching !== undefined) fetching.bytes += bytes
-    })
-  }
-
-  /** Fetches what the head's tree lacks, beside everything else: what needs it breaks until it is there, and is tried again. */
+  /** Fetches what the head's tree lacks, beside everything else. */
   refill(): void {
-    if (this.#refilling || this.#stopping) return
-    this.#refilling = true
-    void this.#refillHead().finally(() => {
-      this.#refilling = false
-    })
-  }
-
-  /** Until the tree of a head is whole: of the head as it was, or of where the group stands when nobody has that one any more. */
-  async #refillHead(): Promise<void> {
-    for (let attempt = 0; !this.#stopping; attempt++) {
-      const head = this.#head
-      if (head === undefined) return
-      try {
-        if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
-          this.#works('state')
-          this.#log.info('state_is_whole', { site: this.#options.name, height: head.height })
-          return
-        }
-        this.#fail('state', new Error('blocks of it are missing, and no other member gave them yet'))
-        const cert = await this.#transfer.fetchState(head.height + 1, undefined)
-        // What cannot be executed on the state with holes is let go with it.
-        if (cert !== undefined) this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
-      } catch (cause) {
-        this.#log.error('refill_failed', { site: this.#options.name, cause })
-      }
-      await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
-    }
+    this.#repair.refill()
   }
 
   /** Lets the turn under way end and leaves the store at rest; what comes later is ignored. */
@@ -406,47 +361,21 @@ export class Driver {
 
   async #run(): Promise<void> {
     try {
-      if (await this.#repaired()) await this.#loop()
+      await this.#restoreHead()
+      if (!this.#stopping) await this.#loop()
     } catch (cause) {
       if (cause instanceof Stopped) return
       // Our own fault: this site stops here, the others go on, the status says why, and it is started anew from its disk.
-      this.#fail('driver', cause)
+      this.#health.fail('driver', cause)
       this.#options.onBroken()
     }
   }
 
   /** A state tree with holes is filled from the others before anything is executed on it. */
-  async #repaired(): Promise<boolean> {
-    const head = this.#damagedHead
-    if (head !== undefined) this.#failing.set('state', 'blocks of it were damaged: the others are asked for them')
-    while (head !== undefined && !this.#stopping) {
-      try {
-        const repaired = await this.#repair(head)
-        this.#works('repair')
-        if (repaired) {
-          this.#works('state')
-          return true
-        }
-      } catch (cause) {
-        this.#fail('repair', cause)
-      }
-      await pause(RETRY_LAST_MS)
-    }
-    return !this.#stopping
-  }
-
-  async #repair(head: Head): Promise<boolean> {
-    if (await this.#transfer.fetchTree(head.stateRoot, undefined)) {
-      this.#damagedHead = undefined
-      this.#head = head
-      return true
-    }
-    // The group went on, and that tree is nowhere whole any more: where it stands now is taken instead.
-    const cert = await this.#transfer.fetchState(head.height + 1, undefined)
-    if (cert === undefined) return false
+  async #restoreHead(): Promise<void> {
+    if (this.#damagedHead === undefined) return
+    this.#head = await this.#repair.restore(this.#damagedHead)
     this.#damagedHead = undefined
-    this.give({ type: 'state', height: cert.block.height, cert, now: this.now() })
-    return true
   }
 
   async #loop(): Promise<void> {
@@ -518,7 +447,7 @@ export class Driver {
 
   #refuse(from: number, facts: { readonly code: string; readonly type?: string }): void {
     this.counts.refused_frames++
-    this.#log.debug('message_refused', { site: this.#options.name, peer: this.#names[from], ...facts })
+    this.#log.debug('message_refused', { site: this.#options.name, peer: this.#roster.at(from), ...facts })
     // Who holds another version of the network file may speak of another epoch.
     if (facts.code === 'wrong_epoch') return
     const refused = (this.#refused[from] ?? 0) + 1
@@ -527,9 +456,7 @@ export class Driver {
   }
 
   #cut(from: number): void {
-    const peer = this.#names[from]
-    assert(peer !== undefined, 'frames come from members')
-    this.#options.network.offend(peer)
+    this.#options.network.offend(this.#roster.at(from))
   }
 
   /** In order; what is for others waits for the vote state that stands before it. */
@@ -556,35 +483,20 @@ export class Driver {
   }
 
   /** Does it, or says that it cannot and tries again until it can. */
-  async #insist(what: string, work: () => void): Promise<void> {
+  async #insist(duty: Duty, work: () => void): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         work()
-        this.#works(what)
+        this.#health.works(duty)
         return
       } catch (cause) {
-        this.#fail(what, cause)
+        this.#health.fail(duty, cause)
         this.counts.retries++
         // A seeder that is told to stop does not wait for a broken disk: nothing after this was sent.
         if (this.#stopping) throw new Stopped()
-        await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+        await pauseAfter(attempt)
       }
     }
-  }
-
-  #fail(what: string, cause: unknown): void {
-    const known = this.#failing.has(what)
-    this.#failing.set(what, cause instanceof Error ? cause.message : String(cause))
-    if (known) return
-    this.#inbox.hold(false)
-    this.#log.error('degraded', { site: this.#options.name, what, cause })
-    this.#hooks.onFailing()
-  }
-
-  #works(what: string): void {
-    if (!this.#failing.delete(what)) return
-    this.#inbox.hold(this.#failing.size === 0 && !this.#stopping)
-    this.#log.info('recovered', { site: this.#options.name, what })
   }
 
   #save(record: Uint8Array, hashes: readonly Digest[]): void {
@@ -663,19 +575,18 @@ export class Driver {
         return this.#hooks.onRefuse(effect.requestHash, effect.code)
       case 'epoch':
         this.#log.info('epoch', { site: this.#options.name, epoch: effect.group.epoch, height: effect.height })
-        this.#epoch = effect.group.epoch
-        this.#audiences.clear()
+        this.#roster.enter(effect.group.epoch)
         return this.#hooks.onEpoch(effect.group)
       case 'evidence':
         return this.#hooks.onEvidence(effect.evidence)
       case 'fetchBodies':
         void this.#transfer
-          .fetchBodies(effect.hashes, this.#names[effect.from])
+          .fetchBodies(effect.hashes, this.#roster.names[effect.from])
           .then((hashes) => this.give({ type: 'bodies', hashes, now: this.now() }))
         return
       case 'fetchBlocks':
         void this.#transfer
-          .fetchBlocks(effect.fromHeight, this.#names[effect.from])
+          .fetchBlocks(effect.fromHeight, this.#roster.names[effect.from])
           .then((blocks) => this.give({ type: 'blocks', from: effect.from, blocks, now: this.now() }))
         return
       case 'fetchState':
@@ -689,34 +600,18 @@ export class Driver {
     }
   }
 
-  /** Whom `'all'` means for this message, in the present epoch. */
-  #audience(type: WireType): readonly PeerName[] {
-    let names = this.#audiences.get(type)
-    if (names === undefined) {
-      const sitting = this.#groups.filter(({ epoch }) => hears(type, epoch, this.#epoch))
-      const own = this.#names[this.#self]
-      names = rosterOf(sitting)
-        .map(peerName)
-        .filter((name) => name !== own)
-      this.#audiences.set(type, names)
-    }
-    return names
-  }
-
   /** A present member, one to come, or one of the epoch before, which may have to catch up before it knows that it left. */
   sharesWith(peer: PeerName): boolean {
-    return this.#audience('status').includes(peer)
+    return this.#roster.audience('status').includes(peer)
   }
 
   #send(effect: Extract<Effect, { type: 'send' }>): void {
     const bytes = Buffer.concat([this.#job, wireToBytes(effect.message)])
     if (effect.to === 'all') {
-      for (const peer of this.#audience(effect.message.type)) this.#options.network.send(peer, bytes)
+      for (const peer of this.#roster.audience(effect.message.type)) this.#options.network.send(peer, bytes)
       return
     }
-    const peer = this.#names[effect.to]
-    assert(peer !== undefined, 'a message goes to a member')
-    this.#options.network.send(peer, bytes)
+    this.#options.network.send(this.#roster.at(effect.to), bytes)
   }
 
   async #execute({ ticket, context }: Extract<Effect, { type: 'execute' }>): Promise<void> {
@@ -731,7 +626,7 @@ export class Driver {
             throw new Error('nobody has the whole bundle')
           result = await this.#options.runtime.executeBlock(prepared.job)
         }
-        this.#works('execute')
+        this.#health.works('execute')
         if (!this.#wanted.delete(ticket)) return
         const comes = resultOf(context, result)
         this.#executed.set(ticket, { result, leaves: comes.leaves })
@@ -739,13 +634,13 @@ export class Driver {
         return
       } catch (cause) {
         if (this.#stopping || !this.#wanted.has(ticket)) continue
-        this.#fail('execute', cause)
+        this.#health.fail('execute', cause)
         this.counts.retries++
-        await pause(Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** attempt))
+        await pauseAfter(attempt)
       }
     }
     // The height was decided without it: nobody waits for what failed here.
-    if (!this.#stopping) this.#works('execute')
+    if (!this.#stopping) this.#health.works('execute')
   }
 
   /** The machine starts nothing without its bodies; should one be gone all the same, the others have it, in a certified block at the latest. */
@@ -764,16 +659,12 @@ export class Driver {
     const { height } = effect
     let cert: Awaited<ReturnType<Transfer['fetchState']>>
     try {
-      cert = await this.#transfer.fetchState(height, this.#names[effect.from])
+      cert = await this.#transfer.fetchState(height, this.#roster.names[effect.from])
     } catch (cause) {
       this.#log.error('state_transfer_failed', { site: this.#options.name, height, cause })
     }
     this.give({ type: 'state', height, ...(cert === undefined ? {} : { cert }), now: this.now() })
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
 
 /** Others see it: it must not happen before what it leans on is durable. */

@@ -26,15 +26,18 @@ import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/form-keys/page.ts'
 import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
-import { HEADS_KEPT, SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
+import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
+import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
 import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
+import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
 import { representationOf, select } from '#seeder/serve/representation.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
 import { Share, sourceOf } from '#seeder/serve/share.ts'
+import { createSiteHosts } from '#seeder/serve/site-hosts.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
 import { createWrites } from '#seeder/serve/writes.ts'
 
@@ -104,11 +107,6 @@ export type SiteServer = {
   close(graceMs?: number): Promise<void>
 }
 
-/** Forms in which hosts are remembered: with and without a port, by site. */
-const HOSTS_KEPT = 1024
-/** What a request was, for the metrics. */
-type Kind = 'read' | 'write' | 'well_known' | 'refused'
-
 const CLOSE_GRACE_MS = 3_000
 /** Nobody came for so long: who was sent here before the gateway knew has arrived. */
 const QUIET_MS = 300
@@ -130,18 +128,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const now = options.now ?? Date.now
   const random = options.random ?? ((bytes: number) => new Uint8Array(randomBytes(bytes)))
 
-  const requests = registry.counter('interpeer_http_requests_total', 'Answered requests.', ['kind', 'status'])
-  const seconds = registry.histogram(
-    'interpeer_http_request_duration_seconds',
-    'From the head of a request to its answer.',
-    ['kind'],
-  )
-  const cached = registry.counter('interpeer_read_cache_requests_total', 'Reads by where the answer came from.', [
-    'result',
-  ])
+  const answers = countAnswers(registry)
   const assets = createAssetFinder({ cacheBytes: limits.assetCacheBytes, log })
-  const count = { hit: cached.bound(['hit']), miss: cached.bound(['miss']), shared: cached.bound(['shared']) }
-  const reads = createReads({ limits, assets, random, log, onCache: (result) => count[result]() })
+  const reads = createReads({ limits, assets, random, log, onCache: (result) => answers.cache[result]() })
   const writes = createWrites({ limits, now, random, log })
   const fields = createFieldMaker({ signer, now, canonical: options.gateway })
   const bandwidth = createBandwidth(options.bandwidth ?? Number.POSITIVE_INFINITY)
@@ -162,109 +151,26 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const sender = createSender({ fields, limits, random, ...(isBounded ? { pace } : {}) })
   const budget = new Share(limits.bodiesBytesMax)
   const connections = watchConnections(limits)
-  const sockets = connections.all
   const lingering = new WeakSet<Duplex>()
   const moved = { received: 0, sent: 0 }
-  registry.observed('interpeer_visitor_bytes_total', 'To and from visitors.', ['direction'], () => {
-    let { received, sent } = moved
-    for (const socket of sockets) {
-      received += socket.bytesRead
-      sent += socket.bytesWritten
-    }
-    return [
-      { labels: ['received'], value: received },
-      { labels: ['sent'], value: sent },
-    ]
+  observeServing(registry, {
+    connections,
+    bandwidth,
+    bandwidthLimit: options.bandwidth ?? Number.POSITIVE_INFINITY,
+    reads,
+    writes,
+    bodies: budget,
+    moved,
   })
-  registry.observed('interpeer_bandwidth_limit_bytes', 'What visitors may use a second.', [], () => [
-    { labels: [], value: options.bandwidth ?? Number.POSITIVE_INFINITY },
-  ])
-  registry.observed('interpeer_bandwidth_waiting', 'Visitors that wait for bandwidth.', [], () => [
-    { labels: [], value: bandwidth.waiting },
-  ])
-  registry.observed('interpeer_bandwidth_waited_seconds_total', 'What visitors waited for bandwidth.', [], () => [
-    { labels: [], value: bandwidth.waitedMs / 1000 },
-  ])
-  registry.observed('interpeer_http_connections', 'Open connections.', [], () => [{ labels: [], value: sockets.size }])
-  registry.observed(
-    'interpeer_http_connections_cut_total',
-    'Connections ended for others to be served.',
-    ['reason'],
-    () => Object.entries(connections.cut).map(([reason, value]) => ({ labels: [reason], value })),
-  )
-  registry.observed('interpeer_http_requests_waiting', 'Requests under way.', ['kind'], () => [
-    { labels: ['read'], value: reads.running },
-    { labels: ['write'], value: writes.waiting },
-  ])
-  registry.observed('interpeer_http_body_bytes', 'Request bodies in memory.', [], () => [
-    { labels: [], value: budget.total },
-  ])
-  registry.observed('interpeer_read_cache_bytes', 'Certified answers in memory.', [], () => [
-    { labels: [], value: reads.cacheBytes },
-  ])
-
-  const heads = new Map<HostedSite, { readonly recent: Head[]; readonly stop: () => void }>()
+  const heads = watchHeads(sites)
+  const hosts = createSiteHosts(sites, label, hostsDomain)
   let stopping = false
   let draining = false
   let underWay = 0
   let cameAt = 0
 
-  function watchSites(): void {
-    const present = new Set(sites.all())
-    for (const [site, { stop }] of heads) {
-      if (present.has(site)) continue
-      stop()
-      heads.delete(site)
-    }
-    for (const site of present) {
-      if (heads.has(site)) continue
-      const recent: Head[] = []
-      const first = site.head()
-      if (first !== undefined) recent.push(first)
-      const stop = site.onHead((head) => {
-        recent.push(head)
-        if (recent.length > HEADS_KEPT) recent.shift()
-      })
-      heads.set(site, { recent, stop })
-    }
-  }
-
   function isMain(host: string, only: string | undefined): boolean {
-    return only === undefined ? host.replace(/:[0-9]+$/, '') === `${label}.${hostsDomain}` : only === MAIN
-  }
-
-  const nameOfHost = new Map<string, string>()
-
-  function siteByHost(host: string): HostedSite | undefined {
-    const known = nameOfHost.get(host)
-    if (known !== undefined) return sites.byName(known)
-    const name = host.replace(/:[0-9]+$/, '')
-    const suffix = `.${label}.${hostsDomain}`
-    if (!name.endsWith(suffix)) return undefined
-    const site = sites.byName(name.slice(0, -suffix.length))
-    if (site === undefined) return undefined
-    if (nameOfHost.size >= HOSTS_KEPT) nameOfHost.clear()
-    nameOfHost.set(host, site.name)
-    return site
-  }
-
-  const tallies = new Map<string, Map<number, (began: number) => void>>()
-
-  /** Counts an answer. */
-  function tally(kind: string, status: number, began: number): void {
-    const byStatus = tallies.get(kind) ?? new Map<number, (began: number) => void>()
-    tallies.set(kind, byStatus)
-    let count = byStatus.get(status)
-    if (count === undefined) {
-      const inc = requests.bound([kind, String(status)])
-      const observe = seconds.bound([kind])
-      count = (from) => {
-        inc()
-        observe((performance.now() - from) / 1000)
-      }
-      byStatus.set(status, count)
-    }
-    count(began)
+    return only === undefined ? hosts.isOwn(host) : only === MAIN
   }
 
   function say(
@@ -334,7 +240,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   /** The head that a read is to be answered from; undefined when that height is no longer at hand. */
   function headAt(site: HostedSite, newest: Head, height: number | undefined): Head | undefined {
     if (height === undefined || height === newest.height) return newest
-    return heads.get(site)?.recent.find((head) => head.height === height)
+    return heads.at(site, height)
   }
 
   async function answerFresh(
@@ -417,16 +323,16 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       cameAt = began
       response.setHeader('Connection', 'close')
     }
-    const done = (ofKind: Kind): void => {
+    const done = (ofKind: RequestKind): void => {
       underWay--
-      tally(ofKind, response.statusCode, began)
+      answers.answered(ofKind, response.statusCode, began)
       if (isBounded) meter(req.socket)
     }
     const failed = (cause: unknown): void => {
       log.error('http_broke', { target: req.url, cause })
       refuse(response, { code: cause instanceof StateDamaged ? 'degraded' : 'internal' }, { close: true })
     }
-    let kind: Kind | undefined = 'refused'
+    let kind: RequestKind | undefined = 'refused'
     let waits = false
     try {
       kind = answer(req, response, entrance, (sending, ofKind) => {
@@ -445,9 +351,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     req: IncomingMessage,
     response: ServerResponse,
     { only, scheme }: Entrance,
-    later: (sending: Promise<void>, kind: Kind) => void,
-  ): Kind | undefined {
-    const no = (request: RequestHead | undefined, code: RefusalCode, close = false): Kind => {
+    later: (sending: Promise<void>, kind: RequestKind) => void,
+  ): RequestKind | undefined {
+    const no = (request: RequestHead | undefined, code: RefusalCode, close = false): RequestKind => {
       say(response, request, { code }, { close })
       return 'refused'
     }
@@ -455,7 +361,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
-    const site = only === undefined ? siteByHost(request.host) : sites.byName(only)
+    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(only)
     if (site === undefined) {
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)
@@ -538,7 +444,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
             : 'bad_request'
     const status = statusOf(code)
     const { text } = refusalBody({ code }, undefined)
-    requests.inc(['refused', String(status)])
+    answers.refused(status)
     const length = Buffer.byteLength(text)
     socket.end(
       `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${text}`,
@@ -621,12 +527,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     }
   }
 
-  watchSites()
   let opening: Promise<void> = Promise.resolve()
   await listen(MAIN, options.port)
   if (mode === 'plain') await listenPlain()
   const stopWatching = sites.onChange(() => {
-    watchSites()
+    heads.follow()
     if (mode === 'plain') opening = opening.then(listenPlain).catch((cause) => log.error('plain_port', { cause }))
   })
 
@@ -635,7 +540,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return ports.get(MAIN) ?? 0
     },
     get mainOrigin() {
-      const host = mode === 'hosts' ? `${label}.${hostsDomain}` : originHost(address)
+      const host = mode === 'hosts' ? hosts.own : originHost(address)
       return `http://${host}:${ports.get(MAIN)}`
     },
     carry(connection, { site, scheme }) {
@@ -644,7 +549,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
-      if (mode === 'hosts') return `http://${siteName}.${label}.${hostsDomain}:${ports.get(MAIN)}`
+      if (mode === 'hosts') return `http://${hosts.hostOf(siteName)}:${ports.get(MAIN)}`
       const port = ports.get(siteName)
       return port === undefined ? undefined : `http://${originHost(address)}:${port}`
     },
@@ -660,7 +565,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       stopWatching()
       await opening
       connections[Symbol.dispose]()
-      for (const { stop } of heads.values()) stop()
+      heads[Symbol.dispose]()
       const closed = [...servers.values()].map((server) => {
         const { promise, resolve } = Promise.withResolvers<void>()
         server.close(() => resolve())
@@ -668,7 +573,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
         return promise
       })
       const timer = setTimeout(() => {
-        for (const socket of sockets) socket.destroy()
+        for (const socket of connections.all) socket.destroy()
       }, graceMs)
       await Promise.all(closed)
       clearTimeout(timer)

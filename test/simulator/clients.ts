@@ -100,7 +100,7 @@ export function createClients(options: ClientsOptions): Clients {
     // A malicious member swallows it; one that is down refuses the connection.
     if (seat === undefined) return
     if (!seat.up) return options.at(now + RETRY_MS, again)
-    const request = requestOf(job, write, seat.clock(now), random.bytes(SALT_BYTES))
+    const request = requestOf(job, write, seat.requestTime(now), random.bytes(SALT_BYTES))
     const hash = orderedRequestHash(request)
     waiting.set(`${member}/${brief(hash)}`, write)
     const { body } = write

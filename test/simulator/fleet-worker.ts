@@ -2,13 +2,13 @@
 
 import { parentPort } from 'node:worker_threads'
 import type { RangeOrder, RunReport } from './fleet.ts'
-import { scenarioFromSeed } from './scenario.ts'
+import { worldFromSeed } from './scenario.ts'
 import { runWorld } from './world.ts'
 
 parentPort?.on('message', (range: RangeOrder) => {
   const reports: RunReport[] = []
   for (let seed = range.from; seed < range.from + range.count; seed++) {
-    const { digest, violations, totals } = runWorld(scenarioFromSeed(seed, range.group, range.epochs))
+    const { digest, violations, totals } = runWorld(worldFromSeed(seed, range.group, range.epochs))
     reports.push({ seed, digest, violations, totals })
     if (range.untilViolation && violations.length > 0) break
   }

@@ -6,7 +6,7 @@
 
 import { parseArgs } from 'node:util'
 import { runFleet } from './fleet.ts'
-import { GROUP_KINDS, type GroupKind, scenarioFromSeed } from './scenario.ts'
+import { GROUP_KINDS, type GroupKind, worldFromSeed } from './scenario.ts'
 import { runCampaign, slicesOf, sourceName, summaryOf } from './slices.ts'
 import { runWorld } from './world.ts'
 
@@ -109,7 +109,7 @@ function progress(total: number): (done: number, violations: number) => void {
 }
 
 function traceOne(seed: number, group: GroupKind | undefined, epochs: number | undefined): number {
-  const result = runWorld(scenarioFromSeed(seed, group, epochs), { trace: true })
+  const result = runWorld(worldFromSeed(seed, group, epochs), { trace: true })
   for (const line of result.lines) process.stdout.write(`${line}\n`)
   process.stdout.write(`seed ${seed}  digest ${result.digest}  ${JSON.stringify(result.totals)}\n`)
   for (const violation of result.violations) process.stdout.write(`${violation.rule}: ${violation.text}\n`)

@@ -24,6 +24,9 @@ export type Crash = {
   readonly losesDisk: boolean
 }
 
+/** A wall clock is set: from then on it shows so much more than the member's timers; 0: it is put right. */
+export type ClockSet = { readonly member: number; readonly at: number; readonly aheadMs: number }
+
 /** How the Byzantine actor spends its time. */
 export type Malice = {
   /** Mean pause between two acts, ms. */
@@ -49,6 +52,8 @@ export type Scenario = {
   readonly endAt: number
   readonly crashes: readonly Crash[]
   readonly skewMs: readonly number[]
+  /** All are right again when the net gets good. */
+  readonly clockSets: readonly ClockSet[]
   readonly malice: Malice
   readonly clients: number
   readonly writesPerClient: number
@@ -128,7 +133,7 @@ function epochsOf(
   return { epochs, seats, handoverMs: random.pick([1_000, 6_000, 20_000]) }
 }
 
-/** `count`: so many epochs; absent: by the seed. */
+/** A world with steady clocks. `count`: so many epochs; absent: by the seed. */
 export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number): Scenario {
   const random = randomFromSeed(seed, 'scenario')
   const drawn = random.real()
@@ -197,6 +202,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     endAt: goodAt + LIVENESS_MS,
     crashes,
     skewMs: Array.from({ length: over.seats }, (_, seat) => (seat < members ? random : skews).between(-900, 900)),
+    clockSets: [],
     malice: {
       everyMs: overBound ? 60 : random.pick([120, 300, 900]),
       reach: random.pick([0.3, 0.5, 0.8]),
@@ -209,6 +215,62 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     linksEveryMs: randomFromSeed(seed, 'links').pick([0, 700, 4_000]),
     ...over,
   }
+}
+
+/** Far enough for a block to be early or late (R2), and for a request to be untimely (R9). */
+const CLOCK_JUMPS_MS = [-5_000, 5_000, -7_200_000, 7_200_000] as const
+const CLOCKS_SET_SHARE = 0.3
+/** The bad phase lasts for this share of what is drawn at first, at least. */
+const SHORTEST_SHARE = 0.2
+
+/** Wall clocks that jump: one member's, those of some, or those of all of them by the same. */
+function clockSetsOf(seed: number, seats: number, goodAt: number): readonly ClockSet[] {
+  const random = randomFromSeed(seed, 'clocks')
+  if (!random.chance(CLOCKS_SET_SHARE)) return []
+  const sets: ClockSet[] = []
+  const share = random.pick([1 / seats, 0.5, 1])
+  const together = random.chance(0.5) ? random.pick(CLOCK_JUMPS_MS) : undefined
+  for (let member = 0; member < seats; member++) {
+    if (!random.chance(share)) continue
+    let at = random.between(0, goodAt * 0.9)
+    for (let jumps = 1 + random.below(3); jumps > 0 && at < goodAt; jumps--) {
+      sets.push({ member, at, aheadMs: together ?? random.pick(CLOCK_JUMPS_MS) })
+      at += random.between(500, goodAt * 0.5)
+      if (random.chance(0.5)) sets.push({ member, at: Math.min(at, goodAt), aheadMs: 0 })
+      at += random.between(0, goodAt * 0.2)
+    }
+    sets.push({ member, at: goodAt, aheadMs: 0 })
+  }
+  return sets
+}
+
+/** The same world with everything that is planned for its bad phase in this share of the time. */
+function hurried(scenario: Scenario, share: number): Scenario {
+  const sooner = <T extends { readonly at: number }>(each: T): T => ({ ...each, at: each.at * share })
+  const goodAt = scenario.goodAt * share
+  return {
+    ...scenario,
+    goodAt,
+    endAt: goodAt + LIVENESS_MS,
+    net: {
+      ...scenario.net,
+      goodAt,
+      cutEveryMs: scenario.net.cutEveryMs * share,
+      cutForMs: scenario.net.cutForMs * share,
+    },
+    crashes: scenario.crashes.map(sooner),
+    clockSets: scenario.clockSets.map(sooner),
+    thinkMs: scenario.thinkMs * share,
+    epochs: scenario.epochs.map((epoch) => ({ ...epoch, plannedAt: epoch.plannedAt * share })),
+  }
+}
+
+/** What a walk or a campaign runs for a seed: clocks are set, and bad phases are of any length from some seconds up, short ones as often as long ones. */
+export function worldFromSeed(seed: number, kind?: GroupKind, count?: number): Scenario {
+  const steady = scenarioFromSeed(seed, kind, count)
+  const clockSets = clockSetsOf(seed, steady.seats, steady.goodAt)
+  const share = SHORTEST_SHARE ** randomFromSeed(seed, 'haste').real()
+  return hurried({ ...steady, clockSets }, share)
 }
 
 /** Where every member waits for Δ: as it was before links were measured. */

@@ -93,7 +93,10 @@ export type Seat = {
   readonly life: number
   /** Bodies in memory, by brief hash. */
   readonly bodies: ReadonlyMap<number, Digest>
-  clock(now: number): number
+  /** R9: what a request that comes now is of: by the wall clock, and of the head's time at least. */
+  requestTime(now: number): number
+  /** The wall clock is set so far ahead. */
+  setClock(aheadMs: number, now: number): void
   status(): MemberStatus
   boot(now: number): void
   deliver(input: Input, now: number): void
@@ -114,8 +117,13 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
   let { epochs } = options
   let life = 0
   let lastClock = 0
+  /** How far the wall clock was set ahead, and how far it was at the start of this life: timers began there. */
+  let aheadMs = 0
+  let aheadAtBoot = 0
   let busyUntil = 0
-  let wake = 0
+  /** When the machine wants to be woken, and the alarms that are set: none later than it. */
+  let wakeAt = Number.POSITIVE_INFINITY
+  let alarmAt = Number.POSITIVE_INFINITY
   let view = 0
   let epoch = 0
   let steps = 0
@@ -124,8 +132,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
   let runs = new Map<number, Run>()
   let looseStates = new Map<number, LedgerState>()
 
+  /** What timers go by: nobody sets it, and it never falls within a life. */
   const clock = (now: number) => {
-    lastClock = Math.max(lastClock, Math.floor(EPOCH_MS + now + options.skewMs))
+    lastClock = Math.max(lastClock, Math.floor(EPOCH_MS + now + options.skewMs + aheadAtBoot))
     return lastClock
   }
 
@@ -134,6 +143,18 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     const mine = life
     around.at(time, (now) => {
       if (up && life === mine) event(now)
+    })
+  }
+
+  /** Most steps ask for a later time than the one before: then the alarm that is set is set on when it goes off. */
+  const watch = () => {
+    if (alarmAt <= wakeAt || wakeAt === Number.POSITIVE_INFINITY) return
+    alarmAt = wakeAt
+    later(wakeAt, (woken) => {
+      if (alarmAt > woken) return
+      alarmAt = Number.POSITIVE_INFINITY
+      if (wakeAt <= woken) seat.deliver({ type: 'tick', now: 0 }, woken)
+      else watch()
     })
   }
 
@@ -287,11 +308,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
           around.fetch(seat, effect, now)
           break
         case 'wakeAt': {
-          const token = ++wake
-          const due = effect.time - EPOCH_MS - options.skewMs + random.real() * 5
-          later(Math.max(now, due), (woken) => {
-            if (wake === token) seat.deliver({ type: 'tick', now: 0 }, woken)
-          })
+          const due = effect.time - EPOCH_MS - options.skewMs - aheadAtBoot + random.real() * 5
+          wakeAt = Math.max(now, due)
+          watch()
           break
         }
         default:
@@ -311,7 +330,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     assert(machine !== undefined, 'a seat that is up has a machine')
     const stamped: Input = input.type === 'stop' ? input : { ...input, now: clock(now) }
     // `wakeAt` holds only while no input comes: every step has to ask anew.
-    wake++
+    wakeAt = Number.POSITIVE_INFINITY
     // Bodies and states that came with an input are there from this step on: before it the machine may still have dropped the same ones.
     for (const hash of bodiesOf(input)) bodies.set(brief(hash), hash)
     if (input.type === 'state' && input.cert !== undefined) {
@@ -388,7 +407,14 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     get bodies() {
       return bodies
     },
-    clock,
+    requestTime(now) {
+      const head = disk.image.blocks.get(disk.image.head)
+      return Math.max(clock(now) + aheadMs - aheadAtBoot, head?.cert.block.time ?? 0)
+    },
+    setClock(ahead, now) {
+      aheadMs = ahead
+      seat.deliver({ type: 'clock', aheadMs: aheadMs - aheadAtBoot, now: 0 }, now)
+    },
     status() {
       assert(machine !== undefined, 'only a running seat has a status')
       return machine.status()
@@ -400,6 +426,10 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
       view = 0
       epoch = 0
       busyUntil = 0
+      wakeAt = Number.POSITIVE_INFINITY
+      alarmAt = Number.POSITIVE_INFINITY
+      lastClock = 0
+      aheadAtBoot = aheadMs
       bodies = new Map(disk.image.bodies.map((hash) => [brief(hash), hash]))
       runs = new Map()
       looseStates = new Map()

@@ -36,6 +36,8 @@ export type Totals = {
   readonly views: number
   readonly acknowledged: number
   readonly crashes: number
+  /** Times that a wall clock was set. */
+  readonly clockSets: number
   readonly forks: number
   readonly evidence: number
   /** Messages of the actor that the door refused. */
@@ -61,6 +63,7 @@ export function totalsOf(all: readonly Totals[]): Totals {
     views: sum((totals) => totals.views),
     acknowledged: sum((totals) => totals.acknowledged),
     crashes: sum((totals) => totals.crashes),
+    clockSets: sum((totals) => totals.clockSets),
     forks: sum((totals) => totals.forks),
     evidence: sum((totals) => totals.evidence),
     refused: sum((totals) => totals.refused),
@@ -138,11 +141,13 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const chance = random.fork('world')
   const seats = new Map<number, Seat>()
   const known = new Map<number, StoredBlock>()
-  const totals = { epochs: 1, events: 0, crashes: 0, evidence: 0, refused: 0 }
+  const totals = { epochs: 1, events: 0, crashes: 0, clockSets: 0, evidence: 0, refused: 0 }
   let now = 0
   let halted = false
   /** Progress is owed from now on. */
   let owed = false
+  /** Somebody committed, answered or entered an epoch since it was last asked whether all is settled. */
+  let moved = false
   /** Writes that pend when the net gets good. */
   const probes: Write[] = []
   /** Rule-abiding makers of blocks, by brief hash. */
@@ -234,6 +239,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       // Who leaves a group refuses what it was given.
       groups.length > 1 ||
       scenario.crashes.length > 0 ||
+      // A block's time says nothing of when it was made.
+      scenario.clockSets.length > 0 ||
       scenario.faults.has(leader) ||
       block.time - EPOCH_MS < quiet ||
       time > scenario.goodAt + FRESH_MS
@@ -301,18 +308,21 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       if (!effect.snapshot && !known.has(cert.block.height))
         known.set(cert.block.height, { cert, requests, requestHashes })
       chronicle.mix(0xc1, seat.index, cert.block.height, brief(cert.qc1.block_hash))
+      moved = true
       const height = judge.chain.size
       judge.committed(seat, effect, time)
       if (judge.chain.size > height) checkShared(effect, time)
     },
     replied(seat, effect, time) {
       judge.replied(seat, effect, time)
+      moved = true
       clients.replied(seat, effect.requestHash, effect.height, time)
     },
     refused(seat, effect, time) {
       clients.refused(seat, effect.requestHash, effect.code, time)
     },
     entered(seat, effect, time) {
+      moved = true
       chronicle.mix(0xe9, seat.index, effect.group.epoch, effect.height)
       chronicle.note(time, () => `${seat.index} == enters epoch ${effect.group.epoch} at height ${effect.height}`)
       totals.epochs = Math.max(totals.epochs, effect.group.epoch + 1)
@@ -391,6 +401,13 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       totals.crashes++
       const { afterEffects, downMs, losesDisk: wipe } = crash
       seat.armCrash({ afterEffects, downMs, wipe, backBy: scenario.goodAt })
+    })
+  }
+  for (const { member, at: time, aheadMs } of scenario.clockSets) {
+    at(time, (set) => {
+      chronicle.note(set, () => `${member} == its clock is set ${aheadMs} ms ahead`)
+      totals.clockSets++
+      seats.get(member)?.setClock(aheadMs, set)
     })
   }
   at(scenario.goodAt, () => {
@@ -476,6 +493,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   at(scenario.goodAt + DELTA_MS, () => {
     owed = !scenario.overBound && scenario.epochs.every(goesOn) && alive.every((seat) => seat.up)
     if (!owed) return
+    moved = true
     viewAtGood = Math.max(...alive.map((seat) => seat.status().view))
     for (const seat of alive) {
       if (seat.status().state !== 'agreeing') continue
@@ -501,7 +519,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     now = next.at
     totals.events++
     next.event(now)
-    if (owed && totals.events % 8 === 0 && settledBy()) {
+    if (!moved || !owed) continue
+    moved = false
+    if (settledBy()) {
       settled = true
       break
     }
@@ -553,7 +573,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   }
 
   const views = Math.max(0, ...alive.filter((seat) => seat.up).map((seat) => seat.status().view))
-  chronicle.mix(0xff, judge.chain.size, judge.violations.length, views, totals.events)
+  chronicle.mix(0xff, judge.chain.size, judge.violations.length, views)
   return {
     seed: scenario.seed,
     digest: chronicle.digest(),

@@ -8,7 +8,6 @@
 
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
-import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
@@ -16,23 +15,24 @@ import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
-import type { ScriptError as ScriptFault } from '#seeder/execute/engine/failure-of-error.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
-import { LOG_TEXT_MAX, type RunInput, type RunResult } from '#seeder/execute/engine/run.ts'
+import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
 import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
 import { bundleMismatch, MANIFEST_FILE, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
 import { openSystem, type SystemState } from '#seeder/execute/host/system.ts'
-import { brokenRows, SYSTEM_PATH } from '#seeder/execute/host/system-schema.ts'
+import { brokenRows } from '#seeder/execute/host/system-schema.ts'
 import { cronFromText, newestTick } from '#seeder/execute/pool/cron.ts'
+import { APP, bindingsOf, liveSequence, takeFirstData, UPDATE_FILE } from '#seeder/execute/pool/live-code.ts'
 import { cronSeed, readSeed, writeSeed } from '#seeder/execute/pool/seed.ts'
+import { SiteLog } from '#seeder/execute/pool/site-log.ts'
+import { guarded, stateFailure } from '#seeder/execute/pool/state-fault.ts'
 import type {
   BlockJob,
   BlockResult,
   ExecutionLimits,
-  LogLine,
   Outcome,
   ReadJob,
   ReadResult,
@@ -41,23 +41,12 @@ import type {
   Step,
 } from '#seeder/execute/port.ts'
 import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
-import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
-import { StateError } from '#seeder/execute/state/blocks.ts'
 import type { StateTree } from '#seeder/execute/state/port.ts'
-
-const APP = 'app'
-/** `{"sequence"}` of the update that is live: an older signed update cannot be ordered again. */
-const UPDATE_FILE = 'update.json'
-/** What a bundle's `data` may hold, at the names they have in the state. */
-export const FIRST_DATA = ['db', 'files', SYSTEM_PATH] as const
-const SOURCE_MAP_FILE = 'app/script.js.map'
 
 /** Open trees that are kept for the next job on their root; a site in use has one or two. */
 const TREES_MAX = 16
 /** Parsed manifests that are kept. */
 const MANIFESTS_MAX = 64
-/** Log lines that one block or read gives. */
-const LOG_LINES_MAX = 1_024
 
 type Request = Extract<Step, { kind: 'request' }>
 type Update = Extract<Step, { kind: 'update' }>
@@ -111,8 +100,8 @@ export class Executor {
    * `each`: every step's tree has to be one that can be committed, else the step fails; asked for after a block whose steps made
    * a tree `together` that could not, since an uploader's files may show their damage only when they are hashed.
    */
-  #runSteps(job: BlockJob, tree: StateTree, checked: 'together' | 'each'): { outcomes: Outcome[]; logs: Logs } {
-    const logs = new Logs(this.#positions)
+  #runSteps(job: BlockJob, tree: StateTree, checked: 'together' | 'each'): { outcomes: Outcome[]; logs: SiteLog } {
+    const logs = new SiteLog(this.#positions)
     const check = (): void => void (checked === 'each' && tree.cid(''))
     this.#crons(job, tree, logs, check)
     const { requestFuelMax, blockFuelMax } = job.limits
@@ -132,7 +121,7 @@ export class Executor {
 
   executeRead(job: ReadJob): ReadResult {
     const tree = this.#take(job.stateRoot)
-    const logs = new Logs(this.#positions)
+    const logs = new SiteLog(this.#positions)
     const mark = tree.mark()
     const input = { request: job.request, name: job.name, time: job.time, seed: readSeed(job), limits: job.limits }
     const ran = guarded(() => this.#fetch(this.#app(tree), tree, input, 'read'))
@@ -151,7 +140,7 @@ export class Executor {
     }
   }
 
-  #request(job: BlockJob, step: Request, tree: StateTree, logs: Logs, check: () => void): Outcome {
+  #request(job: BlockJob, step: Request, tree: StateTree, logs: SiteLog, check: () => void): Outcome {
     const mark = tree.mark()
     let fuel = 0
     const ran = guarded(() =>
@@ -168,7 +157,7 @@ export class Executor {
   }
 
   /** `burnt` is told what the run used as soon as it ended. */
-  #answered(job: BlockJob, step: Request, tree: StateTree, logs: Logs, burnt: (fuel: number) => void): Outcome {
+  #answered(job: BlockJob, step: Request, tree: StateTree, logs: SiteLog, burnt: (fuel: number) => void): Outcome {
     const kept = this.#keptAnswer(job, step, tree)
     if (kept !== undefined) return kept
     const mark = tree.mark()
@@ -211,7 +200,7 @@ export class Executor {
   }
 
   /** New code: all of it or nothing. */
-  #update(job: BlockJob, step: Update, tree: StateTree, logs: Logs, check: () => void): Outcome {
+  #update(job: BlockJob, step: Update, tree: StateTree, logs: SiteLog, check: () => void): Outcome {
     const mark = tree.mark()
     const refused = (code: string, facts: object): Outcome => {
       tree.rollback(mark)
@@ -230,7 +219,7 @@ export class Executor {
     job: BlockJob,
     step: Update,
     tree: StateTree,
-    logs: Logs,
+    logs: SiteLog,
     refused: (code: string, facts: object) => Outcome,
   ): Outcome {
     const live = liveSequence(tree)
@@ -279,7 +268,7 @@ export class Executor {
    * Before the block's own steps: each cron that became due since it ran last, once, for its newest tick. Together they
    * may use the fuel of one request; what finds none left runs in the next block, the one that waited longest first.
    */
-  #crons(job: BlockJob, tree: StateTree, logs: Logs, check: () => void): void {
+  #crons(job: BlockJob, tree: StateTree, logs: SiteLog, check: () => void): void {
     const mark = tree.mark()
     const ran = guarded(() => {
       this.#runCrons(job, tree, logs)
@@ -290,7 +279,7 @@ export class Executor {
     logs.add(tree, stateFailure(ran.error, 0), job.time)
   }
 
-  #runCrons(job: BlockJob, tree: StateTree, logs: Logs): void {
+  #runCrons(job: BlockJob, tree: StateTree, logs: SiteLog): void {
     const app = this.#app(tree)
     const crons = app.manifest?.crons ?? []
     if (crons.length === 0) return
@@ -407,39 +396,9 @@ function told(text: string): string {
   return text.slice(0, TOLD_CHARS_MAX)
 }
 
-/**
- * Separates by type what every member meets alike (the content of the state is not what the work needs, SQLite refuses its file)
- * from what is this machine's trouble, which goes on being thrown.
- */
-function guarded<T>(work: () => T): Result<T, ScriptFault> {
-  try {
-    return ok(work())
-  } catch (error) {
-    if (error instanceof StateError && error.fault === 'content') return err(error.told)
-    if (error instanceof SqliteError) return err({ message: `${error.code}: ${error.message}`, stack: '' })
-    if (error instanceof HostStop) return err({ message: error.message, stack: '' })
-    throw error
-  }
-}
-
-function stateFailure(error: ScriptFault, fuel: number): RunResult {
-  return { ok: false, failure: 'state', error, fuel, asked: EVERYTHING_ASKED, wrote: false, logs: [] }
-}
-
 const NO_BYTES = new Uint8Array(0)
-/** What was asked before a fault is not known: the answer is not kept. */
-const EVERYTHING_ASKED = { time: true, chance: true } as const
 const NOTHING_ASKED = { time: false, chance: false } as const
 const NO_SCRIPT: SiteStart = { ok: false, failure: 'no_script', logs: [] }
-
-function bindingsOf(manifest: SiteManifest | undefined): object {
-  return {
-    db: manifest?.databases.map(({ binding }) => binding) ?? [],
-    kv: manifest?.kv ?? [],
-    files: manifest?.files ?? [],
-    assets: manifest?.assets != null,
-  }
-}
 
 function answerOf(result: RunResult): { response: ScriptResponse; failure?: string } {
   if (result.ok) return { response: result.response }
@@ -456,20 +415,6 @@ function jsonResponse(status: number, value: object): ScriptResponse {
   return { status, headers, body: bytesFromText(JSON.stringify(value)) }
 }
 
-/** A bundle may bring the data that a new site begins with (§5): an exported state's databases, files and records. */
-function takeFirstData(tree: StateTree): void {
-  for (const name of FIRST_DATA) {
-    const cid = tree.cid(`${APP}/data/${name}`)
-    if (cid !== undefined) tree.link(name, cid)
-  }
-}
-
-/** Sequence of the update that is live; 0 before the first. */
-function liveSequence(tree: StateTree): number {
-  const bytes = tree.read(UPDATE_FILE)
-  return bytes === undefined ? 0 : (JSON.parse(new TextDecoder().decode(bytes)) as { sequence: number }).sequence
-}
-
 function plainPurse(fuel: number): FuelPurse {
   let left = fuel
   return {
@@ -479,35 +424,5 @@ function plainPurse(fuel: number): FuelPurse {
       left = rest >= 0 ? rest : 0
       if (!(rest >= 0)) throw new HostStop('fuel')
     },
-  }
-}
-
-/** The site's log of one job: bounded, stacks with the names of the author's own files. */
-class Logs {
-  readonly lines: LogLine[] = []
-  readonly #positions: SourcePositions
-
-  constructor(positions: SourcePositions) {
-    this.#positions = positions
-  }
-
-  add(tree: StateTree, result: RunResult, time: number): void {
-    for (const line of result.logs) this.say(line.level, this.#readable(tree, line.text), line.time)
-    if (result.ok || result.failure === 'wrote') return
-    const { message, stack } = result.error ?? { message: '', stack: '' }
-    const told = [`${result.failure}: ${message}`.trim(), stack].filter((part) => part !== '').join('\n')
-    const text = Buffer.from(told.slice(0, LOG_TEXT_MAX)).toString()
-    this.say('error', this.#readable(tree, text), time)
-  }
-
-  say(level: LogLine['level'], text: string, time: number): void {
-    if (this.lines.length < LOG_LINES_MAX) this.lines.push({ level, text: text.trimEnd(), time })
-  }
-
-  #readable(tree: StateTree, text: string): string {
-    const code = tree.cid(APP)
-    if (code === undefined) return text
-    const readable = guarded(() => this.#positions.readable(text, textFromCid(code), () => tree.read(SOURCE_MAP_FILE)))
-    return readable.ok ? readable.value : text
   }
 }

@@ -6,9 +6,10 @@
 
 import { hash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
-import { type Cid, textFromCid } from '#protocol/content/cid.ts'
+import type { Cid } from '#protocol/content/cid.ts'
 import { engineDigest } from '#seeder/execute/engine/engine.ts'
 import { loadQuickJs } from '#seeder/execute/engine/quickjs.ts'
 import { Lane } from '#seeder/execute/pool/lane.ts'
@@ -26,8 +27,8 @@ const WORKERS_MAX = 4
 /** Raise it when host operations or the executor answer differently: members of one group must agree on it. */
 const HOST_VERSION = 2
 
-/** Roots that are remembered as unchanged by empty blocks. */
-const QUIET_ROOTS_MAX = 4_096
+/** Sites of which a root is remembered that empty blocks leave as it is. */
+const QUIET_SITES_MAX = 4_096
 
 export type RuntimeOptions = {
   /** `Store.path`. */
@@ -71,7 +72,7 @@ export function createRuntime(options: RuntimeOptions): Runtime & { readonly liv
       const known = quiet.result(job)
       if (known !== undefined) return known
       const { result, quiet: isQuiet } = await laneOf(job.job).block(job)
-      if (isQuiet) quiet.learn(result)
+      if (isQuiet) quiet.learn(job, result)
       return result
     },
     executeRead: (job) => laneOf(job.job).read(job),
@@ -93,20 +94,25 @@ export function runtimeImage(cacheDirectory?: string): Digest {
   return imageOf(loadQuickJs(cacheDirectory), loadSqlite(cacheDirectory))
 }
 
-/** Roots of sites that have no crons: a block without steps (a heartbeat) leaves them as they are and wakes no thread. */
+/**
+ * The newest root of each site that has no crons: a block without steps (a heartbeat) leaves it as it is and wakes no thread. Should another
+ * one of the same height have been decided, its first heartbeat is executed.
+ */
 class QuietRoots {
-  readonly #codeRootByState = new Map<string, Cid>()
+  readonly #byJob = new Map<string, { readonly stateRoot: Cid; readonly codeRoot: Cid }>()
 
-  result(job: BlockJob): BlockResult | undefined {
-    if (job.steps.length > 0) return undefined
-    const codeRoot = this.#codeRootByState.get(textFromCid(job.stateRoot))
-    if (codeRoot === undefined) return undefined
-    return { stateRoot: job.stateRoot, codeRoot, outcomes: [], blocks: [], logs: [] }
+  result({ job, stateRoot, steps }: BlockJob): BlockResult | undefined {
+    if (steps.length > 0) return undefined
+    const known = this.#byJob.get(hexFromBytes(job))
+    if (known === undefined || !bytesEqual(known.stateRoot, stateRoot)) return undefined
+    return { stateRoot, codeRoot: known.codeRoot, outcomes: [], blocks: [], logs: [] }
   }
 
-  learn({ stateRoot, codeRoot }: BlockResult): void {
-    const [oldest] = this.#codeRootByState.keys()
-    if (this.#codeRootByState.size >= QUIET_ROOTS_MAX && oldest !== undefined) this.#codeRootByState.delete(oldest)
-    this.#codeRootByState.set(textFromCid(stateRoot), codeRoot)
+  learn({ job }: BlockJob, { stateRoot, codeRoot }: BlockResult): void {
+    const key = hexFromBytes(job)
+    this.#byJob.delete(key)
+    const [oldest] = this.#byJob.keys()
+    if (this.#byJob.size >= QUIET_SITES_MAX && oldest !== undefined) this.#byJob.delete(oldest)
+    this.#byJob.set(key, { stateRoot, codeRoot })
   }
 }

@@ -7,7 +7,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { ASIDE_SUFFIX } from '#seeder/config/place.ts'
+import { ASIDE_SUFFIX } from '#seeder/config/lost-store.ts'
 import { STORE_FILE } from '#seeder/store/store.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'

@@ -1,0 +1,378 @@
+// A seeder, put together: key, store, network file, runtime, peers, sites, HTTP, control port, registration.
+//
+//   startSeeder ──> store (locked) ──> network file ──> peers ──> sites ──> HTTP ──> control ──> gateways
+//   stop        <── the other way round; what was acknowledged is on disk at every moment
+//
+// The parts are handed each other here and nowhere else. Everything lives in one data directory; a restart keeps key and ports.
+
+import type { MemberOptions } from '#protocol/agreement/port.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
+import { type PeerName, peerName, type Signer } from '#protocol/identity/keys.ts'
+import { originAt, startAudits } from '#seeder/agree/audit.ts'
+import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
+import type { Member } from '#seeder/agree/driver.ts'
+import { createMachine } from '#seeder/agree/machine.ts'
+import { createPublisher } from '#seeder/agree/publish.ts'
+import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
+import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
+import { steadyClock } from '#seeder/config/clock.ts'
+import { rehearsedFaults } from '#seeder/config/faults.ts'
+import type { Log } from '#seeder/config/log.ts'
+import { noteLostStore, openWholeStore } from '#seeder/config/lost-store.ts'
+import { openMemo } from '#seeder/config/memo.ts'
+import { placeAt } from '#seeder/config/place.ts'
+import { portFor, portOf } from '#seeder/config/ports.ts'
+import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
+import { createRegistry } from '#seeder/control/metrics.ts'
+import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
+import { startControl } from '#seeder/control/server.ts'
+import { createRuntime } from '#seeder/execute/pool/runtime.ts'
+import type { Runtime } from '#seeder/execute/port.ts'
+import { fetchNetworkFiles } from '#seeder/host/network-fetch.ts'
+import { type NetworkHolder, openNetworkHolder } from '#seeder/host/network-holder.ts'
+import { createOwnOrigin } from '#seeder/host/own-origin.ts'
+import { SiteHost } from '#seeder/host/site-host.ts'
+import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
+import { startNetwork } from '#seeder/network/node.ts'
+import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
+import { registrationFacts } from '#seeder/register/facts.ts'
+import { startPeerRecord } from '#seeder/register/peer-record.ts'
+import { startRegistrar } from '#seeder/register/registrar.ts'
+import { rememberWhereabouts } from '#seeder/serve/moved.ts'
+import type { HostedSites } from '#seeder/serve/port.ts'
+import { type SiteServer, startServer } from '#seeder/serve/server.ts'
+import { startCollector } from '#seeder/store/collector.ts'
+import type { Store } from '#seeder/store/port.ts'
+import { watchStore } from '#seeder/store/watch.ts'
+
+const LOOPBACK = '127.0.0.1'
+
+export type SeederOptions = {
+  /** Data directory; one process at a time. */
+  readonly directory: string
+  /** The network file: read at start, watched from then on. */
+  readonly networkFile: string
+  /** 0 or absent: the port it had, else any. */
+  readonly httpPort?: number
+  readonly p2pPort?: number
+  readonly controlPort?: number
+  /** Absent: as before, else `s` and `hosts`. */
+  readonly label?: string
+  readonly target?: 'hosts' | 'plain'
+  /** Address to listen on, for peers and for HTTP. */
+  readonly address?: string
+  readonly byzantine?: ByzantineKind
+  /** Absent: the defaults. */
+  readonly quotas?: Quotas
+  /** A file that says what fails (seeder/config/faults.ts), in the `local` profile only. */
+  readonly faults?: string
+  /** The disk failed to sync and works again now: a new process is to go on from it, without a graceful end of this one. */
+  readonly onStoreFailed?: () => void
+  readonly log: Log
+  readonly now?: () => number
+  /** Absent: a pool of worker threads of its own, over the store's file. */
+  readonly createRuntime?: (store: Store) => Runtime
+  /** Absent: the agreement machine. */
+  readonly createMember?: (options: MemberOptions) => Member
+}
+
+export type Seeder = AsyncDisposable & {
+  readonly peer: PeerName
+  readonly directory: string
+  /** The seeder's own origin; sites have theirs. */
+  readonly http: string
+  readonly control: string
+  readonly sites: HostedSites
+  /** Where a hosted site is reached. */
+  originOf(siteName: string): string | undefined
+  networkVersion(): number
+  /** Leaves the gateways, sends visitors on, ends what is under way, closes. */
+  stop(drainMs?: number): Promise<void>
+}
+
+export async function assemble(options: SeederOptions, onDamaged: (error: unknown) => void): Promise<Seeder> {
+  const { log } = options
+  const faults = options.faults === undefined ? undefined : rehearsedFaults(options.faults)
+  const now = options.now ?? faults?.wall ?? Date.now
+  const steady = steadyClock(now(), () => performance.now())
+  const place = placeAt(options.directory, faults?.points)
+  noteLostStore(place)
+  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  await using stack = new AsyncDisposableStack()
+  const store = stack.adopt(
+    openWholeStore(place, log, {
+      onDamaged,
+      onBlockDamaged: (cid) => late.host?.blockIsDamaged(cid),
+      points: place.points,
+    }),
+    (opened) => opened.close(),
+  )
+  stack.use(startCollector(store, log))
+  const signer = loadOrCreateSigner(place.keyFile, place.points)
+  const self = peerName(signer.publicKey)
+  const memo = openMemo(place, options, log)
+  const holder = stack.use(
+    openNetworkHolder({ path: options.networkFile, keptPath: place.networkFile, points: place.points, note: log.info }),
+  )
+  if (options.byzantine !== undefined && holder.file().profile !== 'local') {
+    throw new Error('--byzantine is for networks of the local profile only')
+  }
+  if (faults !== undefined && holder.file().profile !== 'local') {
+    throw new Error('--faults is for networks of the local profile only')
+  }
+  const liar = liarOf(options.byzantine, { signer, domain: holder.domain })
+  const runtime = liar.runtime(
+    stack.use(
+      options.createRuntime?.(store) ??
+        createRuntime({
+          store: store.path,
+          cacheDirectory: place.runtimeDirectory,
+          onDamaged: (cid) => late.host?.blockIsDamaged(cid),
+        }),
+    ),
+  )
+  if (hexFromBytes(runtime.image) !== holder.file().image) {
+    log.error('other_runtime', { ours: runtime.image, network: holder.file().image })
+  }
+
+  const handlers: NetworkHandlers = {
+    onMessage: (peer, bytes) => late.host?.receive(peer, bytes),
+    onRequest: async (peer, bytes) =>
+      late.content === undefined ? { ok: false, error: 'starting' } : answerContent(late.content, peer, bytes),
+    onLink: (peer, connected) => {
+      if (connected) {
+        late.host?.linked(peer)
+        networkFiles.linked(peer)
+      }
+      late.registrar?.announce()
+    },
+  }
+  const hasHead = (job: Digest): boolean => late.host?.byJob(job)?.site.head() !== undefined
+  const network = liar.network(
+    stack.use(
+      await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), {
+        now: steady,
+        wall: now,
+      }),
+    ),
+  )
+  memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
+  const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
+  const registry = createRegistry()
+  const { quotas = QUOTA_DEFAULTS } = options
+  const keeper = stack.use(startQuotaKeeper({ quotas, store, registry, log, onRoom: () => void late.host?.follow() }))
+  const host = new SiteHost({
+    taking: keeper,
+    signer,
+    holder,
+    store,
+    runtime,
+    network,
+    createMember: options.createMember ?? createMachine,
+    now: steady,
+    wall: now,
+    log,
+  })
+  late.host = host
+  if (memo.memo().storeLost === true) {
+    host.votesAreLost()
+    memo.change({ storeLost: false })
+  }
+  late.content = host.contentServer({
+    networkText: (above) => (holder.file().version > above ? holder.text() : undefined),
+    onNetworkVersion: networkFiles.heard,
+  })
+  stack.defer(() => host.stop())
+  await host.start()
+  // Bytes that were found damaged, or gone, before anybody asked for them.
+  if (store.stats().missing > 0) for (const site of host.all()) site.refill()
+
+  const sites = liar.sites(host)
+  const publisher = stack.use(createPublisher(store, steady, now))
+  const publishing = createPublishHandler(publisher, {
+    site: (job) => {
+      const hosted = host.byJob(job)
+      const site = hosted === undefined ? undefined : sites.byName(hosted.site.name)
+      if (hosted === undefined || site === undefined) return undefined
+      return {
+        site,
+        rule: hosted.rule,
+        fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot),
+        bundleBytes: (codeRoot) => hosted.site.bundleBytes(codeRoot),
+      }
+    },
+  })
+  const reporting = createOwnOrigin({
+    peer: self,
+    sites,
+    store,
+    version: () => holder.file().version,
+    rule: (job) => host.byJob(job)?.rule,
+    originOf: (siteName) => late.server?.originOf(siteName),
+    now,
+    log,
+  })
+  const main: OwnHandler = (request, response) => publishing(request, response) || reporting(request, response)
+  const { target, label, httpPort, controlPort } = memo.memo()
+  const address = options.address ?? LOOPBACK
+  const server = await startServer({
+    sites,
+    signer,
+    target,
+    label,
+    address,
+    port: await portFor(options.httpPort, httpPort, address),
+    plainPorts: memo.plainPorts,
+    ...gatewayOf(holder),
+    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
+    main,
+    bandwidth: quotas.bandwidth,
+    sheds: keeper.sheds,
+    registry,
+    log,
+    now,
+  })
+  late.server = server
+  stack.defer(() => server.close())
+  memo.change({ httpPort: server.port })
+
+  const control = await startControl({
+    sites,
+    quotas: keeper.facts,
+    registry,
+    peer: self,
+    store,
+    network,
+    holder,
+    originOf: (siteName) => server.originOf(siteName),
+    log,
+    now,
+    port: await portFor(options.controlPort, controlPort, LOOPBACK),
+  })
+  stack.defer(() => control.close())
+  memo.change({ controlPort: control.port })
+
+  const record = stack.use(
+    startPeerRecord({
+      signer,
+      domain: holder.domain,
+      file: () => holder.file(),
+      addresses: network.addresses(),
+      http: server.mainOrigin,
+      nextSequence: memo.nextSequence,
+      now,
+      note: log.warn,
+    }),
+  )
+  const registrar = stack.use(
+    startRegistrar({
+      signer,
+      domain: holder.domain,
+      gateways: () => holder.file().gateways,
+      facts: () => registrationFacts(host, server, network, steady()),
+      evidence: (hash) =>
+        host
+          .all()
+          .flatMap((site) => site.evidence())
+          .find((each) => hexFromBytes(each.hash) === hash)?.proof,
+      now,
+      note: log.info,
+    }),
+  )
+  late.registrar = registrar
+  stack.use(
+    startAudits({
+      domain: holder.domain,
+      sites: () => host.all(),
+      httpOf: (peer) => holder.directory().peer(peer)?.http,
+      ownOriginOf: (siteName) => server.originOf(siteName),
+      chance: Math.random,
+      log,
+    }),
+  )
+  const watched = new Set<string>()
+  const watch = (): void => {
+    registrar.announce()
+    for (const site of host.all()) {
+      const name = hexFromBytes(site.job)
+      if (watched.has(name)) continue
+      watched.add(name)
+      site.onEvidence(() => registrar.announce())
+      site.onEpoch(() => registrar.announce())
+      // A site is announced when it has something to show.
+      const stop = site.onHead(() => {
+        stop()
+        registrar.announce()
+      })
+    }
+  }
+  host.onChange(watch)
+  watch()
+  stack.defer(holder.onChange(() => record.check()))
+
+  stack.use(
+    watchStore({ store, directory: place.storeDirectory, points: place.points, log, onUsable: options.onStoreFailed }),
+  )
+
+  const held = stack.move()
+  let stopped: Promise<void> | undefined
+  const stop = (drainMs = 0): Promise<void> => {
+    stopped ??= (async () => {
+      await registrar[Symbol.asyncDispose]()
+      await server.drain(drainMs)
+      await held.disposeAsync()
+    })()
+    return stopped
+  }
+  log.info('seeder_started', { peer: self, http: server.mainOrigin, control: control.url })
+  return {
+    peer: self,
+    directory: options.directory,
+    http: server.mainOrigin,
+    control: control.url,
+    sites,
+    originOf: (siteName) => server.originOf(siteName),
+    networkVersion: () => holder.file().version,
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
+  }
+}
+
+function gatewayOf(holder: NetworkHolder): { gateway?: string } {
+  const [gateway] = holder.file().gateways
+  return gateway === undefined ? {} : { gateway }
+}
+
+/** The first member of the present group that says where it has the site; the gateway knows when none of them answers. */
+async function presentOrigin(holder: NetworkHolder, self: PeerName, siteName: string): Promise<string | undefined> {
+  const directory = holder.directory()
+  for (const peer of directory.jobByName(siteName)?.members ?? []) {
+    const http = directory.peer(peer)?.http
+    if (http === undefined || peer === self) continue
+    const origin = await originAt(http, siteName).catch(() => undefined)
+    if (origin !== undefined) return origin
+  }
+  const { gateway } = gatewayOf(holder)
+  return gateway === undefined ? undefined : `${gateway}/${siteName}`
+}
+
+async function listenForPeers(
+  options: SeederOptions,
+  portBefore: number,
+  signer: Signer,
+  handlers: NetworkHandlers,
+  clocks: { readonly now: () => number; readonly wall: () => number },
+): Promise<PeerNetwork> {
+  const address = options.address ?? LOOPBACK
+  const family = address.includes(':') ? 'ip6' : 'ip4'
+  const port = await portFor(options.p2pPort, portBefore, address)
+  return startNetwork({
+    signer,
+    listen: [`/${family}/${address}/tcp/${port}`],
+    handlers,
+    ...clocks,
+    chance: Math.random,
+    note: options.log.debug,
+  })
+}

@@ -1,0 +1,39 @@
+// Which site a `Host` names: `<site>.<label>.<domain>`, with any port; the seeder itself is `<label>.<domain>`.
+
+import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
+
+/** Forms in which hosts are remembered: with and without a port, by site. */
+const HOSTS_KEPT = 1024
+
+export type SiteHosts = {
+  readonly own: string
+  isOwn(host: string): boolean
+  hostOf(siteName: string): string
+  siteOf(host: string): HostedSite | undefined
+}
+
+export function createSiteHosts(sites: HostedSites, label: string, domain: string): SiteHosts {
+  const own = `${label}.${domain}`
+  const suffix = `.${own}`
+  const nameByHost = new Map<string, string>()
+  return {
+    own,
+    isOwn: (host) => withoutPort(host) === own,
+    hostOf: (siteName) => `${siteName}${suffix}`,
+    siteOf(host) {
+      const known = nameByHost.get(host)
+      if (known !== undefined) return sites.byName(known)
+      const name = withoutPort(host)
+      if (!name.endsWith(suffix)) return undefined
+      const site = sites.byName(name.slice(0, -suffix.length))
+      if (site === undefined) return undefined
+      if (nameByHost.size >= HOSTS_KEPT) nameByHost.clear()
+      nameByHost.set(host, site.name)
+      return site
+    },
+  }
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:[0-9]+$/, '')
+}
