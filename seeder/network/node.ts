@@ -299,6 +299,11 @@ class Libp2pNetwork implements PeerNetwork {
       present.end('replaced')
     }
     if (connection.status !== 'open' || member.link !== undefined) return
+    // It may have broken the rules on another connection meanwhile.
+    if (!this.#lets(member.name)) {
+      connection.abort(new Error('shut out'))
+      return
+    }
     const link = this.#newLink(member, connection)
     for (const protocol of [AGREE_PROTOCOL, CONTENT_PROTOCOL] as const) {
       try {
@@ -317,6 +322,10 @@ class Libp2pNetwork implements PeerNetwork {
     const member = name === undefined ? undefined : this.#members.get(name)
     if (member === undefined || this.#opens(member.name)) {
       stream.abort(new Error('this side opens the streams'))
+      return
+    }
+    if (!this.#lets(member.name)) {
+      connection.abort(new Error('shut out'))
       return
     }
     let link = member.link
