@@ -4,8 +4,9 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
-import { Locations } from '#gateway/locate/locations.ts'
+import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
 import type { Store } from '#gateway/store/port.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
@@ -18,6 +19,8 @@ export type GatewayConfig = {
   readonly publicUrl: string
   /** The network key that is pinned, 64 hexadecimal digits. */
   readonly networkKey: string
+  /** Under which sites have origins of their own at this gateway, with its port; undefined: it carries none. */
+  readonly sitesDomain?: string
 }
 
 /** A key that signs asynchronously, as WebCrypto does. */
@@ -57,6 +60,9 @@ export type GatewayPorts = {
   /** True: go on. By address. */
   readonly registerLimit: Limiter
   readonly carryLimit: Limiter
+  /** Absent: this gateway keeps none. */
+  readonly tunnels?: Tunnels
+  readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
@@ -104,7 +110,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   return {
     config,
     ports,
-    locations: new Locations(config.publicUrl),
+    locations: new Locations(config.publicUrl, sitesDomainOf(config)),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),
@@ -114,6 +120,11 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     filledAt: 0,
     filling: undefined,
   }
+}
+
+function sitesDomainOf({ publicUrl, sitesDomain }: GatewayConfig): SitesDomain | undefined {
+  if (sitesDomain === undefined) return undefined
+  return { scheme: publicUrl.startsWith('https:') ? 'https' : 'http', host: sitesDomain }
 }
 
 /** A synchronous signer as the asynchronous one that a gateway is given. */

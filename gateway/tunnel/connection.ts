@@ -232,25 +232,24 @@ class BodyReader {
   readonly stream: ReadableStream<Uint8Array>
   readonly #waiting: Uint8Array[] = []
   readonly #taken: (bytes: number) => void
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #controller: ReadableByteStreamController | undefined
   #wanted = false
   #ended = false
 
   constructor({ taken, gone }: { readonly taken: (bytes: number) => void; readonly gone: () => void }) {
     this.#taken = taken
-    this.stream = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller
-        },
-        pull: () => {
-          this.#wanted = true
-          this.#give()
-        },
-        cancel: gone,
+    // Of bytes: such a stream can be handed from one isolate to another.
+    this.stream = new ReadableStream({
+      type: 'bytes',
+      start: (controller) => {
+        this.#controller = controller
       },
-      { highWaterMark: 0 },
-    )
+      pull: () => {
+        this.#wanted = true
+        this.#give()
+      },
+      cancel: gone,
+    })
   }
 
   push(bytes: Uint8Array): void {
@@ -275,8 +274,9 @@ class BodyReader {
     const next = this.#wanted ? this.#waiting.shift() : undefined
     if (next !== undefined) {
       this.#wanted = false
-      this.#controller?.enqueue(next)
-      this.#taken(next.length)
+      const { length } = next
+      this.#controller?.enqueue(next as Uint8Array<ArrayBuffer>)
+      this.#taken(length)
     }
     if (this.#ended && this.#waiting.length === 0) this.#close()
   }
@@ -284,6 +284,8 @@ class BodyReader {
   #close(): void {
     try {
       this.#controller?.close()
+      // A reader that waits with a buffer of its own is told that nothing comes into it.
+      this.#controller?.byobRequest?.respond(0)
     } catch {
       // It was closed, or its reader went away.
     }

@@ -1,35 +1,34 @@
 // A seeder's tunnel at the edge: one Durable Object a peer, which holds the peer's WebSocket and sleeps while nobody asks.
 //
-//   seeder ══ WebSocket ══> this object <── fetch ── the Worker, for a visitor
+//   seeder ══ WebSocket ══> this object <── ask ── the Worker, for a visitor
 //
 // What it must not lose while it sleeps stands in the socket's attachment: who it is, and whether that is proven. Streams are
 // not kept: nothing sleeps while one is under way, and whoever wakes without its memory says RESET first.
 
 import { DurableObject } from 'cloudflare:workers'
-import { type AskError, CLOSE, TunnelConnection, type TunnelSocket } from '#gateway/tunnel/connection.ts'
+import {
+  type AskError,
+  CLOSE,
+  type TunnelAnswer,
+  TunnelConnection,
+  type TunnelSocket,
+} from '#gateway/tunnel/connection.ts'
 import { CHALLENGE_BYTES, checkProof, PING, PONG, PROOF_MS, PROVEN } from '#gateway/tunnel/proof.ts'
 import { verify } from '#gateway/web-crypto.ts'
-import { base64FromBytes, bytesFromBase64, bytesFromHex, hexFromBytes } from '#protocol/codec/bytes.ts'
-import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { bytesFromHex, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type Digest, digestFromBytes } from '#protocol/codec/digest.ts'
-import { assert } from '#protocol/codec/result.ts'
-import { readCbor } from '#protocol/codec/shape.ts'
+import { assert, err, type Result } from '#protocol/codec/result.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
-import { HEAD_BYTES_MAX, type OpenHead, openShape } from '#protocol/tunnel/frame.ts'
+import type { OpenHead } from '#protocol/tunnel/frame.ts'
 
 /** Sockets that have not proven themselves yet, each for `PROOF_MS` at most; one more displaces the oldest. */
 const UNPROVEN_MAX = 4
-/** What the Worker and this object tell each other; no visitor's header gets here. */
+/** What the Worker tells this object of a socket; no visitor's header gets here. */
 export const TUNNEL_FIELDS = {
   peer: 'interpeer-tunnel-peer',
   gateway: 'interpeer-tunnel-gateway',
   chain: 'interpeer-tunnel-chain',
   generation: 'interpeer-tunnel-generation',
-  /** Of a request: canonical CBOR of the whole head, base64; its URL and its own headers count for nothing. */
-  head: 'interpeer-tunnel-head',
-  headMs: 'interpeer-tunnel-head-ms',
-  /** In an answer of this object's own: why there is none of the seeder's. */
-  error: 'interpeer-tunnel-error',
 } as const
 
 type Attachment = {
@@ -50,19 +49,19 @@ export class Tunnel extends DurableObject {
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
   }
 
-  override async fetch(request: Request): Promise<Response> {
-    if (request.headers.get('upgrade') === 'websocket') return this.#accept(request)
+  /** A WebSocket that claims to be the peer's, as the Worker hands it on. */
+  override fetch(request: Request): Promise<Response> {
+    return this.#accept(request)
+  }
+
+  /** A visitor's request, called by the Worker. */
+  async ask(
+    head: Omit<OpenHead, 'body'>,
+    body: ReadableStream<Uint8Array> | undefined,
+    headMs: number,
+  ): Promise<Result<TunnelAnswer, AskError>> {
     const connection = this.#proven()
-    if (connection === undefined) return failure('gone')
-    const head = headFromField(request.headers.get(TUNNEL_FIELDS.head) ?? '')
-    const headMs = Number(request.headers.get(TUNNEL_FIELDS.headMs) ?? 0)
-    const answer = await connection.ask(head, request.body ?? undefined, { headMs, signal: request.signal })
-    if (!answer.ok) return failure(answer.error.code)
-    const { status, headers: answered, body } = answer.value
-    const isBare = status === 204 || status === 205 || status === 304
-    const fields = new Headers()
-    for (const [name, value] of answered) fields.append(name, value)
-    return new Response(isBare ? null : body, { status, headers: fields, encodeBody: 'manual' })
+    return connection === undefined ? err({ code: 'gone' }) : connection.ask(head, body, { headMs })
   }
 
   async #accept(request: Request): Promise<Response> {
@@ -178,25 +177,10 @@ function portOf(socket: WebSocket): TunnelSocket {
   }
 }
 
-export function headToField(head: Omit<OpenHead, 'body'>): string {
-  return base64FromBytes(cborFromValue({ ...head, body: null }))
-}
-
-function headFromField(field: string): OpenHead {
-  const bytes = bytesFromBase64(field)
-  const head = bytes.ok ? readCbor(openShape, bytes.value, HEAD_BYTES_MAX) : bytes
-  assert(head.ok, 'the Worker writes a head')
-  return head.value
-}
-
 function digestFromHex(hex: string): Digest {
   const bytes = bytesFromHex(hex)
   assert(bytes.ok, 'the Worker writes hexadecimal')
   const digest = digestFromBytes(bytes.value)
   assert(digest.ok, 'the Worker writes 32 bytes')
   return digest.value
-}
-
-function failure(code: AskError['code']): Response {
-  return new Response(null, { status: 503, headers: { [TUNNEL_FIELDS.error]: code } })
 }

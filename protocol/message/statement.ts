@@ -5,6 +5,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import {
   array,
+  boolean,
   bytesExactly,
   cid,
   digest,
@@ -109,7 +110,18 @@ export const registerBody = object({
   /** ms since the epoch; the gateway refuses more than 30 s of skew and any time not above the last. */
   time: uint(),
   expires: uint(),
-  sites: array(object({ job: digest(), origin: text(256, /^https?:\/\/[a-z0-9.:-]+$/) }), REGISTRATION_SITES_MAX),
+  sites: array(
+    object({
+      job: digest(),
+      /** Where visitors reach it here by themselves; null: only through the tunnel. */
+      origin: nullable(text(256, /^https?:\/\/[a-z0-9.:-]+$/)),
+      /** It logs people in, and wants one origin for all its members. */
+      stable: boolean(),
+    }),
+    REGISTRATION_SITES_MAX,
+  ),
+  /** It holds a tunnel to this gateway. */
+  tunnel: boolean(),
   /** Members of its groups that answered it within the last few seconds. */
   sees: array(publicKey, 256),
   /** Members against which it holds evidence of a lie. */

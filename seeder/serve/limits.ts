@@ -79,4 +79,3 @@ export const CODED_BYTES_MIN = 1024
 export const STREAM_CHUNK_BYTES = 256 * 1024
 /** Heads of a site that are remembered, for a comparison at the same height. */
 export const HEADS_KEPT = 8
-export const RANGES_MAX = 8

@@ -3,22 +3,13 @@
 // Invariant: past this file a request has one host, a target in origin form within its bound, and listed headers within theirs.
 
 import type { IncomingMessage } from 'node:http'
+import type { Conditions } from '#protocol/answer/condition.ts'
 import { NONCE_BYTES, NONCE_HEADER } from '#protocol/answer/evidence.ts'
 import { bytesFromBase64 } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { HEADER_VALUE_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX } from '#protocol/message/request.ts'
 import { LISTED_HEADERS } from '#protocol/site/request-headers.ts'
 import type { RefusalCode } from '#seeder/serve/refusal.ts'
-
-/** Conditions and range, as sent; absent in most requests. */
-export type Conditions = {
-  ifMatch?: string
-  ifNoneMatch?: string
-  ifModifiedSince?: string
-  ifUnmodifiedSince?: string
-  ifRange?: string
-  range?: string
-}
 
 export type RequestHead = {
   readonly method: string

@@ -2,10 +2,10 @@
 
 import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { type ByteRange, evaluate, rangesOf } from '#protocol/answer/condition.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
-import { type ByteRange, evaluate, rangesOf } from '#seeder/serve/condition.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/form-keys/page.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'

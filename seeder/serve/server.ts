@@ -91,6 +91,8 @@ export type SiteServer = {
   readonly port: number
   /** Where a hosted site is reached; undefined when it is not hosted or not listening yet. */
   originOf(siteName: string): string | undefined
+  /** It logs people in, and says so in its configuration: one origin for all its members. */
+  wantsOneOrigin(siteName: string): boolean
   /** Of the seeder itself. */
   readonly mainOrigin: string
   /** Serves a connection that came another way, as one of its own. `site` undefined: the seeder itself is asked. */
@@ -546,6 +548,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     carry(connection, { site, scheme }) {
       carried.set(connection, { only: site ?? MAIN, scheme })
       carrier.emit('connection', connection)
+    },
+    wantsOneOrigin(siteName) {
+      const site = sites.byName(siteName)
+      const head = site?.head()
+      return site !== undefined && head !== undefined && assets.wantsOneOrigin(site, head)
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined

@@ -164,7 +164,8 @@ export function signRegistration(
     gateway: options.gateway,
     time: options.time,
     expires: options.expires ?? options.time + 15_000,
-    sites: Object.entries(options.sites).map(([name, origin]) => ({ job: network.job(name), origin })),
+    sites: Object.entries(options.sites).map(([name, origin]) => ({ job: network.job(name), origin, stable: false })),
+    tunnel: false,
     sees: (options.sees ?? []).map((name) => network.signer(name).publicKey),
     accuses: (options.accuses ?? []).map(({ peer, evidence }) => ({ peer: network.signer(peer).publicKey, evidence })),
   }
