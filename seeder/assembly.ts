@@ -39,6 +39,7 @@ import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
 import { startRegistrar } from '#seeder/register/registrar.ts'
+import { limitsWithin } from '#seeder/serve/limits.ts'
 import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { type SiteServer, startServer } from '#seeder/serve/server.ts'
@@ -231,6 +232,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
     main,
     bandwidth: quotas.bandwidth,
+    limits: limitsWithin(quotas.memory),
     sheds: keeper.sheds,
     registry,
     log,

@@ -32,6 +32,7 @@ import { type Signed, statementHash } from '#protocol/message/domain.ts'
 import { jobId, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
 import { writeWhole } from '#seeder/config/place.ts'
 import { verify } from '#seeder/identity/keys.ts'
+import { smallBody } from '#seeder/serve/small-body.ts'
 
 const STATEMENT_BYTES_MAX = 16 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
@@ -65,17 +66,6 @@ export function loadNetworkFile(path: string): NetworkFile {
   const verdict = verifyNetworkFile(readFileSync(path, 'utf8'), verify)
   if (!verdict.ok) throw new Error(`${path} is no valid network file: ${JSON.stringify(verdict.error)}`)
   return verdict.value
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > STATEMENT_BYTES_MAX) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 function answer(response: ServerResponse, status: number, value: unknown): void {
@@ -212,7 +202,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
         code: 'from_a_page',
         message: 'statements are posted by programs, not by web pages',
       })
-    const bytes = await bodyOf(request)
+    const bytes = await smallBody(request, STATEMENT_BYTES_MAX)
     if (bytes === undefined)
       return answer(response, 413, { code: 'too_large', message: `at most ${STATEMENT_BYTES_MAX} bytes` })
     const now = Date.now()

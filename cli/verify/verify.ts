@@ -109,14 +109,7 @@ function verifyFile(options: VerifyOptions, path: string): Verdict {
   const job = directoryOf(file).jobById(asked.job)
   if (job === undefined) return { code: 'unknown_job', ...nothing }
   const judgedAt = chosen ?? evidence.cert.block.time
-  const rules: CheckRules = {
-    domain: domainOf(file),
-    group: groupOf(job),
-    ...formerOf(job, judgedAt),
-    now: judgedAt,
-    freshMs: file.settings.fresh_ms,
-    sha256: nativeSha256,
-  }
+  const rules = rulesOf(file, job, judgedAt)
   const checked = checkAnswer(rules, asked, answer, evidence, verify)
   const known = { job, judgedAt, also: [], remarks: [], status: answer.status, bytes: answer.body.length }
   if (!checked.ok) return { code: checked.error.code, detail: numbersOf(checked.error), ...known }
@@ -135,6 +128,18 @@ function numbersOf(error: { readonly code: string }): string {
     .filter(([name]) => name !== 'code')
     .map(([name, value]) => `${name} ${value}`)
     .join(', ')
+}
+
+/** What an answer of a job is held to by the network file. */
+function rulesOf(file: NetworkFile, job: NetworkJob, judgedAt: number): CheckRules {
+  return {
+    domain: domainOf(file),
+    group: groupOf(job),
+    ...formerOf(job, judgedAt),
+    now: judgedAt,
+    freshMs: file.settings.fresh_ms,
+    sha256: nativeSha256,
+  }
 }
 
 function questionOf(options: Omit<VerifyOptions, 'output'>): Question {
@@ -187,14 +192,7 @@ async function verifyOnce(options: Omit<VerifyOptions, 'output'>, url: string): 
   }
   const received = got.value
   const { job } = received
-  const rules: CheckRules = {
-    domain: domainOf(file),
-    group: groupOf(job),
-    ...formerOf(job, judgedAt),
-    now: judgedAt,
-    freshMs: file.settings.fresh_ms,
-    sha256: nativeSha256,
-  }
+  const rules = rulesOf(file, job, judgedAt)
   const { asked, status, headers, body, evidence } = received
   const checked = checkAnswer(
     rules,

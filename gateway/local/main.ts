@@ -9,15 +9,11 @@
 
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { startGateway } from '#gateway/local/start.ts'
+import { type LocalGatewayOptions, startGateway } from '#gateway/local/start.ts'
 
-type MainOptions = {
-  readonly port: number
-  readonly directory: string
-  readonly networkKey: string
+type MainOptions = Omit<LocalGatewayOptions, 'networkFile'> & {
+  /** Its path. */
   readonly networkFile?: string
-  readonly publicUrl?: string
-  readonly vars?: Readonly<Record<string, string>>
 }
 
 const PARENT_CHECK_MS = 1_000

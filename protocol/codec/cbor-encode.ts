@@ -6,11 +6,16 @@ import { bytesFromText } from '#protocol/codec/bytes.ts'
 
 /** Longer texts and maps of more keys are rare: their order and bytes are not remembered. */
 const REMEMBERED_KEYS_MAX = 1024
+const REMEMBERED_COUNT_MAX = 64
+/** Lists of keys that are told apart one by one. */
+const ALIKE_MAX = 16
 const FIRST_BYTES = 512
 const DEPTH_MAX = 64
 
 const headOfKey = new Map<string, Uint8Array>()
-const orderOfKeys = new Map<string, readonly string[]>()
+/** Keys as they stand in an object, and in their order; by how many they are and the first of them. */
+const ordersByCount: Map<string, { readonly keys: readonly string[]; readonly sorted: readonly string[] }[]>[] = []
+let remembered = 0
 
 /** Thrown inside; never leaves this file. */
 const OTHER = Symbol('not written here')
@@ -80,15 +85,26 @@ function writeKey(key: string): void {
   if (headOfKey.size < REMEMBERED_KEYS_MAX) headOfKey.set(key, buffer.slice(start, length))
 }
 
+function same(a: readonly string[], b: readonly string[]): boolean {
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
+}
+
 /** By length in bytes, then by bytes; ASCII keys only, of which text order is byte order. */
 function ordered(keys: readonly string[]): readonly string[] {
-  // A remembered key has no line end, so with the count in front no two lists of keys share a name.
-  const name = `${keys.length} ${keys.join('\n')}`
-  const known = orderOfKeys.get(name)
-  if (known !== undefined) return known
+  const [first] = keys
+  if (first === undefined) return keys
+  let byFirst = ordersByCount[keys.length]
+  const alike = byFirst?.get(first)
+  if (alike !== undefined) for (const order of alike) if (same(order.keys, keys)) return order.sorted
   for (const key of keys) if (!/^[\x20-\x7f]*$/.test(key)) throw OTHER
   const sorted = [...keys].sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
-  if (orderOfKeys.size < REMEMBERED_KEYS_MAX) orderOfKeys.set(name, sorted)
+  if (remembered < REMEMBERED_KEYS_MAX && keys.length <= REMEMBERED_COUNT_MAX && (alike?.length ?? 0) < ALIKE_MAX) {
+    remembered++
+    byFirst ??= new Map()
+    ordersByCount[keys.length] = byFirst
+    byFirst.set(first, [...(alike ?? []), { keys, sorted }])
+  }
   return sorted
 }
 

@@ -2,6 +2,7 @@
 
 import { decode as dagDecode, encode as dagEncode } from '@ipld/dag-cbor'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { decodePlain } from '#protocol/codec/cbor-decode.ts'
 import { encodePlain } from '#protocol/codec/cbor-encode.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
@@ -17,6 +18,8 @@ export function cborFromValue(value: unknown): Uint8Array {
 /** Refuses anything above `maxBytes` before it looks, and anything that would not encode to the very same bytes. */
 export function valueFromCbor(bytes: Uint8Array, maxBytes: number): Result<unknown, CborError> {
   if (bytes.length > maxBytes) return err({ code: 'too_large', actualBytes: bytes.length, maxBytes })
+  const plain = decodePlain(bytes)
+  if (plain !== undefined) return ok(plain.value)
   let value: unknown
   let again: Uint8Array
   try {

@@ -16,20 +16,24 @@ function inner(left: Digest, right: Digest): Digest {
   return sha256(bytesConcat(Uint8Array.of(1), left, right))
 }
 
+/** Half as many: the odd one moves up unhashed, which gives the same tree as the recursive definition. */
+function levelAbove(level: readonly Digest[]): readonly Digest[] {
+  const above: Digest[] = []
+  for (let index = 0; index < level.length; index += 2) {
+    const left = level[index]
+    const right = level[index + 1]
+    assert(left !== undefined, 'index is inside the level')
+    above.push(right === undefined ? left : inner(left, right))
+  }
+  return above
+}
+
 /** The root over leaf hashes; of none it is H(""), as RFC 6962 has it. */
 export function merkleRoot(leaves: readonly Digest[]): Digest {
   if (leaves.length === 0) return sha256(new Uint8Array(0))
   let level = leaves
-  // Level by level, the odd one moves up unhashed: the same tree as the recursive definition.
   while (level.length > 1) {
-    const next: Digest[] = []
-    for (let index = 0; index < level.length; index += 2) {
-      const left = level[index]
-      const right = level[index + 1]
-      assert(left !== undefined, 'index is inside the level')
-      next.push(right === undefined ? left : inner(left, right))
-    }
-    level = next
+    level = levelAbove(level)
   }
   const root = level[0]
   assert(root !== undefined, 'a level never empties')
@@ -45,14 +49,7 @@ export function merklePath(leaves: readonly Digest[], index: number): readonly D
   while (level.length > 1) {
     const sibling = level[position ^ 1]
     if (sibling !== undefined) path.push(sibling)
-    const next: Digest[] = []
-    for (let at = 0; at < level.length; at += 2) {
-      const left = level[at]
-      const right = level[at + 1]
-      assert(left !== undefined, 'index is inside the level')
-      next.push(right === undefined ? left : inner(left, right))
-    }
-    level = next
+    level = levelAbove(level)
     position >>= 1
   }
   return path
@@ -67,14 +64,7 @@ export function merklePaths(leaves: readonly Digest[]): readonly (readonly Diges
       const sibling = level[(index >> depth) ^ 1]
       if (sibling !== undefined) path.push(sibling)
     }
-    const next: Digest[] = []
-    for (let at = 0; at < level.length; at += 2) {
-      const left = level[at]
-      const right = level[at + 1]
-      assert(left !== undefined, 'index is inside the level')
-      next.push(right === undefined ? left : inner(left, right))
-    }
-    level = next
+    level = levelAbove(level)
   }
   return paths
 }

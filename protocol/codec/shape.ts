@@ -22,6 +22,11 @@ class Mismatch extends Error {
   }
 }
 
+/** A mismatch inside a part is told with the way to the part: paths are put together only where something is wrong. */
+function inside(cause: unknown, part: string, path: string): unknown {
+  return cause instanceof Mismatch ? new Mismatch(`${path}${part}${cause.path}`, cause.expected) : cause
+}
+
 /** Returns the value as `T`, or throws a `Mismatch` that `readShape` turns into an error. */
 export type Shape<T> = (value: unknown, path: string) => T
 export type Shaped<S> = S extends Shape<infer T> ? T : never
@@ -105,7 +110,13 @@ export function cid(): Shape<Cid> {
 export function array<T>(item: Shape<T>, maxLength: number): Shape<readonly T[]> {
   return (value, path) => {
     if (!Array.isArray(value) || value.length > maxLength) throw new Mismatch(path, `list ≤ ${maxLength}`)
-    return value.map((entry, index) => item(entry, `${path}[${index}]`))
+    const out: T[] = []
+    try {
+      for (const entry of value) out.push(item(entry, ''))
+    } catch (cause) {
+      throw inside(cause, `[${out.length}]`, path)
+    }
+    return out
   }
 }
 
@@ -114,7 +125,13 @@ export function tuple<const S extends readonly Shape<unknown>[]>(
 ): Shape<{ readonly [K in keyof S]: Shaped<S[K]> }> {
   return (value, path) => {
     if (!Array.isArray(value) || value.length !== items.length) throw new Mismatch(path, `list of ${items.length}`)
-    return items.map((item, index) => item(value[index], `${path}[${index}]`)) as never
+    const out: unknown[] = []
+    try {
+      for (const item of items) out.push(item(value[out.length], ''))
+    } catch (cause) {
+      throw inside(cause, `[${out.length}]`, path)
+    }
+    return out as never
   }
 }
 
@@ -144,13 +161,19 @@ export function object<const F extends Fields>(fields: F): Shape<ObjectOf<F>> {
     const record = value as Record<string, unknown>
     const out: Record<string, unknown> = {}
     let present = 0
-    for (const [key, field] of entries) {
-      const has = Object.hasOwn(record, key)
-      if (has) present++
-      if (typeof field === 'function') {
-        if (!has) throw new Mismatch(`${path}.${key}`, 'a value')
-        out[key] = field(record[key], `${path}.${key}`)
-      } else if (has) out[key] = field.optional(record[key], `${path}.${key}`)
+    let at = ''
+    try {
+      for (const [key, field] of entries) {
+        at = key
+        const has = Object.hasOwn(record, key)
+        if (has) present++
+        if (typeof field === 'function') {
+          if (!has) throw new Mismatch('', 'a value')
+          out[key] = field(record[key], '')
+        } else if (has) out[key] = field.optional(record[key], '')
+      }
+    } catch (cause) {
+      throw inside(cause, `.${at}`, path)
     }
     if (present !== Object.keys(record).length)
       throw new Mismatch(path, `only ${entries.map(([key]) => key).join(', ')}`)

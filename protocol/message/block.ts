@@ -36,8 +36,15 @@ export const blockShape = object({
 })
 export type Block = Shaped<typeof blockShape>
 
+const hashes = new WeakMap<Block, { readonly domain: Domain; readonly hash: Digest }>()
+
+/** A block is never changed once it is made, so it is hashed once. */
 export function blockHash(domain: Domain, block: Block): Digest {
-  return domainHash(domain, 'block', cborFromValue(block))
+  const known = hashes.get(block)
+  if (known?.domain === domain) return known.hash
+  const hash = domainHash(domain, 'block', cborFromValue(block))
+  hashes.set(block, { domain, hash })
+  return hash
 }
 
 /** The parent of height 1; its state is the empty directory. */

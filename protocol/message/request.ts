@@ -61,9 +61,16 @@ export function requestHash(facts: RequestFacts): Digest {
   return taggedHash('request', cborFromValue(body))
 }
 
+const hashes = new WeakMap<Request, Digest>()
+
+/** The same object is hashed once. */
 export function orderedRequestHash(request: Request): Digest {
+  const known = hashes.get(request)
+  if (known !== undefined) return known
   const { job, method: verb, target: path, headers, body_hash: bodyHash, salt } = request
-  return requestHash({ job, method: verb, target: path, headers, bodyHash, saltHash: saltHash(salt) })
+  const hash = requestHash({ job, method: verb, target: path, headers, bodyHash, saltHash: saltHash(salt) })
+  hashes.set(request, hash)
+  return hash
 }
 
 const encodings = new WeakMap<Request, Uint8Array>()

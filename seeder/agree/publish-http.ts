@@ -17,6 +17,7 @@ import type { Publisher } from '#seeder/agree/publish.ts'
 import { certToBytes } from '#seeder/agree/record.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
 import type { HostedSite } from '#seeder/serve/port.ts'
+import { smallBody } from '#seeder/serve/small-body.ts'
 
 const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|update)\/([0-9a-f]{64})$/
 /** An upload that stands still for this long is cut. */
@@ -112,7 +113,7 @@ async function update(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const bytes = await bodyOf(request, UPDATE_BYTES_MAX)
+  const bytes = await smallBody(request, UPDATE_BYTES_MAX)
   if (bytes === undefined)
     return answer(response, 413, { code: 'too_large', message: `at most ${UPDATE_BYTES_MAX} bytes` })
   const signed = updateFromBytes(rule, bytes)
@@ -158,17 +159,6 @@ async function update(
     codeRoot: textFromCid(cert.block.code_root),
     certificate: base64FromBytes(certToBytes(cert)),
   })
-}
-
-async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > bytesMax) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 function printable(facts: object): Record<string, unknown> {

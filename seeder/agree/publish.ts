@@ -4,18 +4,19 @@
 //   CAR + Signed<Update> ──> takeBundle ──> store, under `bundle/<code root>`
 //   Signed<Update> ──> takeUpdate ──> REQUEST of method UPDATE ──> agreement ──> code, migrations and data switch at one height
 
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import type { Signed } from '#protocol/message/domain.ts'
-import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
+import { SALT_BYTES } from '#protocol/message/request.ts'
 import type { Update } from '#protocol/message/statement.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { bundleLabel } from '#seeder/agree/restore.ts'
 import { UPDATE_METHOD, UPDATE_TARGET, updateToBytes } from '#seeder/agree/update.ts'
 import { type BundleRefusal, bundleRefusal } from '#seeder/execute/host/bundle.ts'
 import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
+import { requestOf } from '#seeder/serve/writes.ts'
 import type { CarError, Store } from '#seeder/store/port.ts'
 
 /** What a site may have, the data that it begins with included, and a sixteenth more for the tree above its files and the CAR. */
@@ -120,16 +121,8 @@ export function createPublisher(store: Store, now: () => number, wall: () => num
       touch(site.job, update.body.code_root)
       if (!(await fetchBundle(update.body.code_root))) return err({ code: 'bundle_missing' })
       const body = updateToBytes(update)
-      const request: Request = {
-        job: site.job,
-        method: UPDATE_METHOD,
-        target: UPDATE_TARGET,
-        headers: [],
-        body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
-        body_bytes: body.length,
-        salt: randomBytes(SALT_BYTES),
-        time: Math.max(wall(), site.head()?.time ?? 0),
-      }
+      const order = { method: UPDATE_METHOD, target: UPDATE_TARGET, headers: [] }
+      const request = requestOf(site, order, body, { salt: randomBytes(SALT_BYTES), now: wall() })
       const outcome = await site.submit(request, body)
       return 'cert' in outcome ? ok(outcome) : err(outcome)
     },

@@ -1,7 +1,7 @@
 // Watches what the seeder takes of its machine against its quotas.
 //
 //   over the disk quota     garbage goes first; while it stays over, no new job is taken
-//   over the memory quota   no new job is taken, and visitors' scripts are not run until it is under again
+//   over the memory quota   garbage goes first; while it stays over, no new job is taken and visitors' scripts are not run
 //   all slots taken         no new job is taken
 //
 // Invariant: a job that is held goes on, agreement and heartbeats too: a quota never takes a member out of a group.
@@ -10,6 +10,7 @@ import process from 'node:process'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '#seeder/config/log.ts'
 import type { QuotaReason, Quotas } from '#seeder/config/quota.ts'
+import { giveMemoryBack } from '#seeder/control/collection.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { Store } from '#seeder/store/port.ts'
 
@@ -17,6 +18,8 @@ export const WATCH_MS = 2_000
 /** Blocks that one look deletes at most, in steps that hold up nobody. */
 const COLLECTED_PER_STEP = 256
 const STEPS_PER_LOOK = 16
+/** Garbage of the heap is looked for so often at most, while the memory is over its quota: it stops everything for a moment. */
+const GIVE_BACK_MS = 30_000
 /** Under the quota again means this share of it: no flapping at the edge. */
 const UNDER_SHARE = 0.95
 
@@ -49,6 +52,8 @@ export type QuotaKeeperOptions = {
   /** Told when something became possible that was not. */
   readonly onRoom: () => void
   readonly residentBytes?: () => number
+  /** Makes the process smaller, if it can be. */
+  readonly giveBack?: () => void
 }
 
 /** Bytes that the store's rows take: what was deleted is in the file still, and free for what comes. */
@@ -67,12 +72,14 @@ function usedBytes(store: QuotaKeeperOptions['store']): number {
 
 export function startQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
   const { quotas, store, registry, log, onRoom, residentBytes = () => process.memoryUsage.rss() } = options
+  const giveBack = options.giveBack ?? giveMemoryBack
   const over = new Set<'disk' | 'memory'>()
   let disk = 0
   let memory = 0
   let held = 0
   let refused: QuotaFacts['refused'] = []
   let unmeasured = false
+  let giveBackAt = 0
 
   function judge(name: 'disk' | 'memory', used: number): void {
     const max = quotas[name]
@@ -98,6 +105,11 @@ export function startQuotaKeeper(options: QuotaKeeperOptions): QuotaKeeper {
     }
     judge('disk', disk)
     memory = residentBytes()
+    if (memory > quotas.memory * (over.has('memory') ? UNDER_SHARE : 1) && performance.now() >= giveBackAt) {
+      giveBackAt = performance.now() + GIVE_BACK_MS
+      giveBack()
+      memory = residentBytes()
+    }
     judge('memory', memory)
   }
 

@@ -1,5 +1,7 @@
 // Every bound of the HTTP edge, in one place.
 
+import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
+
 export type ServeLimits = {
   /** Request line and header section together; more is 431. */
   readonly headerBytesMax: number
@@ -51,8 +53,8 @@ export const SERVE_LIMITS: ServeLimits = {
   idleMs: 120_000,
   stallMs: 30_000,
   connectionsMax: 2048,
-  pipelinedMax: 16,
-  unsentBytesMax: 256 * 1024 * 1024,
+  pipelinedMax: 8,
+  unsentBytesMax: 64 * 1024 * 1024,
   requestsPerConnectionMax: 100_000,
   readsMax: 256,
   readsAtOnce: 8,
@@ -67,6 +69,21 @@ export const SERVE_LIMITS: ServeLimits = {
   resubmitsBurst: 40,
 }
 
+/** Of the memory that the seeder may take, what visitors may have of it with their bodies, with answers that wait and with files that stream, each. */
+const VISITORS_SHARE = 1 / 16
+
+/** As much as fits into a seeder that may take so many bytes, and never too little for one visitor. */
+export function limitsWithin(
+  memoryBytes: number,
+): Pick<ServeLimits, 'bodiesBytesMax' | 'unsentBytesMax' | 'streamsMax'> {
+  const share = Math.floor(memoryBytes * VISITORS_SHARE)
+  return {
+    bodiesBytesMax: Math.min(SERVE_LIMITS.bodiesBytesMax, Math.max(share, 2 * BODY_BYTES_MAX)),
+    unsentBytesMax: Math.min(SERVE_LIMITS.unsentBytesMax, Math.max(share, 2 * ANSWER_BYTES_MAX)),
+    streamsMax: Math.min(SERVE_LIMITS.streamsMax, Math.max(Math.floor(share / STREAM_CHUNK_BYTES), STREAMS_MIN)),
+  }
+}
+
 /** Dynamic answers are buffered up to here; files stream. */
 export const ANSWER_BYTES_MAX = 8 * 1024 * 1024
 /** A file of the bundle up to here is kept in memory whole. */
@@ -78,4 +95,6 @@ export const CODED_BYTES_MIN = 1024
 /** How much of a file is read at once, and so what a visitor that takes its time costs. */
 export const STREAM_CHUNK_BYTES = 256 * 1024
 /** Heads of a site that are remembered, for a comparison at the same height. */
+/** A small seeder has files for as many visitors at once. */
+const STREAMS_MIN = 16
 export const HEADS_KEPT = 8

@@ -317,8 +317,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   }
 
   function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
-    if (!connections.asked(req.socket)) return
-    response.once('close', () => connections.answered(req.socket))
+    if (!connections.asked(response)) return
     const began = performance.now()
     underWay++
     if (draining) {
@@ -328,6 +327,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const done = (ofKind: RequestKind): void => {
       underWay--
       answers.answered(ofKind, response.statusCode, began)
+      connections.given(response)
       if (isBounded) meter(req.socket)
     }
     const failed = (cause: unknown): void => {
@@ -345,7 +345,19 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       failed(cause)
     }
     if (kind !== undefined) done(kind)
-    else if (!waits) response.once('close', () => underWay--)
+    else if (!waits) whenOver(response, () => underWay--)
+  }
+
+  /** Calls once: when the answer has gone, or its connection has, where it may still have waited behind another. */
+  function whenOver(response: ServerResponse, over: () => void): void {
+    const { socket } = response.req
+    const done = (): void => {
+      response.off('close', done)
+      socket.off('close', done)
+      over()
+    }
+    response.once('close', done)
+    socket.once('close', done)
   }
 
   /** Answers at once and says what it was, or hands what is under way to `later`. */
@@ -476,7 +488,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     })
     server.on('request', (req, response) => handle(req, response, entranceOf(req.socket)))
     server.on('checkContinue', (req, response) => handle(req, response, entranceOf(req.socket)))
-    server.on('checkExpectation', (_, response) => refuse(response, { code: 'expectation_failed' }, { close: true }))
+    server.on('checkExpectation', (_, response) => {
+      if (connections.asked(response)) refuse(response, { code: 'expectation_failed' }, { close: true })
+    })
+    // The last answer that this connection was to get has said so.
+    server.on('dropRequest', (_, socket) => socket.destroy())
     server.on('clientError', onClientError)
     return server
   }

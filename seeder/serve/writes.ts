@@ -63,17 +63,7 @@ export function createWrites(options: WritesOptions): Writes {
     const leave = await turns.enter(source)
     if (leave === undefined) return err({ code: 'queue_full' })
     try {
-      const ordered: Request = {
-        job: site.job,
-        method: request.method,
-        target: request.target,
-        headers: request.headers,
-        body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
-        body_bytes: body.length,
-        salt: random(SALT_BYTES),
-        // R9: near the time of the block, which waits at the head's where the clocks of the group were ahead.
-        time: Math.max(now(), site.head()?.time ?? 0),
-      }
+      const ordered = requestOf(site, request, body, { salt: random(SALT_BYTES), now: now() })
       const outcome = await site.submit(ordered, body)
       return 'code' in outcome ? err(outcome) : ok(outcome)
     } catch (cause) {
@@ -93,5 +83,25 @@ export function createWrites(options: WritesOptions): Writes {
     get waiting() {
       return turns.total
     },
+  }
+}
+
+/** A request as the members order it. `salt`: `SALT_BYTES` of chance; `now`: ms since the epoch. */
+export function requestOf(
+  site: HostedSite,
+  { method, target, headers }: OrderedRequest,
+  body: Uint8Array,
+  { salt, now }: { readonly salt: Uint8Array; readonly now: number },
+): Request {
+  return {
+    job: site.job,
+    method,
+    target,
+    headers,
+    body_hash: hash('sha256', body, 'buffer') as Uint8Array as Digest,
+    body_bytes: body.length,
+    salt,
+    // R9: near the time of the block, which waits at the head's where the clocks of the group were ahead.
+    time: Math.max(now, site.head()?.time ?? 0),
   }
 }

@@ -26,7 +26,7 @@ const SITE = 'objects'
 const LARGE_BYTES = 24 * 1024 * 1024
 const MEDIUM_BYTES = 512 * 1024
 const HONEST_PAUSE_MS = 25
-const HONEST_MS_MAX = 10_000
+const HONEST_MS_MAX = 30_000
 const SETTLE_MS = 20_000
 
 export type Times = {

@@ -5,7 +5,8 @@
 //
 // Partial order: a delivery that makes a member say nothing new commutes with everything that others do, for what is in the air stays there;
 // so all such deliveries wait until just before the next one that is heard of. Members meet only in the air: a member's inner states are
-// numbered once (`local.ts`), and the states of the group are tuples of numbers.
+// numbered once (`local.ts`), what is in the air too (a scene), and what a member can say next is found once for each inner state before each scene:
+// the states of the group are tuples of numbers, and walking from one to the next is looking up.
 
 import { assert } from '#protocol/codec/result.ts'
 import { inheritedOf, startHeight } from '#protocol/message/epoch.ts'
@@ -14,7 +15,12 @@ import { type Air, createAirs, createPost } from './air.ts'
 import { type Action, createLocals, type Local, type Move } from './local.ts'
 import { hashName } from './names.ts'
 import { offersTo } from './offers.ts'
+import { createStates } from './states.ts'
 import { type Bounds, createWorld, type World } from './world.ts'
+
+/** Crashes of a run are below it. */
+const CRASHES_RANGE = 4
+const SCENES_MAX = 2 ** 32 / CRASHES_RANGE
 
 export type Exploration = {
   readonly bounds: Bounds
@@ -25,6 +31,8 @@ export type Exploration = {
   readonly locals: number
   readonly steps: number
   readonly messages: number
+  /** Different sets of what was sent. */
+  readonly scenes: number
   /** Longest chain of moves. */
   readonly depth: number
   /** States seen but not expanded: 0 when the exploration is complete. */
@@ -48,70 +56,67 @@ export type ExploreOptions = {
   }) => void
 }
 
-type State = {
-  readonly locals: readonly (Local | undefined)[]
+/** What is in the air, known by number, with all that follows from it alone. */
+type Scene = {
+  readonly id: number
   readonly sent: readonly number[]
-  readonly crashes: number
-  readonly depth: number
-  readonly before: State | null
-  readonly move: string
+  /** G1, G5 of what can be certified. */
+  readonly wrong: string | undefined
+  readonly certified: Certified
+  /** By the number of a member's inner state; without and with a crash left. */
+  readonly views: readonly [Map<number, View>, Map<number, View>]
 }
 
-/** 53 bits of a tuple of numbers. Two of 10⁷ states share one by a chance of 1 in 200, and one of them is then left out. */
-function stateHash(state: Pick<State, 'locals' | 'sent' | 'crashes'>): number {
-  let a = 0x9e3779b9 ^ state.crashes
-  let b = 0x85ebca6b
-  const mix = (value: number) => {
-    a = Math.imul(a ^ value, 0xcc9e2d51)
-    a = (a << 15) | (a >>> 17)
-    b = Math.imul(b + value, 0x1b873593) ^ (a >>> 3)
-    b = (b << 13) | (b >>> 19)
-  }
-  for (const local of state.locals) mix(local === undefined ? -1 : local.id + 1)
-  mix(-7)
-  for (const id of state.sent) mix(id)
-  a ^= a >>> 16
-  a = Math.imul(a, 0x85ebca6b)
-  b ^= b >>> 13
-  b = Math.imul(b, 0xc2b2ae35)
-  return ((a ^ (a >>> 13)) >>> 0) * 2 ** 21 + ((b ^ (b >>> 16)) >>> 11)
+/** A member in an inner state that stands before a scene, whatever the others are in. */
+type View = {
+  readonly wrong: string | undefined
+  /** What it can say next: inner state, scene and crashes used by it, one after another. */
+  readonly next: Int32Array
 }
 
-/** G1, G5, G6 of what is in the air and of the starts that members believe. */
-function judge(world: World, air: Air, locals: readonly (Local | undefined)[]): string | undefined {
+type Certified = ReadonlyMap<number, readonly { readonly block: string; readonly epoch: number }[]>
+
+/** G1 and G5 of what is in the air. */
+function certifiedIn(world: World, air: Air): { readonly certified: Certified; readonly wrong: string | undefined } {
   const certified = new Map<number, { block: string; epoch: number }[]>()
+  let wrong: string | undefined
   for (const poll of air.polls.values()) {
     if (poll.vote1.size < world.quorum || poll.vote2.size < world.quorum) continue
     const facts = air.blocks.get(poll.block)
     if (facts !== undefined && !facts.honest)
-      return `G5 height ${poll.height} can be certified with a root that nobody gets`
+      wrong ??= `G5 height ${poll.height} can be certified with a root that nobody gets`
     const there = certified.get(poll.height) ?? []
     for (const other of there)
       if (other.block !== poll.block)
-        return `G1 height ${poll.height} can be certified as ${other.block} and as ${poll.block}`
+        wrong ??= `G1 height ${poll.height} can be certified as ${other.block} and as ${poll.block}`
     certified.set(poll.height, [...there, { block: poll.block, epoch: poll.epoch }])
   }
-  for (const local of locals) {
-    if (local === undefined) continue
-    for (const { cert } of local.disk.blocks) {
-      const { height } = cert.block
-      const block = hashName(cert.qc1.block_hash)
-      if (certified.get(height)?.some((other) => other.block !== block))
-        return `G1 a member holds ${block} at height ${height}, another can be certified`
-    }
-    const { start } = local.member
-    if (start === null) continue
-    const from = startHeight(start)
-    const inherited = inheritedOf(start)
-    for (const [height, blocks] of certified)
-      for (const { block, epoch } of blocks) {
-        if (epoch >= start.epoch || height <= from) continue
-        if (inherited !== null && height === from + 1 && hashName(inherited.block_hash) === block) continue
-        return `G6 epoch ${start.epoch} starts at height ${from}, but height ${height} can be certified in epoch ${epoch}`
-      }
+  return { certified, wrong }
+}
+
+/** G1 and G6 of what a member holds and of the start that it believes. */
+function judge(certified: Certified, local: Local): string | undefined {
+  if (local.wrong !== undefined) return local.wrong
+  for (const { cert } of local.disk.blocks) {
+    const { height } = cert.block
+    const block = hashName(cert.qc1.block_hash)
+    if (certified.get(height)?.some((other) => other.block !== block))
+      return `G1 a member holds ${block} at height ${height}, another can be certified`
   }
+  const { start } = local.member
+  if (start === null) return undefined
+  const from = startHeight(start)
+  const inherited = inheritedOf(start)
+  for (const [height, blocks] of certified)
+    for (const { block, epoch } of blocks) {
+      if (epoch >= start.epoch || height <= from) continue
+      if (inherited !== null && height === from + 1 && hashName(inherited.block_hash) === block) continue
+      return `G6 epoch ${start.epoch} starts at height ${from}, but height ${height} can be certified in epoch ${epoch}`
+    }
   return undefined
 }
+
+type Onward = { readonly to: Local; readonly scene: Scene; readonly crashes: number; readonly what: string }
 
 export function explore(bounds: Bounds, options: ExploreOptions = {}): Exploration {
   const world = createWorld(bounds)
@@ -122,53 +127,50 @@ export function explore(bounds: Bounds, options: ExploreOptions = {}): Explorati
   const began = performance.now()
   const endsAt = began + (options.withinMs ?? Number.POSITIVE_INFINITY)
   const statesMax = options.statesMax ?? Number.POSITIVE_INFINITY
-  const seen = new Set<number>()
-  const stack: State[] = []
+  const known = createStates(honest.length)
+  const stack: number[] = []
+  const scenes: Scene[] = []
+  const sceneByName = new Map<string, Scene>()
+  const localById: Local[] = []
   const totals = { states: 0, moves: 0, depth: 0 }
   const reached = { height: 0, view: 0, epoch: 0 }
   let violation: Exploration['violation'] = null
 
-  const pathOf = (state: State | null): string[] => (state === null ? [] : [...pathOf(state.before), state.move])
+  const sceneOf = (sent: readonly number[]): Scene => {
+    const name = sent.join()
+    let scene = sceneByName.get(name)
+    if (scene === undefined) {
+      scene = { id: scenes.length, sent, ...certifiedIn(world, airOf(sent)), views: [new Map(), new Map()] }
+      assert(scene.id < SCENES_MAX, 'scenes are numbered within four bytes, with the crashes')
+      scenes.push(scene)
+      sceneByName.set(name, scene)
+    }
+    return scene
+  }
 
-  const sendAll = (sent: readonly number[], from: number, messages: readonly WireMessage[]): readonly number[] => {
+  const sendAll = (scene: Scene, from: number, messages: readonly WireMessage[]): Scene => {
     let all: Set<number> | undefined
     for (const message of messages) {
       const { id } = post.intern(from, message)
-      if (sent.includes(id)) continue
-      all ??= new Set(sent)
+      if (scene.sent.includes(id)) continue
+      all ??= new Set(scene.sent)
       all.add(id)
     }
-    return all === undefined ? sent : [...all].sort((a, b) => a - b)
-  }
-
-  const push = (state: State): void => {
-    totals.moves++
-    const name = stateHash(state)
-    if (seen.has(name)) return
-    seen.add(name)
-    stack.push(state)
+    return all === undefined ? scene : sceneOf([...all].sort((a, b) => a - b))
   }
 
   /** Everything that `member` can say next from here. */
-  const expand = (state: State, member: number, air: Air): void => {
-    const first = state.locals[member]
-    assert(first !== undefined, 'it is honest')
+  const onwards = (scene: Scene, member: number, first: Local, mayCrash: boolean): readonly Onward[] => {
+    const found: Onward[] = []
+    const air = airOf(scene.sent)
     const quiet = new Set<Local>([first])
     const land = (move: Move, from: Local, what: string, crashes: number): void => {
-      const sent = sendAll(state.sent, member, move.sent)
-      if (sent === state.sent && crashes === state.crashes) {
+      const after = sendAll(scene, member, move.sent)
+      if (after === scene && crashes === 0) {
         quiet.add(move.to)
         if (move.to.wrong === undefined) return
       }
-      const after = state.locals.map((local, index) => (index === member ? move.to : local))
-      push({
-        locals: after,
-        sent,
-        crashes,
-        depth: state.depth + 1,
-        before: state,
-        move: `${member}: ${from === first ? '' : '… '}${what}`,
-      })
+      found.push({ to: move.to, scene: after, crashes, what: `${from === first ? '' : '… '}${what}` })
     }
     // A set grows while it is walked through.
     for (const local of quiet) {
@@ -181,42 +183,108 @@ export function explore(bounds: Bounds, options: ExploreOptions = {}): Explorati
         offers.push({ type: 'close', name: 'close' })
       for (const action of offers) {
         const move = locals.move(local, action)
-        land(move, local, action.name, state.crashes)
-        if (state.crashes >= bounds.crashes) continue
+        land(move, local, action.name, 0)
+        if (!mayCrash) continue
         if (move.to !== local || move.sent.length > 0)
-          for (const crash of locals.crashes(local, action))
-            land(crash, local, `${action.name}, crash`, state.crashes + 1)
+          for (const crash of locals.crashes(local, action)) land(crash, local, `${action.name}, crash`, 1)
       }
-      if (state.crashes < bounds.crashes)
-        land(locals.move(local, { type: 'crash', name: 'crash' }), local, 'crash', state.crashes + 1)
+      if (mayCrash) land(locals.move(local, { type: 'crash', name: 'crash' }), local, 'crash', 1)
     }
+    return found
   }
 
-  const begun = world.signers.map((_, index) => (index === world.liar ? undefined : locals.begin(index)))
-  let sent: readonly number[] = []
-  for (const [index, move] of begun.entries()) if (move !== undefined) sent = sendAll(sent, index, move.sent)
-  push({ locals: begun.map((move) => move?.to), sent, crashes: 0, depth: 0, before: null, move: 'begin' })
+  const viewOf = (scene: Scene, member: number, id: number, mayCrash: boolean): View => {
+    const views = scene.views[mayCrash ? 1 : 0]
+    const before = views.get(id)
+    if (before !== undefined) return before
+    const local = localById[id]
+    assert(local !== undefined, 'it was met')
+    reached.height = Math.max(reached.height, local.disk.blocks.length)
+    reached.epoch = Math.max(reached.epoch, local.member.group.epoch)
+    reached.view = Math.max(reached.view, local.member.view)
+    const wrong = judge(scene.certified, local)
+    const found = wrong === undefined ? onwards(scene, member, local, mayCrash) : []
+    const next = new Int32Array(3 * found.length)
+    for (const [at, { to, scene: after, crashes }] of found.entries()) {
+      localById[to.id] = to
+      next.set([to.id, after.id, crashes], 3 * at)
+    }
+    const view = { wrong, next }
+    views.set(id, view)
+    return view
+  }
+
+  const here: number[] = []
+  const add = (ids: readonly number[], scene: number, crashes: number, parent: number, depth: number): void => {
+    totals.moves++
+    const state = known.add(ids, scene * CRASHES_RANGE + crashes, parent, depth)
+    if (state >= 0) stack.push(state)
+  }
+
+  /** The moves that led to a state, found again. */
+  const pathOf = (state: number): string[] => {
+    const parent = known.parentOf(state)
+    if (parent < 0) return ['begin']
+    const [from, to]: [number[], number[]] = [[], []]
+    known.localsOf(parent, from)
+    known.localsOf(state, to)
+    const [before, after] = [known.restOf(parent), known.restOf(state)]
+    const scene = scenes[Math.floor(before / CRASHES_RANGE)]
+    assert(scene !== undefined, 'its scene was met')
+    for (const [place, member] of honest.entries()) {
+      if (from.some((id, at) => at !== place && id !== to[at])) continue
+      const local = localById[from[place] ?? -1]
+      assert(local !== undefined, 'it was met')
+      const crashes = before % CRASHES_RANGE
+      const step = onwards(scene, member, local, crashes < bounds.crashes).find(
+        (each) => each.to.id === to[place] && each.scene.id * CRASHES_RANGE + crashes + each.crashes === after,
+      )
+      if (step !== undefined) return [...pathOf(parent), `${member}: ${step.what}`]
+    }
+    throw new Error('no move leads there')
+  }
+
+  let first = sceneOf([])
+  const begun = honest.map((index) => {
+    const move = locals.begin(index)
+    first = sendAll(first, index, move.sent)
+    localById[move.to.id] = move.to
+    return move.to.id
+  })
+  add(begun, first.id, 0, -1, 0)
 
   for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
     totals.states++
-    totals.depth = Math.max(totals.depth, state.depth)
-    const air = airOf(state.sent)
-    const wrong = state.locals.find((local) => local?.wrong !== undefined)?.wrong ?? judge(world, air, state.locals)
-    for (const local of state.locals) {
-      if (local === undefined) continue
-      const { member } = local
-      reached.height = Math.max(reached.height, local.disk.blocks.length)
-      reached.epoch = Math.max(reached.epoch, member.group.epoch)
-      reached.view = Math.max(reached.view, member.view)
+    const depth = known.depthOf(state)
+    totals.depth = Math.max(totals.depth, depth)
+    known.localsOf(state, here)
+    const rest = known.restOf(state)
+    const crashes = rest % CRASHES_RANGE
+    const scene = scenes[Math.floor(rest / CRASHES_RANGE)]
+    assert(scene !== undefined, 'its scene was met')
+    let { wrong } = scene
+    const views: View[] = []
+    for (const [place, member] of honest.entries()) {
+      const view = viewOf(scene, member, here[place] ?? -1, crashes < bounds.crashes)
+      wrong ??= view.wrong
+      views.push(view)
     }
     if (wrong !== undefined) {
       violation = { text: wrong, path: pathOf(state) }
       break
     }
-    for (const member of honest) expand(state, member, air)
+    for (const [place, { next }] of views.entries()) {
+      const own = here[place] ?? -1
+      for (let at = 0; at < next.length; at += 3) {
+        here[place] = next[at] ?? -1
+        add(here, next[at + 1] ?? -1, crashes + (next[at + 2] ?? 0), state, depth + 1)
+      }
+      here[place] = own
+    }
     if (totals.states % 1024 === 0) {
       const seconds = (performance.now() - began) / 1000
-      options.onProgress?.({ ...totals, frontier: stack.length, seconds, locals: locals.count() })
+      if (totals.states % 65_536 === 0)
+        options.onProgress?.({ ...totals, frontier: stack.length, seconds, locals: locals.count() })
       if (performance.now() > endsAt) break
     }
     if (totals.states >= statesMax) break
@@ -227,6 +295,7 @@ export function explore(bounds: Bounds, options: ExploreOptions = {}): Explorati
     locals: locals.count(),
     steps: locals.steps(),
     messages: post.count(),
+    scenes: scenes.length,
     frontier: stack.length,
     complete: stack.length === 0 && violation === null,
     seconds: (performance.now() - began) / 1000,

@@ -302,7 +302,7 @@ export function createLocals(world: World): Locals {
     let wrong = from?.wrong
     const said = [...(from?.said ?? [])]
     const sent: WireMessage[] = []
-    const todo = [...inputs]
+    const pending = [...inputs]
     let left = crashAfter
     let performed = 0
     let signed: readonly Statement[] = []
@@ -328,7 +328,7 @@ export function createLocals(world: World): Locals {
           return
         }
         case 'execute':
-          todo.unshift({ type: 'executed', ticket: effect.ticket, result: execute(effect.context), now: NOW })
+          pending.unshift({ type: 'executed', ticket: effect.ticket, result: execute(effect.context), now: NOW })
           return
         case 'commit': {
           const { cert, requests, record } = effect
@@ -338,7 +338,7 @@ export function createLocals(world: World): Locals {
           const ran = new Set(disk.blocks.flatMap((block) => keysOf(block.requests)))
           if (keysOf(requests).some((key) => ran.has(key))) wrong ??= `G8 a request runs twice at height ${height}`
           disk = { record, recordName: `c${height}${voteName(member)}`, blocks: [...disk.blocks, { cert, requests }] }
-          todo.unshift({ type: 'committed', height, now: NOW })
+          pending.unshift({ type: 'committed', height, now: NOW })
           return
         }
         default:
@@ -346,10 +346,10 @@ export function createLocals(world: World): Locals {
     }
     const offer = () => {
       if (member.head.height < bounds.heights && (member.queue.lines[member.self]?.entries.size ?? 0) === 0)
-        todo.push({ type: 'submit', request: requestOf(world, index, member.head.height, lives), now: NOW })
+        pending.push({ type: 'submit', request: requestOf(world, index, member.head.height, lives), now: NOW })
     }
     const drain = () => {
-      for (let input = todo.shift(); input !== undefined; input = todo.shift()) {
+      for (let input = pending.shift(); input !== undefined; input = pending.shift()) {
         steps++
         const epoch = member.group.epoch
         const view = member.view
@@ -362,7 +362,7 @@ export function createLocals(world: World): Locals {
           if (left-- === 0) return true
           perform(effect)
         }
-        if (todo.length === 0) offer()
+        if (pending.length === 0) offer()
       }
       return false
     }
@@ -371,9 +371,9 @@ export function createLocals(world: World): Locals {
     if (crash) {
       lives++
       left = Number.POSITIVE_INFINITY
-      todo.length = 0
+      pending.length = 0
       member = comeBack(index, disk)
-      todo.push({ type: 'tick', now: NOW })
+      pending.push({ type: 'tick', now: NOW })
       drain()
     }
     settle(member)

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setClock } from '#test/faults/support/tools.ts'
-import { agrees, levelLines, noEvidence, published, SITE, writeLine } from '#test/support/faulty.ts'
+import { published } from '#test/support/faulty.ts'
+import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
 import { until } from '#test/support/until.ts'
 
 const BACK_MS = 60_000

@@ -38,16 +38,14 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code)))
 }
 
-test('a child process says one ready line, serves, and ends on SIGTERM within 2 s', async () => {
+test('a child process says one ready line, serves, and ends on SIGTERM', async () => {
   const child = spawn(process.execPath, [MAIN, options('term')], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { event, url } = await readyLine(child)
   assert.equal(event, 'ready')
   assert.equal((await fetch(`${url}/wiki/`)).status, 503)
   const exit = exitOf(child)
-  const began = performance.now()
   child.kill('SIGTERM')
   assert.equal(await exit, 0)
-  assert(performance.now() - began < 2_000)
   assert.equal(await answers(url), false)
 })
 
@@ -55,7 +53,7 @@ test('a killed gateway process takes workerd with it', async () => {
   const child = spawn(process.execPath, [MAIN, options('kill')], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { url } = await readyLine(child)
   child.kill('SIGKILL')
-  await until('workerd is gone', async () => !(await answers(url)), 3_000)
+  await until('workerd is gone', async () => !(await answers(url)))
 })
 
 test('it ends when the standard input that brought its options ends', async () => {
@@ -75,7 +73,7 @@ test('it ends when its parent was killed', async () => {
   const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const { url } = await readyLine(parent)
   parent.kill('SIGKILL')
-  await until('the orphan is gone', async () => !(await answers(url)), 4_000)
+  await until('the orphan is gone', async () => !(await answers(url)))
 })
 
 test('without the kernel’s help a watcher ends workerd when its parent is gone', async () => {
@@ -98,7 +96,7 @@ test('without the kernel’s help a watcher ends workerd when its parent is gone
   })
   const pid = Number(await until('workerd’s process id', () => text.includes('\n') && text))
   parent.kill('SIGKILL')
-  await until('workerd is gone', () => !isAlive(pid), 4_000)
+  await until('workerd is gone', () => !isAlive(pid))
 })
 
 function isAlive(pid: number): boolean {

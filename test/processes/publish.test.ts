@@ -57,7 +57,7 @@ async function shows(name: string, expected: Shown): Promise<void> {
     }
     return true
   }
-  await until('the expected page', same, 5_000).catch(() => assert.deepEqual(last, expected))
+  await until('the expected page', same).catch(() => assert.deepEqual(last, expected))
 }
 
 /** As a browser does it: 307 keeps method and body. */

@@ -9,7 +9,6 @@ import { descendants, isRunning, startCommand, startUp, type Up, type UpSeeder }
 import { until } from '#test/support/until.ts'
 
 const PEER = /^[0-9a-f]{64}$/
-const ENDS_MS = 15_000
 
 let up: Up
 before(async () => {
@@ -136,15 +135,11 @@ test('§6 a seeder that is killed is reported and not restarted; `seed` starts i
   assert.equal(ready.http, victim.http, 'a restart keeps its ports')
   assert.equal(ready.control, victim.control)
   assert.notEqual(ready.pid, victim.pid)
-  await until(
-    'it agrees again',
-    async () => {
-      const { lines } = await up.run('status', '--json')
-      const { jobs } = lines[0] as { jobs: { members: { peer: string; state: string }[] }[] }
-      return jobs.every(({ members }) => members.every(({ state }) => state === 'agreeing'))
-    },
-    30_000,
-  )
+  await until('it agrees again', async () => {
+    const { lines } = await up.run('status', '--json')
+    const { jobs } = lines[0] as { jobs: { members: { peer: string; state: string }[] }[] }
+    return jobs.every(({ members }) => members.every(({ state }) => state === 'agreeing'))
+  })
   assert.equal(again.events.length, 1)
   assert.equal(
     descendants(up.running.pid).filter(({ name }) => name.includes('node')).length,
@@ -156,13 +151,11 @@ test('§6 a seeder that is killed is reported and not restarted; `seed` starts i
   assert.equal(up.running.events.filter(({ event }) => event === 'exit').length, 1)
 })
 
-test('§6 Ctrl-C ends up and all its children within 15 s with exit code 130; nothing was written outside DIR', async () => {
+test('§6 Ctrl-C ends up and all its children, with exit code 130; nothing was written outside DIR', async () => {
   const children = descendants(up.running.pid)
   assert.ok(children.some(({ name }) => name === 'workerd'))
-  const began = performance.now()
   up.running.kill('SIGINT')
   assert.equal(await up.running.exited, 130)
-  assert.ok(performance.now() - began < ENDS_MS)
   assert.deepEqual(children.filter(isRunning), [])
   for (const folder of [up.home, up.cwd, up.temporary]) assert.deepEqual(filesBelow(folder), [])
   assert.ok(existsSync(join(up.directory, 'network.pem')))

@@ -61,6 +61,8 @@ export function requestOf(
 export type ClientsOptions = {
   readonly job: Digest
   readonly members: number
+  /** How long an attempt waits about. */
+  readonly patienceMs: number
   readonly seats: ReadonlyMap<number, Seat>
   readonly random: Random
   at(time: number, event: (now: number) => void): void
@@ -77,7 +79,6 @@ export type Clients = {
   refused(seat: Seat, requestHash: Digest, code: RefuseCode, now: number): void
 }
 
-const PATIENCE_MS = 12_000
 const RETRY_MS = 700
 
 export function createClients(options: ClientsOptions): Clients {
@@ -94,7 +95,7 @@ export function createClients(options: ClientsOptions): Clients {
         send(write, random.below(options.members), then)
       }
     }
-    const patienceMs = attempt === 1 ? write.patienceMs : PATIENCE_MS
+    const patienceMs = attempt === 1 ? write.patienceMs : options.patienceMs
     options.at(now + patienceMs * random.between(0.7, 1.3), again)
     const seat = seats.get(member)
     // A malicious member swallows it; one that is down refuses the connection.
@@ -110,7 +111,7 @@ export function createClients(options: ClientsOptions): Clients {
 
   return {
     writes,
-    write(name, { keyed, update, patienceMs = PATIENCE_MS }, member, now) {
+    write(name, { keyed, update, patienceMs = options.patienceMs }, member, now) {
       const write: Write = {
         name,
         keyed,

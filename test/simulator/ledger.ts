@@ -67,20 +67,10 @@ function timeBytes(time: number): Uint8Array {
   return bytes
 }
 
-const hashOf = new WeakMap<Request, Digest>()
-
-function requestHashOf(request: Request): Digest {
-  const known = hashOf.get(request)
-  if (known !== undefined) return known
-  const hash = orderedRequestHash(request)
-  hashOf.set(request, hash)
-  return hash
-}
-
 /** What the executor sees of requests, in order. */
 export function ledgerSteps(requests: readonly Request[], hashes: readonly Digest[]): LedgerStep[] {
   return requests.map((request, index) => {
-    const requestHash = hashes[index] ?? requestHashOf(request)
+    const requestHash = hashes[index] ?? orderedRequestHash(request)
     const key = request.headers.find(([name]) => name === 'idempotency-key')?.[1]
     const step = { requestHash, bodyHash: request.body_hash }
     return key === undefined ? step : { ...step, idempotency: idempotencyKey(key, request.method, request.target) }

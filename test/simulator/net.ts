@@ -50,10 +50,8 @@ export function virtualNet(profile: NetProfile, peers: number, random: Random): 
       at = until + random.between(0.2, 1.8) * profile.cutEveryMs
     }
   }
-  let firstOpen = 0
   const cutUntil = (from: number, to: number, now: number): number => {
-    while (firstOpen < cuts.length && (cuts[firstOpen]?.until ?? 0) <= now) firstOpen++
-    const cut = cuts[firstOpen]
+    const cut = cuts.find(({ until }) => until > now)
     return cut !== undefined && cut.from <= now && cut.blocked.has(from * peers + to) ? cut.until : 0
   }
   const goodDelay = () => random.between(0.05, 1) * profile.deltaMs

@@ -27,6 +27,9 @@ export type Crash = {
 /** A wall clock is set: from then on it shows so much more than the member's timers; 0: it is put right. */
 export type ClockSet = { readonly member: number; readonly at: number; readonly aheadMs: number }
 
+/** A disk that takes no writes for a while (full, read-only, failing): what is to be durable waits for it, and inputs wait behind that. */
+export type DiskStall = { readonly member: number; readonly at: number; readonly forMs: number }
+
 /** How the Byzantine actor spends its time. */
 export type Malice = {
   /** Mean pause between two acts, ms. */
@@ -50,14 +53,20 @@ export type Scenario = {
   readonly net: NetProfile
   readonly goodAt: number
   readonly endAt: number
+  /** Where no progress is owed: how long the good phase is watched. */
+  readonly watchMs: number
   readonly crashes: readonly Crash[]
   readonly skewMs: readonly number[]
   /** All are right again when the net gets good. */
   readonly clockSets: readonly ClockSet[]
+  /** All are over when the net gets good. */
+  readonly diskStalls: readonly DiskStall[]
   readonly malice: Malice
   readonly clients: number
   readonly writesPerClient: number
   readonly thinkMs: number
+  /** A visitor waits about this long for an answer before it asks another member. */
+  readonly patienceMs: number
   readonly executeMs: number
   /** R6: how often members are told what their links take, at random and mostly too little; 0: never. */
   readonly linksEveryMs: number
@@ -133,7 +142,7 @@ function epochsOf(
   return { epochs, seats, handoverMs: random.pick([1_000, 6_000, 20_000]) }
 }
 
-/** A world with steady clocks. `count`: so many epochs; absent: by the seed. */
+/** A world with steady clocks and disks that take what they are given. `count`: so many epochs; absent: by the seed. */
 export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number): Scenario {
   const random = randomFromSeed(seed, 'scenario')
   const drawn = random.real()
@@ -200,9 +209,11 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     net: netOf(random, goodAt),
     goodAt,
     endAt: goodAt + LIVENESS_MS,
+    watchMs: 15_000,
     crashes,
     skewMs: Array.from({ length: over.seats }, (_, seat) => (seat < members ? random : skews).between(-900, 900)),
     clockSets: [],
+    diskStalls: [],
     malice: {
       everyMs: overBound ? 60 : random.pick([120, 300, 900]),
       reach: random.pick([0.3, 0.5, 0.8]),
@@ -211,6 +222,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     clients: 1 + random.below(3),
     writesPerClient: 1 + random.below(5),
     thinkMs: random.pick([100, 2_000, 8_000]),
+    patienceMs: 12_000,
     executeMs: random.pick([1, 30, 400]),
     linksEveryMs: randomFromSeed(seed, 'links').pick([0, 700, 4_000]),
     ...over,
@@ -220,8 +232,11 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
 /** Far enough for a block to be early or late (R2), and for a request to be untimely (R9). */
 const CLOCK_JUMPS_MS = [-5_000, 5_000, -7_200_000, 7_200_000] as const
 const CLOCKS_SET_SHARE = 0.3
+const DISKS_STALL_SHARE = 0.3
 /** The bad phase lasts for this share of what is drawn at first, at least. */
-const SHORTEST_SHARE = 0.2
+const SHORTEST_SHARE = 0.1
+/** Nobody gives up sooner than two members that are well need. */
+const PATIENCE_MIN_MS = 4_000
 
 /** Wall clocks that jump: one member's, those of some, or those of all of them by the same. */
 function clockSetsOf(seed: number, seats: number, goodAt: number): readonly ClockSet[] {
@@ -244,6 +259,19 @@ function clockSetsOf(seed: number, seats: number, goodAt: number): readonly Cloc
   return sets
 }
 
+/** Disks that take no writes: of one member, of some, or of all of them at once. */
+function diskStallsOf(seed: number, seats: number, goodAt: number): readonly DiskStall[] {
+  const random = randomFromSeed(seed, 'disks')
+  if (!random.chance(DISKS_STALL_SHARE)) return []
+  const share = random.pick([1 / seats, 1 / seats, 0.5, 1])
+  const together = random.between(0, goodAt)
+  return Array.from({ length: seats }, (_, member) => member).flatMap((member) => {
+    if (!random.chance(share)) return []
+    const at = random.chance(0.3) ? together : random.between(0, goodAt)
+    return [{ member, at, forMs: Math.min(goodAt - at, random.pick([300, 2_000, 10_000]) * random.between(0.5, 1.5)) }]
+  })
+}
+
 /** The same world with everything that is planned for its bad phase in this share of the time. */
 function hurried(scenario: Scenario, share: number): Scenario {
   const sooner = <T extends { readonly at: number }>(each: T): T => ({ ...each, at: each.at * share })
@@ -260,17 +288,23 @@ function hurried(scenario: Scenario, share: number): Scenario {
     },
     crashes: scenario.crashes.map(sooner),
     clockSets: scenario.clockSets.map(sooner),
+    diskStalls: scenario.diskStalls.map((stall) => ({ ...sooner(stall), forMs: stall.forMs * share })),
     thinkMs: scenario.thinkMs * share,
+    patienceMs: Math.max(PATIENCE_MIN_MS, scenario.patienceMs * share),
+    watchMs: Math.max(PATIENCE_MIN_MS, scenario.watchMs * share),
+    // Measured half as often: the machine steps each time, mostly to no end.
+    linksEveryMs: 2 * scenario.linksEveryMs,
     epochs: scenario.epochs.map((epoch) => ({ ...epoch, plannedAt: epoch.plannedAt * share })),
   }
 }
 
-/** What a walk or a campaign runs for a seed: clocks are set, and bad phases are of any length from some seconds up, short ones as often as long ones. */
+/** What a walk or a campaign runs for a seed: clocks are set, disks stall, and bad phases are of any length from some seconds up, short ones as often as long ones. */
 export function worldFromSeed(seed: number, kind?: GroupKind, count?: number): Scenario {
   const steady = scenarioFromSeed(seed, kind, count)
   const clockSets = clockSetsOf(seed, steady.seats, steady.goodAt)
   const share = SHORTEST_SHARE ** randomFromSeed(seed, 'haste').real()
-  return hurried({ ...steady, clockSets }, share)
+  const diskStalls = diskStallsOf(seed, steady.seats, steady.goodAt)
+  return hurried({ ...steady, clockSets, diskStalls }, share)
 }
 
 /** Where every member waits for Δ: as it was before links were measured. */

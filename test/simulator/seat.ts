@@ -97,6 +97,8 @@ export type Seat = {
   requestTime(now: number): number
   /** The wall clock is set so far ahead. */
   setClock(aheadMs: number, now: number): void
+  /** Nothing becomes durable before then. */
+  stallDisk(until: number): void
   status(): MemberStatus
   boot(now: number): void
   deliver(input: Input, now: number): void
@@ -121,6 +123,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
   let aheadMs = 0
   let aheadAtBoot = 0
   let busyUntil = 0
+  let stalledUntil = 0
   /** When the machine wants to be woken, and the alarms that are set: none later than it. */
   let wakeAt = Number.POSITIVE_INFINITY
   let alarmAt = Number.POSITIVE_INFINITY
@@ -256,7 +259,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
           disk.write({ type: 'votes', record: effect.record, bodies: effect.bodies })
           if (last) break
           disk.sync()
-          now += random.real() * options.syncMs
+          now = Math.max(now, stalledUntil) + random.real() * options.syncMs
           break
         }
         case 'commit': {
@@ -267,7 +270,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
           disk.write({ type: 'height', block, state, record, keepStates, keepBlocksFrom })
           if (last) break
           disk.sync()
-          now += random.real() * options.syncMs
+          now = Math.max(now, stalledUntil) + random.real() * options.syncMs
           runs = new Map()
           looseStates = new Map()
           around.committed(seat, effect, state, now)
@@ -410,6 +413,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     requestTime(now) {
       const head = disk.image.blocks.get(disk.image.head)
       return Math.max(clock(now) + aheadMs - aheadAtBoot, head?.cert.block.time ?? 0)
+    },
+    stallDisk(until) {
+      stalledUntil = Math.max(stalledUntil, until)
     },
     setClock(ahead, now) {
       aheadMs = ahead

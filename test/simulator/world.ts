@@ -38,6 +38,8 @@ export type Totals = {
   readonly crashes: number
   /** Times that a wall clock was set. */
   readonly clockSets: number
+  /** Times that a disk took nothing for a while. */
+  readonly diskStalls: number
   readonly forks: number
   readonly evidence: number
   /** Messages of the actor that the door refused. */
@@ -64,6 +66,7 @@ export function totalsOf(all: readonly Totals[]): Totals {
     acknowledged: sum((totals) => totals.acknowledged),
     crashes: sum((totals) => totals.crashes),
     clockSets: sum((totals) => totals.clockSets),
+    diskStalls: sum((totals) => totals.diskStalls),
     forks: sum((totals) => totals.forks),
     evidence: sum((totals) => totals.evidence),
     refused: sum((totals) => totals.refused),
@@ -77,8 +80,6 @@ const HEARTBEAT_MS = 10_000
 const REQUEST_FUEL = 1_000
 const BLOCK_FUEL = 4_000
 const IDEMPOTENCY_MS = 24 * 3_600_000
-/** Without progress owed, how long the good phase is watched. */
-const WATCH_MS = 15_000
 /** After so many Δ of the good net every member has what was shared, its body too. */
 const SHARED_DELTAS = 8
 /** So long a request that was made at `goodAt` is surely timely (R9). */
@@ -141,7 +142,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const chance = random.fork('world')
   const seats = new Map<number, Seat>()
   const known = new Map<number, StoredBlock>()
-  const totals = { epochs: 1, events: 0, crashes: 0, clockSets: 0, evidence: 0, refused: 0 }
+  const totals = { epochs: 1, events: 0, crashes: 0, clockSets: 0, diskStalls: 0, evidence: 0, refused: 0 }
   let now = 0
   let halted = false
   /** Progress is owed from now on. */
@@ -205,6 +206,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const clients: Clients = createClients({
     job,
     members: scenario.seats,
+    patienceMs: scenario.patienceMs,
     seats,
     random: random.fork('clients'),
     at,
@@ -410,6 +412,13 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       seats.get(member)?.setClock(aheadMs, set)
     })
   }
+  for (const { member, at: time, forMs } of scenario.diskStalls) {
+    at(time, (begun) => {
+      chronicle.note(begun, () => `${member} == its disk takes nothing for ${forMs.toFixed(0)} ms`)
+      totals.diskStalls++
+      seats.get(member)?.stallDisk(begun + forMs)
+    })
+  }
   at(scenario.goodAt, () => {
     for (const seat of alive) seat.disarm()
   })
@@ -511,7 +520,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     )
 
   let settled = false
-  const endAt = () => (owed ? scenario.endAt : scenario.goodAt + WATCH_MS)
+  const endAt = () => (owed ? scenario.endAt : scenario.goodAt + scenario.watchMs)
   for (;;) {
     const next = queue.pop()
     if (next === undefined || halted || totals.events >= EVENTS_MAX) break

@@ -1,18 +1,51 @@
 // What a seeder process takes of its machine at a moment: memory, disk, descriptors, processor time; and how high its site is.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Asked, Said } from '#test/soak/probe.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
 
 const TICKS_PER_SECOND = 100
+const ANSWER_MS = 60_000
 
 export type Usage = {
   readonly residentBytes: number
-  readonly heapBytes: number
   readonly diskBytes: number
   readonly descriptors: number
   readonly cpuSeconds: number
   readonly height: number
+}
+
+/** After a forced collection; of the worker undefined while none runs. `outside`: buffers and WebAssembly memories. */
+export type Alive = {
+  readonly mainHeapBytes: number
+  readonly mainOutsideBytes: number
+  readonly workerHeapBytes: number | undefined
+  readonly workerOutsideBytes: number | undefined
+}
+
+/** The environment of a seeder that is asked by `aliveOf`. */
+export const PROBE = (directory: string): Readonly<Record<string, string>> => ({
+  SOAK_PROBE: directory,
+  NODE_OPTIONS: `--import=${join(import.meta.dirname, 'probe.ts')}`,
+})
+
+/** Makes it collect. `snapshot`: heap snapshots are written to files of that beginning. */
+export async function aliveOf(directory: string, pid: number, snapshot?: string): Promise<Alive> {
+  const socket = connect(join(directory, String(pid)))
+  socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('it did not answer')))
+  socket.write(`${JSON.stringify({ ...(snapshot === undefined ? {} : { snapshot }) } satisfies Asked)}\n`)
+  const { threads } = JSON.parse(await text(socket)) as Said
+  const [main, worker] = threads
+  if (main === undefined) throw new Error('a process has a main thread')
+  return {
+    mainHeapBytes: main.heapBytes,
+    mainOutsideBytes: main.externalBytes + main.wasmBytes,
+    workerHeapBytes: worker?.heapBytes,
+    workerOutsideBytes: worker && worker.externalBytes + worker.wasmBytes,
+  }
 }
 
 /** Linux only: read from /proc. The log is left out: it has its own bound. */
@@ -28,7 +61,6 @@ export async function usageOf(seeder: SeederProcess, site: string): Promise<Usag
   const metrics = await seeder.metrics()
   return {
     residentBytes: Number(resident) * 1024,
-    heapBytes: gauge(metrics, 'nodejs_heap_size_used_bytes'),
     diskBytes: bytesUnder(seeder.ready.dir),
     descriptors: readdirSync(`${proc}/fd`).length,
     cpuSeconds: (user + system) / TICKS_PER_SECOND,

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { agrees, withFaults, writeLine } from './faulty.ts'
+import { withFaults } from './faulty.ts'
+import { agrees, writeLine } from './lines.ts'
 import type { SeederProcess, Seeders } from './seeders.ts'
 import { until } from './until.ts'
 
@@ -13,7 +14,8 @@ const WHEN = ['before', 'after'] as const
 /** What asked for the points at which it ended, by how often. */
 export type Points = Map<string, number>
 
-function count(points: Points, faults: string, when: string): void {
+/** Notes what asked for the point at which it has just ended. */
+export function count(points: Points, faults: string, when: string): void {
   const last = readFileSync(`${faults}.points`, 'utf8').trimEnd().split('\n').at(-1) ?? ''
   const what = `${last.replace(/^\d+ /, '')} ${when}`
   points.set(what, (points.get(what) ?? 0) + 1)

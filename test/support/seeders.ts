@@ -9,6 +9,7 @@ import { type Admission, startAdmission, writeNetworkFile } from '#cli/admission
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
 import type { SeederReport, SiteReport } from '#cli/network/peers.ts'
 import { type Published, publishSite } from '#cli/publish/publish.ts'
+import { LOCAL_SETTINGS } from '#cli/up/local-network.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type NetworkSettings, signNetworkFile } from '#protocol/directory/network-file.ts'
@@ -76,15 +77,6 @@ export type SeedersOptions = {
   readonly faults?: boolean
   /** How some are started, by label. */
   readonly wraps?: Readonly<Record<string, Wrap>>
-}
-
-const SETTINGS: NetworkSettings = {
-  delta_ms: 500,
-  heartbeat_ms: 10_000,
-  idempotency_ms: 20 * 60_000,
-  request_fuel: 500_000_000,
-  fresh_ms: 30_000,
-  snapshot_heights: 1024,
 }
 
 async function launch(
@@ -195,7 +187,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
       version: 1,
       time: Date.now(),
       image: '00'.repeat(32),
-      settings: { ...SETTINGS, ...options.settings },
+      settings: { ...LOCAL_SETTINGS, ...options.settings },
       gateways: [],
       admission: 'http://127.0.0.1:1',
       peers: [],
@@ -249,10 +241,8 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
   try {
     const labels = Array.from({ length: options.count ?? 4 }, (_, index) => `s${index + 1}`)
     await Promise.all(labels.map((label) => seeders.start(label, ...(options.arguments?.[label] ?? []))))
-    await until(
-      'every seeder in the network file',
-      () => all.every(({ ready }) => admission.file().peers.some((peer) => peer.peer === ready.peer)),
-      20_000,
+    await until('every seeder in the network file', () =>
+      all.every(({ ready }) => admission.file().peers.some((peer) => peer.peer === ready.peer)),
     )
   } catch (cause) {
     await seeders[Symbol.asyncDispose]()

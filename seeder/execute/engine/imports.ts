@@ -5,13 +5,12 @@
 // number asks for the time zone alone, which is UTC.
 
 import { type Exports, IMPORT_LETTER } from '#seeder/execute/engine/quickjs.ts'
+import { writeUtcFields } from '#seeder/execute/wasm/utc-fields.ts'
 
 const NANOSECONDS_PER_MS = 1_000_000n
 const CLOCK_REALTIME = 0
 const WASI_BAD_FILE = 8
 const WASI_NOT_SEEKABLE = 70
-const MS_PER_DAY = 86_400_000
-const SECONDS_MAX = 2n ** 53n
 
 /** The program gave up: a failed assertion, `abort` or `exit` inside the binary. */
 export class GuestAbort extends Error {
@@ -79,32 +78,10 @@ export function importsFor(world: World, memory: WebAssembly.Memory): WebAssembl
         view.setInt32(daylight, 0, true)
         for (const address of [standardName, daylightName]) view.setUint32(address, 0x00_43_54_55, true)
       },
-      [name.localTime]: (seconds: bigint, into: number) => writeUtc(view, seconds, into),
+      [name.localTime]: (seconds: bigint, into: number) => writeUtcFields(view, seconds, into),
       [name.callHost]: (_context: number, _self: number, argc: number, argv: number) => world.callHost(argc, argv),
     },
   }
-}
-
-/** `struct tm` of emscripten: nine words and the offset from UTC, which is 0. */
-function writeUtc(view: DataView, seconds: bigint, into: number): void {
-  const date = new Date(seconds > SECONDS_MAX || seconds < -SECONDS_MAX ? Number.NaN : Number(seconds) * 1000)
-  const firstOfYear = new Date(date)
-  firstOfYear.setUTCMonth(0, 1)
-  const fields = [
-    date.getUTCSeconds(),
-    date.getUTCMinutes(),
-    date.getUTCHours(),
-    date.getUTCDate(),
-    date.getUTCMonth(),
-    date.getUTCFullYear() - 1900,
-    date.getUTCDay(),
-    Math.floor((date.getTime() - firstOfYear.getTime()) / MS_PER_DAY),
-    0,
-    0,
-  ]
-  fields.forEach((field, index) => {
-    view.setInt32(into + 4 * index, field | 0, true)
-  })
 }
 
 /** Our names for the exports of an instance. */

@@ -3,22 +3,13 @@
 
 import { hash } from 'node:crypto'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import type { SiteManifest } from '#protocol/site/manifest.ts'
-import { beginDatabases } from '#seeder/execute/host/databases.ts'
-import { type FuelPurse, HostStop, type HostStopCode } from '#seeder/execute/host/port.ts'
+import { beginDatabases, type DatabaseRequest } from '#seeder/execute/host/databases.ts'
+import { HostStop, type HostStopCode } from '#seeder/execute/host/port.ts'
 import { openSystem } from '#seeder/execute/host/system.ts'
-import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import { SqliteError } from '#seeder/execute/sqlite/codes.ts'
-import type { StateTree } from '#seeder/execute/state/port.ts'
 
-export type MigrationRequest = {
-  readonly tree: StateTree
-  readonly sqlite: SqliteBox
-  readonly manifest: Pick<SiteManifest, 'databases'>
-  readonly time: number
-  readonly random: (bytes: number) => Uint8Array
-  readonly fuel: FuelPurse
-}
+/** The databases of the new bundle; nothing but migrations writes to them here. */
+export type MigrationRequest = Omit<DatabaseRequest, 'writes'>
 
 export type MigrationError =
   /** The file of a migration is not in the bundle, or is not UTF-8. */

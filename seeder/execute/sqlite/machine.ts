@@ -17,6 +17,7 @@ import {
 } from '#seeder/execute/sqlite/binary.ts'
 import { type Callback, installCallbacks } from '#seeder/execute/sqlite/callbacks.ts'
 import { DEPTH_EXPORT, FUEL_EXPORT, GLOBAL_EXPORT } from '#seeder/execute/wasm/options.ts'
+import { writeUtcFields } from '#seeder/execute/wasm/utc-fields.ts'
 
 const ENOSYS = 52
 /** Less than the connections take anyway: the heap's end never comes down again. */
@@ -72,7 +73,7 @@ export class Machine {
     set('env', 'emscripten_get_now', () => 0)
     set('env', 'emscripten_resize_heap', () => 0)
     set('env', 'emscripten_get_heap_max', () => this.heap.length)
-    set('env', '_localtime_js', (seconds: bigint, pointer: number) => this.#utcFields(Number(seconds), pointer))
+    set('env', '_localtime_js', (seconds: bigint, pointer: number) => writeUtcFields(this.view, seconds, pointer))
     set('env', '_tzset_js', (zone: number, daylight: number, standardName: number, daylightName: number) => {
       this.words[zone >>> 2] = 0
       this.words[daylight >>> 2] = 0
@@ -89,26 +90,6 @@ export class Machine {
     })
     set('wasi_snapshot_preview1', 'environ_get', () => 0)
     return imports
-  }
-
-  /** `struct tm` of a time in UTC, which is every member's local time. */
-  #utcFields(seconds: number, pointer: number): void {
-    const date = new Date(seconds * 1000)
-    const yearStart = Date.UTC(date.getUTCFullYear(), 0, 1)
-    const dayOfYear = Math.floor((date.getTime() - yearStart) / 86_400_000)
-    const fields = [
-      date.getUTCSeconds(),
-      date.getUTCMinutes(),
-      date.getUTCHours(),
-      date.getUTCDate(),
-      date.getUTCMonth(),
-      date.getUTCFullYear() - 1900,
-      date.getUTCDay(),
-      dayOfYear,
-      0,
-      0,
-    ]
-    for (const [index, field] of fields.entries()) this.view.setInt32(pointer + 4 * index, field, true)
   }
 
   /** The pinned address has to be the heap's end, or restoring would miss memory. */

@@ -1,11 +1,13 @@
-// Where the forms of a page begin, so that each can be given a key (R9). The page is parsed as a browser parses it (HTML standard §13.2): what looks
-// like a form in a comment, a script, a template or inside another form is none.
+// Where the forms of a page begin, so that each can be given a key (R9). Tags are found as a browser finds them (tags.ts), and what a browser makes no form
+// of is none: a form in a comment, a script, a template or inside another form.
 //
-// Invariant: an offset is one of bytes, just behind a form's start tag; a page that cannot be read so (another alphabet, too large) has none.
+// The tree that a browser builds is not built: that takes a time which grows with the square of the page, and the page is a stranger's. A page
+// in which it would have to be known (a form inside an SVG, a select or a frameset, another base address) has no keys at all.
+//
+// Invariant: an offset is one of bytes, just behind a form's start tag; where a browser sees no form there is none.
 
-import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+import { isRaw, nextTag, rawEnd, type Tag } from '#seeder/serve/form-keys/tags.ts'
 
-/** A larger page would hold up other visitors while it is parsed. */
 export const FORM_PAGE_BYTES_MAX = 512 * 1024
 /** A page with more forms than this is left alone. */
 export const FORMS_MAX = 512
@@ -18,9 +20,11 @@ const CHARSET = /charset\s*=\s*"?(?:utf-?8|us-ascii|iso-8859-\d+|latin1|windows-
 const FORM = /<form[\s>/]/i
 /** Forms whose bodies a key can be taken from again. */
 const ENCODINGS = new Set(['', 'application/x-www-form-urlencoded', 'multipart/form-data'])
-
-type Node = DefaultTreeAdapterTypes.Node
-type Element = DefaultTreeAdapterTypes.Element
+const ATTRIBUTES: ReadonlySet<string> = new Set(['action', 'enctype', 'method', NO_KEY_ATTRIBUTE])
+/** Elements of other vocabularies, whose content follows other rules. */
+const FOREIGN: ReadonlySet<string> = new Set(['svg', 'math'])
+/** What ends a select that was not closed. */
+const ENDS_SELECT: ReadonlySet<string> = new Set(['input', 'keygen', 'textarea'])
 
 /** Byte offsets behind the start tags of the forms that post to the page's own site; `origins`: how the site names itself. */
 export function formOffsets(
@@ -33,26 +37,91 @@ export function formOffsets(
   // A character a byte: offsets are of bytes, and nothing but ASCII is looked at.
   const text = page.toString('latin1')
   if (!FORM.test(text)) return []
-  const offsets: number[] = []
-  const pending: Node[] = [parse(text, { sourceCodeLocationInfo: true })]
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if ('childNodes' in node) pending.push(...node.childNodes)
-    if (!('tagName' in node) || node.tagName !== 'form' || !wantsKey(node, origins)) continue
-    const end = node.sourceCodeLocation?.startTag?.endOffset
-    if (end !== undefined) offsets.push(end)
-  }
-  return offsets.length > FORMS_MAX ? [] : offsets.sort((a, b) => a - b)
+  const forms = formsIn(text)
+  if (forms === undefined || forms.length > FORMS_MAX) return []
+  return forms.filter((form) => wantsKey(form, origins)).map(({ end }) => end)
 }
 
-function wantsKey({ attrs }: Element, origins: readonly string[]): boolean {
-  const value = (name: string): string => (attrs.find((each) => each.name === name)?.value ?? '').trim()
-  if (value('method').toLowerCase() !== 'post' || attrs.some(({ name }) => name === NO_KEY_ATTRIBUTE)) return false
-  return ENCODINGS.has(value('enctype').toLowerCase()) && ownAction(value('action'), origins)
+/** The start tags of forms; undefined: the page's tree would have to be known. */
+function formsIn(text: string): readonly Tag[] | undefined {
+  const forms: Tag[] = []
+  /** The outermost SVG or formula, and how many of its kind are open. */
+  let foreign: string | undefined
+  let depth = 0
+  let templates = 0
+  let isInForm = false
+  let isInSelect = false
+  let at = 0
+  for (let tag = nextTag(text, at, ATTRIBUTES); tag !== undefined; tag = nextTag(text, at, ATTRIBUTES)) {
+    const { name, isEnd } = tag
+    at = tag.end
+    if (foreign !== undefined) {
+      if (name === foreign && !tag.isSelfClosing) {
+        depth += isEnd ? -1 : 1
+        if (depth === 0) foreign = undefined
+      } else if (FOREIGN.has(name) && name !== foreign && !isEnd) return undefined
+      else if (name === 'form' || name === 'template' || name === 'select' || name === 'plaintext') return undefined
+      else if (isRaw(name) && !isEnd) {
+        const end = rawEnd(text, name, at)
+        if (end === undefined || text.slice(at, end).includes('<')) return undefined
+        at = end
+      }
+    } else if (isEnd) {
+      if (name === 'template') templates = Math.max(0, templates - 1)
+      else if (name === 'select') isInSelect = false
+      else if (name === 'form' && templates === 0) {
+        if (isInSelect) return undefined
+        isInForm = false
+      }
+    } else if (FOREIGN.has(name)) {
+      if (tag.isSelfClosing) continue
+      foreign = name
+      depth = 1
+    } else if (name === 'base' || name === 'frameset') return undefined
+    else if (name === 'plaintext') break
+    else if (name === 'template') {
+      if (isInSelect) return undefined
+      templates++
+    } else if (name === 'select') {
+      if (templates > 0) return undefined
+      isInSelect = !isInSelect
+    } else if (name === 'form') {
+      if (isInSelect) return undefined
+      if (templates === 0 && !isInForm) {
+        isInForm = true
+        forms.push(tag)
+      }
+    } else {
+      if (ENDS_SELECT.has(name)) isInSelect = false
+      if (!isRaw(name)) continue
+      if (isInSelect && name !== 'script') return undefined
+      const end = rawEnd(text, name, at)
+      if (end === undefined) break
+      if (name === 'script' && isEscapedTwice(text.slice(at, end))) return undefined
+      at = end
+    }
+  }
+  return forms
+}
+
+/** Whether a script's own end tag may be one of its text (§13.2.5.27). */
+function isEscapedTwice(script: string): boolean {
+  const escaped = script.indexOf('<!--')
+  return escaped >= 0 && /<script/i.test(script.slice(escaped))
+}
+
+function wantsKey({ attributes }: Tag, origins: readonly string[]): boolean {
+  const method = attributes.get('method') ?? ''
+  const encoding = attributes.get('enctype') ?? ''
+  if (method.toLowerCase() !== 'post' || attributes.has(NO_KEY_ATTRIBUTE)) return false
+  return ENCODINGS.has(encoding.toLowerCase()) && isOwnAction(attributes.get('action') ?? '', origins)
 }
 
 /** A key is nobody else's business. */
-function ownAction(action: string, origins: readonly string[]): boolean {
+function isOwnAction(action: string, origins: readonly string[]): boolean {
   const base = origins[0]
+  // A character reference in front of the query could spell another origin.
+  if (/^[^?#]*&/.test(action)) return false
   if (base === undefined || !URL.canParse(action, base)) return false
   const { origin } = new URL(action, base)
   return origins.some((own) => new URL(own).origin === origin)

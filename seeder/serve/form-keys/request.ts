@@ -4,6 +4,7 @@
 // A multipart body is given a boundary that follows from its content: browsers draw a new one each time they send.
 
 import { hash } from 'node:crypto'
+import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import { KEY_FIELD } from '#seeder/serve/form-keys/page.ts'
 
 export type FormRequest = {
@@ -11,7 +12,10 @@ export type FormRequest = {
   readonly body: Buffer
 }
 
-const KEY = /^[A-Za-z0-9_-]{22}$/
+const KEY_CHARS = 22
+const KEY = new RegExp(`^[A-Za-z0-9_-]{${KEY_CHARS}}$`)
+/** A body with more parts is left alone: no form has so many fields, and each costs those who wait. */
+export const PARTS_MAX = 4_096
 const BOUNDARY = /;\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))/i
 const URLENCODED = /^application\/x-www-form-urlencoded\s*(?:;|$)/i
 const MULTIPART = /^multipart\/form-data\s*;/i
@@ -33,41 +37,62 @@ export function takeFormKey({ headers, body }: FormRequest): FormRequest | undef
 
 type Taken = { readonly key: string; readonly body: Buffer }
 
+const FIELD = Buffer.from(`${KEY_FIELD}=`, 'latin1')
+const AMPERSAND = 0x26
+
 function fromFields(body: Buffer): Taken | undefined {
-  const name = `${KEY_FIELD}=`
-  if (!body.includes(name)) return undefined
-  const fields = body.toString('latin1').split('&')
-  const at = fields.findIndex((field) => field.startsWith(name))
-  const key = fields[at]?.slice(name.length)
-  if (key === undefined || !KEY.test(key)) return undefined
-  return { key, body: Buffer.from(fields.toSpliced(at, 1).join('&'), 'latin1') }
+  let at = body.indexOf(FIELD)
+  while (at > 0 && body[at - 1] !== AMPERSAND) at = body.indexOf(FIELD, at + 1)
+  if (at < 0) return undefined
+  const next = body.indexOf(AMPERSAND, at)
+  const end = next < 0 ? body.length : next
+  const key = body.toString('latin1', at + FIELD.length, Math.min(end, at + FIELD.length + KEY_CHARS + 1))
+  if (!KEY.test(key)) return undefined
+  // One of the two signs beside it goes with it.
+  const rest = next < 0 ? [body.subarray(0, Math.max(0, at - 1))] : [body.subarray(0, at), body.subarray(next + 1)]
+  return { key, body: Buffer.concat(rest) }
 }
+
+const OPENING = Buffer.from(`\r\nContent-Disposition: form-data; name="${KEY_FIELD}"\r\n\r\n`, 'latin1')
 
 function fromParts(body: Buffer, boundary: string): (Taken & { readonly boundary: string }) | undefined {
-  const delimiter = Buffer.from(`--${boundary}`, 'latin1')
-  const parts = partsOf(body, delimiter)
-  const opening = `\r\nContent-Disposition: form-data; name="${KEY_FIELD}"\r\n\r\n`
-  const at = parts.findIndex((part) => part.subarray(0, opening.length).equals(Buffer.from(opening, 'latin1')))
-  const part = parts[at]
+  if (!body.includes(OPENING)) return undefined
+  const parts = partsOf(body, Buffer.from(`--${boundary}`, 'latin1'))
+  const at = parts?.findIndex((part) => part.subarray(0, OPENING.length).equals(OPENING)) ?? -1
+  const part = parts?.[at]
+  if (parts === undefined || part === undefined) return undefined
   // The part ends with the line break that belongs to the next delimiter.
-  const key = part?.toString('latin1', opening.length, part.length - 2)
-  if (key === undefined || !KEY.test(key)) return undefined
+  const key = part.toString('latin1', OPENING.length, Math.min(part.length - 2, OPENING.length + KEY_CHARS + 1))
+  if (!KEY.test(key)) return undefined
   const rest = parts.toSpliced(at, 1)
   const own = `interpeer-${hash('sha256', joined(rest, '\r\n'), 'hex').slice(0, 40)}`
-  return { key, boundary: own, body: joined(rest, `--${own}`) }
+  const taken = joined(rest, `--${own}`)
+  // A short boundary is a long one now.
+  return taken.length > BODY_BYTES_MAX ? undefined : { key, boundary: own, body: taken }
 }
 
-/** What stands before, between and behind the delimiters, which begin the body or a line (RFC 2046 §5.1.1). */
-function partsOf(body: Buffer, delimiter: Buffer): readonly Buffer[] {
+/**
+ * What stands before, between and behind the delimiters, which begin the body or a line (RFC 2046 §5.1.1); undefined: they are more than
+ * a form has parts.
+ */
+function partsOf(body: Buffer, delimiter: Buffer): readonly Buffer[] | undefined {
+  const line = Buffer.concat([Buffer.from('\r\n', 'latin1'), delimiter])
   const parts: Buffer[] = []
   let from = 0
-  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(delimiter, at + delimiter.length)) {
-    if (at > 0 && (body[at - 2] !== 0x0d || body[at - 1] !== 0x0a)) continue
+  let at = body.subarray(0, delimiter.length).equals(delimiter) ? 0 : behindBreak(body.indexOf(line))
+  while (at >= 0) {
+    if (parts.length > PARTS_MAX) return undefined
     parts.push(body.subarray(from, at))
     from = at + delimiter.length
+    at = behindBreak(body.indexOf(line, from))
   }
   parts.push(body.subarray(from))
   return parts
+}
+
+/** The line break in front of a delimiter is the part's. */
+function behindBreak(at: number): number {
+  return at < 0 ? at : at + 2
 }
 
 function joined(parts: readonly Buffer[], delimiter: string): Buffer {

@@ -2,30 +2,14 @@
 // idempotency key until it is acknowledged. Whatever was acknowledged is there once, in one order, at every member.
 
 import assert from 'node:assert/strict'
-import { randomBytes, randomInt } from 'node:crypto'
-import { join } from 'node:path'
+import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
-import { type Seeders, startSeeders } from '#test/support/seeders.ts'
-import { until } from '#test/support/until.ts'
+import { levelLines, noEvidence, published, writeLine } from '#test/support/lines.ts'
+import type { Seeders } from '#test/support/seeders.ts'
 
-const SITE = 'lines'
 const WRITERS = 8
 const CHAOS_MS = 15_000
-
-async function write(seeders: Seeders, line: string, first: number): Promise<void> {
-  const key = randomBytes(16).toString('base64url')
-  for (let turn = first; ; turn++) {
-    try {
-      const seeder = seeders.all[turn % seeders.all.length]
-      const options = { method: 'POST', body: Buffer.from(line), headers: { 'idempotency-key': key } }
-      if ((await seeder?.ask(SITE, '/', options))?.status === 201) return
-    } catch {
-      // That member is away just now: the next one is asked.
-    }
-    await pass(100)
-  }
-}
 
 async function disturb(seeders: Seeders): Promise<string> {
   const victim = seeders.all[randomInt(seeders.all.length)]
@@ -42,15 +26,14 @@ async function disturb(seeders: Seeders): Promise<string> {
 }
 
 test('G8 G11 random kills and stops under load: every acknowledged write is there once, in one order', async () => {
-  await using seeders = await startSeeders()
-  await seeders.publish(join(import.meta.dirname, 'lines'))
+  await using seeders = await published()
   const acknowledged: string[] = []
   const disturbances: string[] = []
   let over = false
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let count = 0; !over; count++) {
       const line = `${writer}-${count}`
-      await write(seeders, line, writer + count)
+      await writeLine(seeders, line, writer + count)
       acknowledged.push(line)
     }
   })
@@ -61,17 +44,7 @@ test('G8 G11 random kills and stops under load: every acknowledged write is ther
   }
   over = true
   await Promise.all(writers)
-  const lines = await until(
-    `the same lines at every member after ${disturbances.join(', ')}`,
-    async () => {
-      const all = await Promise.all(
-        seeders.all.map(async (seeder) => (await seeder.ask(SITE, '/').catch(() => undefined))?.body.toString()),
-      )
-      const [one] = all
-      return one !== undefined && all.every((each) => each === one) && (JSON.parse(one) as string[])
-    },
-    60_000,
-  )
+  const lines = await levelLines(seeders)
   assert.deepEqual([...lines].sort(), [...acknowledged].sort(), disturbances.join(', '))
-  for (const seeder of seeders.all) assert.deepEqual((await seeder.site(SITE))?.evidence, [], 'a crash makes no liar')
+  await noEvidence(seeders, 'a crash makes no liar')
 })

@@ -8,20 +8,12 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import {
-  agrees,
-  levelLines,
-  noEvidence,
-  published,
-  SITE,
-  votersAt,
-  withFaults,
-  writeLine,
-} from '#test/support/faulty.ts'
+import { published, votersAt, withFaults } from '#test/support/faulty.ts'
+import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
 import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
-const BACK_MS = 30_000
+const BACK_MS = 60_000
 const CLI = join(import.meta.dirname, '..', '..', '..', 'cli', 'interpeer.js')
 const run = promisify(execFile)
 

@@ -3,12 +3,20 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { SERVE_LIMITS, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
 import { type Suffered, startVictim, suffer, sufferMember, type Victim } from '#test/byzantine/hostile.ts'
 
 const ATTACK_MS = 4_000
-const MIB = 1024 * 1024
-/** What any of these attacks may cost beside what the member held before. */
-const GROWTH_BYTES_MAX = 256 * MIB
+/** Of a connection that asks: both sides' objects of Node, a head, what was read and not yet parsed. */
+const CONNECTION_BYTES = 96 * 1024
+/** What any of these attacks may cost beside what the member held before: all that visitors share, given out at once. */
+const GROWTH_BYTES_MAX =
+  SERVE_LIMITS.unsentBytesMax +
+  SERVE_LIMITS.bodiesBytesMax +
+  SERVE_LIMITS.streamsMax * STREAM_CHUNK_BYTES +
+  SERVE_LIMITS.readCacheBytes +
+  SERVE_LIMITS.assetCacheBytes +
+  SERVE_LIMITS.connectionsMax * CONNECTION_BYTES
 /** A request that is under way when the attack begins or ends may be lost to it. */
 const LOST_MAX = 1
 

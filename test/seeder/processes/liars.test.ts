@@ -23,7 +23,7 @@ async function withLiar(kind: string): Promise<Group & AsyncDisposable> {
     const [liar, ...honest] = seeders.all
     assert.ok(liar)
     for (const seeder of honest) {
-      await until(`${SITE} at ${seeder.label}`, async () => ((await seeder.site(SITE))?.height ?? 0) > 0, 30_000)
+      await until(`${SITE} at ${seeder.label}`, async () => ((await seeder.site(SITE))?.height ?? 0) > 0)
     }
     return { seeders, liar, honest, [Symbol.asyncDispose]: () => seeders[Symbol.asyncDispose]() }
   } catch (cause) {
@@ -36,14 +36,10 @@ async function withLiar(kind: string): Promise<Group & AsyncDisposable> {
 const PROOF_MS = 90_000
 
 async function write(seeder: SeederProcess, line: string): Promise<void> {
-  await until(
-    `${line} is acknowledged`,
-    async () => {
-      const answer = await seeder.ask(SITE, '/', { method: 'POST', body: Buffer.from(line) })
-      return answer.status === 201
-    },
-    30_000,
-  )
+  await until(`${line} is acknowledged`, async () => {
+    const answer = await seeder.ask(SITE, '/', { method: 'POST', body: Buffer.from(line) })
+    return answer.status === 201
+  })
 }
 
 async function evidenceAt(seeder: SeederProcess): Promise<SiteReport['evidence']> {

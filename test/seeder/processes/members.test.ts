@@ -2,36 +2,20 @@
 // What was acknowledged is there once, in one order; the heights have no gap; nobody is called a liar; who left sends its visitors on.
 
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
 import { interpeer } from '#test/support/command.ts'
-import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { levelLines, noEvidence, published, SITE, writeLine } from '#test/support/lines.ts'
+import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
-const SITE = 'lines'
 const WRITERS = 4
 const MEMBERS = 4
-const TRIES_MAX = 400
+/** Who left sends on, or knows nothing of the site any more. */
+const REFUSALS = [307, 404, 503, 504]
 /** A joiner runs the whole log again while the others go on: it gets there, on a busy machine late. */
 const EPOCH_MS = 120_000
-
-async function write(seeders: Seeders, line: string, first: number): Promise<void> {
-  const key = randomBytes(16).toString('base64url')
-  for (let turn = first; turn < first + TRIES_MAX; turn++) {
-    try {
-      const seeder = seeders.all[turn % seeders.all.length]
-      const options = { method: 'POST', body: Buffer.from(line), headers: { 'idempotency-key': key } }
-      if ((await seeder?.ask(SITE, '/', options))?.status === 201) return
-    } catch {
-      // That one is away, or not there yet: the next one is asked.
-    }
-    await pass(50)
-  }
-  throw new Error(`nobody took ${line}`)
-}
 
 async function replace(seeders: Seeders, out: SeederProcess, next: SeederProcess): Promise<void> {
   const { networkKey, networkPath } = seeders
@@ -41,15 +25,14 @@ async function replace(seeders: Seeders, out: SeederProcess, next: SeederProcess
 }
 
 test('§6 G8 G11 members are replaced one after the other under load and kills until none of the first is left', async () => {
-  await using seeders = await startSeeders({ count: MEMBERS })
-  await seeders.publish(join(import.meta.dirname, 'lines'))
+  await using seeders = await published({ count: MEMBERS })
   const first = [...seeders.all]
   const acknowledged: string[] = []
   let over = false
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let count = 0; !over; count++) {
       const line = `${writer}-${count}`
-      await write(seeders, line, writer + count)
+      await writeLine(seeders, line, writer + count, REFUSALS)
       acknowledged.push(line)
     }
   })
@@ -102,21 +85,11 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
     over = true
   }
   await Promise.all(writers)
-  const lines = await until(
-    'the same lines at every member',
-    async () => {
-      const all = await Promise.all(
-        present.map(async (seeder) => (await seeder.ask(SITE, '/').catch(() => undefined))?.body.toString()),
-      )
-      const [one] = all
-      return one !== undefined && all.every((each) => each === one) && (JSON.parse(one) as string[])
-    },
-    60_000,
-  )
+  const lines = await levelLines({ all: present })
   assert.deepEqual([...lines].sort(), [...acknowledged].sort())
+  await noEvidence({ all: present }, 'a hand-over makes no liar')
   for (const seeder of present) {
     const site = await seeder.site(SITE)
-    assert.deepEqual(site?.evidence, [], 'a hand-over makes no liar')
     const origin = (await seeder.report())?.sites.find((each) => each.name === SITE)?.origin
     for (let height = site?.height ?? 0; height > Math.max(0, (site?.height ?? 0) - 20); height--) {
       const found = await exchange(`${origin}/.well-known/interpeer/certificate/${height}`, { timeoutMs: 5_000 })

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { agrees, levelLines, noEvidence, published, writeLine } from '#test/support/faulty.ts'
+import { published } from '#test/support/faulty.ts'
+import { agrees, levelLines, noEvidence, writeLine } from '#test/support/lines.ts'
 import { endMemberAtEach, endNewAtEach, type Points } from '#test/support/persist-points.ts'
 import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -23,7 +24,7 @@ test('R1 G11 killed before and after each of so many persist points: no acknowle
   for (const [what, count] of points) context.diagnostic(`${count} × ${what}`)
   const [victim] = seeders.all
   assert.ok(victim)
-  await until('it agrees again', () => agrees(victim), 30_000)
+  await until('it agrees again', () => agrees(victim))
   await writeLine(seeders, 'last', 0)
   assert.deepEqual(await levelLines(seeders), [...lines, 'last'])
   await noEvidence(seeders)

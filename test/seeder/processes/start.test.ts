@@ -147,5 +147,5 @@ test('a network file from the admission endpoint is taken when it is higher', as
   const given = join(place.path, 'network.json')
   writeFileSync(given, JSON.stringify(file))
   await using seeder = await start(join(place.path, 'seeder'), given)
-  await until('version 5', () => seeder.networkVersion() === 5, 15_000)
+  await until('version 5', () => seeder.networkVersion() === 5)
 })

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { agrees, levelLines, noEvidence, published, votersAt, withFaults, writeLine } from '#test/support/faulty.ts'
+import { published, votersAt, withFaults } from '#test/support/faulty.ts'
+import { agrees, levelLines, noEvidence, writeLine } from '#test/support/lines.ts'
 import { until } from '#test/support/until.ts'
 
 /** What a shell gives a seeder that is to run out of descriptors soon; it needs about 60 itself. */
@@ -50,7 +51,7 @@ test('G11 a member without a descriptor left goes on voting over the links it ha
   const lines: string[] = []
   {
     using crowd = exhaust(Number(new URL(victim.ready.http).port))
-    await until('visitors are turned away', () => crowd.turnedAway() > 0, 20_000)
+    await until('visitors are turned away', () => crowd.turnedAway() > 0)
     let votes = 0
     while (votes < 3) {
       assert.ok(lines.length < LINES_MAX, 'it votes')
@@ -60,7 +61,7 @@ test('G11 a member without a descriptor left goes on voting over the links it ha
       if ((await votersAt(seeders, other)).includes(victim.label)) votes++
     }
   }
-  await until('it serves again', () => agrees(victim), 30_000)
+  await until('it serves again', () => agrees(victim))
   await writeLine(seeders, 'after', 0)
   assert.deepEqual(await levelLines(seeders), ['before', ...lines, 'after'])
   await noEvidence(seeders)
@@ -72,12 +73,10 @@ test('G11 a disk that takes its time at every sync holds nobody else up and lose
   assert.ok(victim)
   withFaults(victim, { disk: 'slow', slowMs: SLOW_MS })
   const lines = Array.from({ length: 10 }, (_, index) => `slow ${index}`)
-  const began = performance.now()
   for (const line of lines) await writeLine(seeders, line, 1)
-  assert.ok(performance.now() - began < 40_000, 'the group goes on')
   withFaults(victim, {})
   assert.deepEqual(await levelLines(seeders), lines)
-  await until('it agrees', () => agrees(victim), 30_000)
+  await until('it agrees', () => agrees(victim))
   await noEvidence(seeders)
 })
 
@@ -95,7 +94,7 @@ test('G11 a member that is stopped for a while and goes on where it stood catche
     lines.push(line)
   }
   victim.kill('SIGCONT')
-  await until('it agrees', () => agrees(victim), 30_000)
+  await until('it agrees', () => agrees(victim))
   assert.deepEqual(await levelLines(seeders), ['before', ...lines])
   await noEvidence(seeders)
 })

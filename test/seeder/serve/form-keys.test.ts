@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { type DefaultTreeAdapterTypes, html, parse } from 'parse5'
 import { digestFromContentDigest } from '#protocol/answer/http-signature.ts'
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
+import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import type { ScriptRequest } from '#seeder/execute/port.ts'
 import { FORM_PAGE_BYTES_MAX, FORMS_MAX, formOffsets } from '#seeder/serve/form-keys/forms.ts'
-import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
+import { PARTS_MAX, takeFormKey } from '#seeder/serve/form-keys/request.ts'
 import { startEdge } from '#test/support/edge.ts'
 import { hostedGroup } from '#test/support/hosted-group.ts'
 
@@ -67,6 +70,167 @@ test('R9 a page of another type, alphabet or size is left alone', () => {
   assert.deepEqual(behind(page + ' '.repeat(FORM_PAGE_BYTES_MAX)), [])
   assert.equal(behind(page.repeat(FORMS_MAX)).length, FORMS_MAX)
   assert.deepEqual(behind(page.repeat(FORMS_MAX + 1)), [])
+})
+
+test('R9 a page whose tree would have to be known has no keys', () => {
+  for (const page of [
+    '<base href="https://elsewhere.example/"><form method=post action="/x">abc</form>',
+    '<svg><form method=post>abc</form></svg>',
+    '<svg><foreignObject><form method=post>abc</form></foreignObject></svg>',
+    '<svg><p><script>"</svg><form method=post>abc"</script>',
+    '<select><form method=post>abc</form></select>',
+    '<form method=post action="&#104;ttps://elsewhere.example/">abc</form>',
+    '<script><!-- <script> </script> <form method=post>abc --></script>',
+  ])
+    assert.deepEqual(behind(page), [], page)
+  assert.deepEqual(behind('<svg><title>i</title><path d=""/></svg><form method=post action="/a?b=1&amp;c">abc'), [
+    'abc',
+  ])
+  assert.deepEqual(behind('<svg/><select><option>1</select><form method=post>abc'), ['abc'])
+})
+
+const SOUP = fc.array(
+  fc.constantFrom(
+    ...[
+      '<form method=post>',
+      '<FORM\nmethod="post" action=/a>',
+      "<form method='post'/>",
+      '<form>',
+      '</form>',
+      '</form x>',
+    ],
+    ...[
+      '<!--',
+      '-->',
+      '--!>',
+      '<!-->',
+      '<!--->',
+      '<!doctype html>',
+      '<?x',
+      '<![CDATA[',
+      ']]>',
+      '</',
+      '</>',
+      '<',
+      '>',
+      '"',
+      "'",
+    ],
+    ...[
+      '<script>',
+      '</script>',
+      '<style>',
+      '</style',
+      '<textarea>',
+      '</textarea>',
+      '<title>',
+      '</title >',
+      '<noscript>',
+      '</noscript>',
+    ],
+    ...[
+      '<template>',
+      '</template>',
+      '<svg>',
+      '</svg>',
+      '<svg/>',
+      '<math>',
+      '</math>',
+      '<foreignObject>',
+      '</foreignObject>',
+      '<desc>',
+    ],
+    ...[
+      '<select>',
+      '</select>',
+      '<option>',
+      '<input>',
+      '<table>',
+      '<tr>',
+      '<td>',
+      '</table>',
+      '<caption>',
+      '<colgroup>',
+      '<col>',
+    ],
+    ...[
+      '<p>',
+      '</p>',
+      '<b>',
+      '</b>',
+      '<a href="<form method=post>">',
+      '<div title=',
+      '</div>',
+      '<button>',
+      '</button>',
+      '<br/>',
+    ],
+    ...[
+      '<head>',
+      '</head>',
+      '<body>',
+      '</body>',
+      '</html>',
+      '<frameset>',
+      '<plaintext>',
+      '<xmp>',
+      '</xmp>',
+      '<iframe>',
+      '</iframe>',
+    ],
+    ...['x', ' ', '/', '=', 'é', '<x a=">" b', '<x a=b/>', '<li>', '<h1>', '<font color=a>', '<ruby><rt>'],
+  ),
+  { maxLength: 24 },
+)
+
+/** As a browser has it: the tree built, and looked through for forms that post. */
+function formsOfTree(text: string): readonly number[] {
+  const offsets: number[] = []
+  const pending: DefaultTreeAdapterTypes.Node[] = [parse(text, { sourceCodeLocationInfo: true })]
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if ('childNodes' in node) pending.push(...node.childNodes)
+    if (!('tagName' in node) || node.tagName !== 'form' || node.namespaceURI !== html.NS.HTML) continue
+    const isPost = node.attrs.some(({ name, value }) => name === 'method' && value.toLowerCase() === 'post')
+    const end = node.sourceCodeLocation?.startTag?.endOffset
+    if (isPost && end !== undefined) offsets.push(end)
+  }
+  return offsets.sort((a, b) => a - b)
+}
+
+test('R9 where a browser makes no form there is no key, whatever the page is', () => {
+  let found = 0
+  let alike = 0
+  fc.assert(
+    fc.property(SOUP, (pieces) => {
+      const page = Buffer.from(pieces.join(''))
+      const ours = formOffsets(page, HTML, ORIGINS)
+      const tree = formsOfTree(page.toString('latin1'))
+      assert.deepEqual(
+        ours.filter((offset) => !tree.includes(offset)),
+        [],
+        page.toString(),
+      )
+      found += tree.length
+      alike += ours.length
+    }),
+    { numRuns: Number(process.env.FORM_RUNS ?? 20_000) },
+  )
+  assert.ok(found > 1_000 && alike > found / 3, `${alike} of ${found}`)
+})
+
+test('R9 no page holds up others while it is looked through: what is found does not depend on how deep or wide it is', () => {
+  const form = '<form method=post>'
+  for (const hostile of [
+    '<div>'.repeat(40_000) + '</p>'.repeat(60_000),
+    `<x ${Array.from({ length: 90_000 }, (_, index) => index.toString(36)).join(' ')}>`,
+    Array.from({ length: 20_000 }, (_, index) => `<b a=${index}>`).join('') + '<p>x'.repeat(20_000),
+    '<!--'.repeat(100_000),
+    '<a "'.repeat(100_000),
+    '<script><!--'.repeat(30_000),
+    '<title>'.repeat(60_000),
+    '<table><tr><td>'.repeat(30_000),
+  ])
+    assert.deepEqual(behind(form + hostile.slice(0, FORM_PAGE_BYTES_MAX - form.length)).length, 1, hostile.slice(0, 40))
 })
 
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -158,6 +322,71 @@ test('R9 a browser reads the multipart body that is left as it reads the one tha
   const file = read.get('file')
   assert.ok(file instanceof File)
   assert.ok(bytesEqual(new Uint8Array(await file.arrayBuffer()), binary))
+})
+
+test('R9 what a stranger sends instead of a form stays as it is, and never becomes longer than a body may be', () => {
+  const part = `\r\nContent-Disposition: form-data; name="interpeer-key"\r\n\r\n${KEY}\r\n`
+  const bodyOf = (filling: string, count: number) => Buffer.from(`--b${part}${filling.repeat(count)}--b--\r\n`)
+  const headers = [['content-type', 'multipart/form-data; boundary=b']] as const
+  assert.ok(takeFormKey({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX - 2) }) !== undefined)
+  assert.equal(takeFormKey({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX) }), undefined)
+  const full = Buffer.concat([bodyOf('--b\r\n\r\nx\r\n', 1_000), Buffer.alloc(BODY_BYTES_MAX)]).subarray(
+    0,
+    BODY_BYTES_MAX,
+  )
+  assert.equal(takeFormKey({ headers, body: full }), undefined)
+  for (const filling of ['&', `interpeer-key=x&`, 'xinterpeer-key=', `a=1&b=2&`]) {
+    const body = Buffer.from(`${filling.repeat(4_000)}&interpeer-key=${KEY}`)
+    const taken = takeFormKey({ ...urlencoded(''), body })
+    if (filling.startsWith('interpeer-key')) assert.equal(taken, undefined)
+    else assert.equal(taken?.body.toString(), filling.repeat(4_000))
+  }
+})
+
+test('R9 whatever body comes, what is left of it is the body without the field, or all of it', () => {
+  const piece = fc.constantFrom(
+    ...[
+      '--b',
+      '\r\n',
+      '--',
+      'b',
+      '&',
+      '=',
+      KEY,
+      'interpeer-key',
+      `interpeer-key=${KEY}`,
+      'a=1',
+      'Content-Disposition: form-data; ',
+    ],
+    ...[
+      'name="interpeer-key"',
+      '\r\n\r\n',
+      `\r\nContent-Disposition: form-data; name="interpeer-key"\r\n\r\n${KEY}\r\n`,
+      'x',
+    ],
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), fc.boolean(), (pieces, isMultipart) => {
+      const body = Buffer.from(pieces.join(''))
+      const type = isMultipart ? 'multipart/form-data; boundary=b' : 'application/x-www-form-urlencoded'
+      const taken = takeFormKey({ headers: [['content-type', type]], body })
+      if (taken === undefined) return
+      assert.ok((keyOf(taken)?.length ?? 0) >= 22)
+      if (!isMultipart) {
+        const fields = body.toString().split('&')
+        const at = fields.findIndex((field) => field.startsWith('interpeer-key='))
+        assert.equal(taken.body.toString(), fields.toSpliced(at, 1).join('&'))
+        return
+      }
+      const [, boundary = ''] =
+        /boundary=(.*)$/.exec(taken.headers.find(([name]) => name === 'content-type')?.[1] ?? '') ?? []
+      assert.match(boundary, /^interpeer-[0-9a-f]{40}$/)
+      const left = taken.body.toString().replaceAll(`--${boundary}`, '--b')
+      assert.ok(body.toString().includes(`name="interpeer-key"\r\n\r\n${KEY}`))
+      assert.ok(left.length < body.length)
+    }),
+    { numRuns: 5_000 },
+  )
 })
 
 const FORM_PAGE = `<!doctype html><title>x</title><form method=post action=/sign><input name=a></form>${'<p>text</p>'.repeat(200)}`

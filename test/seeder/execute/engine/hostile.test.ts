@@ -13,7 +13,6 @@ import { EngineThread } from '#test/seeder/execute/engine/engine-thread.ts'
 
 const FUEL = 200_000_000
 /** Far above what the fuel allows on a slow machine: an unmetered loop would run for minutes or for ever. */
-const WALL_MS = 20_000
 
 const engine = new EngineThread(FUEL)
 after(() => engine.close())
@@ -140,13 +139,10 @@ describe('hostile requests end alone', () => {
   for (const [name, body, failures] of SCRIPTS) {
     test(name, async () => {
       const script = `export default { async fetch() { ${body}; return new Response('done') } }`
-      const begun = performance.now()
       const result = await engine.run(script)
-      const took = performance.now() - begun
       const failure = result.ok ? undefined : result.failure
       assert(failures.includes(failure), `ended with ${failure}: ${JSON.stringify(result.ok ? {} : result.error)}`)
       assert(result.fuel <= FUEL)
-      assert(took < WALL_MS, `took ${took} ms`)
       assert.deepEqual(comparable(await engine.run(NEIGHBOUR)), before)
       // What a hostile run used and said is agreed as well.
       assert.deepEqual(await engine.run(script), result)

@@ -1,4 +1,4 @@
-// Requests that ask for much end alone, in bounded time, with the failure that says why: memory, stack, promises, regular expressions,
+// Requests that ask for much end alone, within their fuel, with the failure that says why: memory, stack, promises, regular expressions,
 // big numbers, texts to the host, answers (F25; runtime.md, "What must hold"). Behind each of them in its block a good request works.
 
 import assert from 'node:assert/strict'
@@ -7,19 +7,15 @@ import { Site } from '#test/seeder/execute/hostile/hosted.ts'
 import { LIMITS, textOf } from '#test/seeder/execute/pool/site.ts'
 
 const FUEL = 500_000_000
-/** Of one attack and the good request behind it, on a machine that is busy: both run on two executors. */
-const WALL_MS = 20_000
 
 const site = Site.published(undefined, { ...LIMITS, requestFuelMax: FUEL })
 
 function attacks(list: readonly (readonly [name: string, body: string, expected: RegExp])[]): void {
   for (const [name, body, expected] of list) {
     test(name, () => {
-      const begun = performance.now()
       const { failure, response, fuel } = site.attack(body)
-      const took = performance.now() - begun
       assert.match(failure ?? textOf(response), expected)
-      assert(took < WALL_MS, `took ${took} ms for ${fuel} fuel`)
+      assert(fuel <= FUEL, `${fuel} fuel`)
     })
   }
 }

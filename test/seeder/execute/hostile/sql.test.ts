@@ -7,7 +7,6 @@ import { Site } from '#test/seeder/execute/hostile/hosted.ts'
 import { LIMITS, textOf } from '#test/seeder/execute/pool/site.ts'
 
 const FUEL = 500_000_000
-const WALL_MS = 20_000
 const site = Site.published(undefined, { ...LIMITS, requestFuelMax: FUEL })
 
 function attacks(list: readonly (readonly [name: string, sql: string | readonly string[], expected: RegExp])[]): void {
@@ -20,11 +19,9 @@ function attacks(list: readonly (readonly [name: string, sql: string | readonly 
           told.push(JSON.stringify(results).slice(0, 200))
         } catch (e) { told.push(e.message) }
         return told.at(-1)`
-      const begun = performance.now()
       const { failure, response, fuel } = site.attack(code)
-      const took = performance.now() - begun
       assert.match(failure ?? textOf(response), expected)
-      assert(took < WALL_MS, `took ${took} ms for ${fuel} fuel`)
+      assert(fuel <= FUEL, `${fuel} fuel`)
     })
   }
 }

@@ -1,7 +1,7 @@
 // No built-in of the engine or its library evades the meter: every function that can be reached is called with receivers and
 // arguments that make it loop long, and what takes time burns fuel (runtime.md, "Fuel is counted in the wasm itself").
 //
-//   list of the engine's own functions → calls drawn from a seed → runs of little fuel → milliseconds against fuel
+//   list of the engine's own functions → calls drawn from a seed → runs of little fuel → processor time against fuel
 //
 // INTERPEER_BUILTIN_CALLS sets how many calls each function gets (12), INTERPEER_BUILTIN_SEED the seed.
 
@@ -15,7 +15,7 @@ const SEED = Number(process.env.INTERPEER_BUILTIN_SEED ?? 1)
 const FUEL = 20_000_000
 /** An honest machine burns a hundred times as much in a millisecond … */
 const FUEL_PER_MS_MIN = 100_000
-/** … after what a run costs at all on a machine that is busy. */
+/** … after what a run costs at all. */
 const RUN_MS = 300
 const ATTEMPTS = 3
 const SIZE = 1_000

@@ -1,4 +1,4 @@
-// The script of the built-ins in an engine of its own thread, and the time that each run takes inside it.
+// The script of the built-ins in an engine of its own thread, and the processor time that each run takes in it.
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 export type Call = readonly [self: string, args: readonly string[], construct: boolean]
 export type BuiltinQuestion = { readonly body: string; readonly fuelMax: number }
 export type BuiltinAnswer = {
+  /** Of the processor, whatever else the machine does. */
   readonly ms: number
   readonly fuel: number
   readonly failure: string | undefined

@@ -8,9 +8,10 @@ import type { BuiltinAnswer, BuiltinQuestion } from '#test/seeder/execute/hostil
 const site = new EngineSite(readFileSync(new URL('./script.js', import.meta.url), 'utf8'))
 
 function answer({ body, fuelMax }: BuiltinQuestion): BuiltinAnswer {
-  const begun = performance.now()
+  const before = process.threadCpuUsage()
   const result = site.post(body, fuelMax)
-  const ms = performance.now() - begun
+  const { user, system } = process.threadCpuUsage(before)
+  const ms = (user + system) / 1000
   const text = result.ok ? new TextDecoder().decode(result.response.body) : (result.error?.message ?? '')
   const counted = result.logs.filter(({ text: line }) => /^call \d+$/.test(line)).length
   return { ms, fuel: result.fuel, failure: result.ok ? undefined : result.failure, begun: counted, text }
