@@ -8,8 +8,8 @@ import { err, type Result } from '#protocol/codec/result.ts'
 
 export function durableTunnels(namespace: DurableObjectNamespace<Tunnel>, gateway: string): Tunnels {
   return {
-    accept: (_request, peer, domain) =>
-      namespace.getByName(peer).fetch('http://tunnel/', {
+    async accept(_request, peer, domain) {
+      const { status, webSocket } = await namespace.getByName(peer).fetch('http://tunnel/', {
         headers: {
           Upgrade: 'websocket',
           [TUNNEL_FIELDS.peer]: peer,
@@ -17,7 +17,10 @@ export function durableTunnels(namespace: DurableObjectNamespace<Tunnel>, gatewa
           [TUNNEL_FIELDS.chain]: hexFromBytes(domain.chainId),
           [TUNNEL_FIELDS.generation]: String(domain.generation),
         },
-      }),
+      })
+      // A new answer: the object's own cannot be changed on its way out.
+      return new Response(null, { status, webSocket })
+    },
     async ask(peer, head, body, { headMs }) {
       try {
         const asked = await namespace.getByName(peer).ask(head, body, headMs)
