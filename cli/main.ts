@@ -4,7 +4,7 @@
 import process from 'node:process'
 import { type Command, flagOf, helpText, readWords } from '#cli/command.ts'
 import { EXIT, Failure, usageFailure } from '#cli/failure.ts'
-import { createOutput } from '#cli/terminal/output.ts'
+import { createOutput, terminalText } from '#cli/terminal/output.ts'
 
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
   init: () => import('#cli/command/init.ts'),
@@ -67,7 +67,7 @@ function report(failure: Failure, json: boolean): void {
     )
   else
     process.stderr.write(
-      `interpeer: ${failure.message}\n${failure.remedy === undefined ? '' : `  ${failure.remedy}\n`}`,
+      terminalText(`interpeer: ${failure.message}\n${failure.remedy === undefined ? '' : `  ${failure.remedy}\n`}`),
     )
 }
 

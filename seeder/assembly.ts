@@ -202,8 +202,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       return {
         site,
         rule: hosted.rule,
-        fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot),
-        bundleBytes: (codeRoot) => hosted.site.bundleBytes(codeRoot),
+        bundles: hosted.site.bundles,
       }
     },
   })

@@ -9,7 +9,6 @@
 // There is one table of members and addresses, ours; libp2p's own expire and are not asked.
 
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -18,6 +17,7 @@ import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
 import { backoffMs } from '#seeder/network/backoff.ts'
 import { createDoor } from '#seeder/network/door.ts'
+import { wholePackets } from '#seeder/network/encryption.ts'
 import { libp2pPrivateKey, nameOfPeerId, peerIdOf } from '#seeder/network/identity.ts'
 import { AGREE_PROTOCOL, CONTENT_PROTOCOL, Link, type LinkEnd, type LinkProtocol } from '#seeder/network/link.ts'
 import type { LinkStatus, NetworkHandlers, PeerNetwork, RequestError } from '#seeder/network/port.ts'
@@ -97,7 +97,7 @@ class Libp2pNetwork implements PeerNetwork {
       privateKey: libp2pPrivateKey(this.#options.signer),
       addresses: { listen: [...this.#options.listen] },
       transports: [tcp()],
-      connectionEncrypters: [noise()],
+      connectionEncrypters: [wholePackets()],
       streamMuxers: [
         yamux({
           enableKeepAlive: false,

@@ -78,8 +78,9 @@ class Rounds {
     let again = victim
     if (died) {
       count(this.points, victim.faults, when)
-      // A write while it is away: three others are there, or two and the one that is to go.
-      await this.#write(role === 'leaver' ? lives : [out, ...lives], `${this.epoch} without ${role}`)
+      // A write while it is away, if enough are there without the joiner: three others, or two and the one that is to go.
+      if (this.#how === 'RECONFIG')
+        await this.#write(role === 'leaver' ? lives : [out, ...lives], `${this.epoch} without ${role}`)
       again = await this.#seeders.restart(victim)
     }
     joiner.kill('SIGCONT')
@@ -108,7 +109,8 @@ class Rounds {
   }
 
   async #write(through: readonly SeederProcess[], line: string): Promise<void> {
-    await writeLine({ all: through }, line, this.lines.length)
+    // 307: that one has left the group.
+    await writeLine({ all: through }, line, this.lines.length, [307, 503, 504])
     this.lines.push(line)
   }
 

@@ -177,6 +177,19 @@ test('F6 an exported site imported anew begins with the same data, and goes its 
   assert.equal((await up.run('import', file, '--name', 'other')).code, 1)
 })
 
+test('F6 a site that an earlier version exported begins anew with its code, rows, values and files, and goes on', async () => {
+  const kept = join(ROOT, 'test', 'vectors', 'site-1.car')
+  const imported = await up.run('import', kept, '--name', 'older', '--json')
+  assert.equal(imported.code, 0, JSON.stringify(imported.lines))
+  const page = async () => JSON.parse((await follow(`${up.ready.gateway}/older/`)).body.toString()) as object
+  const notes = ['one', 'two', 'three'].map((text, index) => ({ id: index + 1, text }))
+  assert.deepEqual(await page(), { last: 'three', notes })
+  assert.equal((await follow(`${up.ready.gateway}/older/asset.txt`)).body.toString(), 'an asset\n')
+  assert.equal((await write('four', 'older')).status, 200)
+  const more = { last: 'four', notes: [...notes, { id: 4, text: 'four' }] }
+  await until('the write at each member', async () => isDeepStrictEqual(await page(), more))
+})
+
 test('F6 every template of init runs as it is', async () => {
   for (const template of ['hello', 'hono', 'files']) {
     const folder = join(up.folder, `t-${template}`)

@@ -13,7 +13,7 @@ import type { SeederReport } from '#cli/network/peers.ts'
 import { publishSite } from '#cli/publish/publish.ts'
 import { startLocalNetwork } from '#cli/up/local-network.ts'
 import { EXIT_AGAIN, EXIT_USAGE } from '#seeder/config/exit-code.ts'
-import { isRunning, ROOT, startCommand, type UpSeeder } from '#test/support/command.ts'
+import { ROOT, startCommand, type UpSeeder } from '#test/support/command.ts'
 import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -73,7 +73,7 @@ test('`up` starts a seeder again whose sync failed: another process with the sam
     await until('it ended', () => ended.length > 0, AGAIN_MS)
     assert.deepEqual(ended, [[victim.peer, EXIT_AGAIN]])
     await until('it agrees again', async () => (await state()) === 'agreeing', AGAIN_MS)
-    assert.ok(!isRunning({ pid: victim.pid, name: 'node' }))
+    assert.throws(() => process.kill(victim.pid, 0), { code: 'ESRCH' }, 'another process')
     assert.equal(ended.length, 1)
   } finally {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })

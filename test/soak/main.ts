@@ -5,9 +5,10 @@
 // not judged: `WARM` of the run.
 //
 // What shows a leak is judged by a line through the rest, which may rise by so much (95 %): what is alive after a forced collection, within the
-// heap and outside of it, in the main thread and the worker; disk; descriptors. Resident memory also holds garbage and pages that V8 and malloc
-// keep, which come and go over minutes: of it the highest of the last part is compared with the highest before. The last member is never made
-// to collect: its resident memory is what an operator sees.
+// heap and outside of it, in the main thread and the worker; disk; descriptors. Resident memory also holds garbage: up to what the young
+// halves of both heaps may hold, which come and go over minutes. So of it the highest of the last part is compared with the highest before, for
+// each member (which may come to that height late) and, closer, for all together. The last member is never made to collect: its resident
+// memory is what an operator sees.
 
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -38,7 +39,10 @@ const ALIVE_MS = 30_000
 /** Of a run: the rest is compared with it. */
 const RESIDENT_BEFORE = 0.7
 
-/** What may come over the judged part, as a share of the mean; descriptors in number. */
+/** What V8's young halves hold at most: twice 16 MiB in the main thread, 16 MiB in the worker (seeder/execute/pool/lane.ts). */
+const YOUNG_BYTES = 48 * 2 ** 20
+
+/** What may come over the judged part, as a share of the mean (resident memory: of the highest before, for all members together); descriptors in number. */
 const BOUNDS = {
   residentBytes: 0.1,
   mainHeapBytes: 0.05,
@@ -155,17 +159,26 @@ function said({ usage, alive }: Sampled, what: Exclude<Judged, 'residentBytes'>)
   return what === 'diskBytes' || what === 'descriptors' ? usage[what] : alive?.[what]
 }
 
+function residentRow(
+  phase: string,
+  label: string,
+  samples: readonly Sampled[],
+  end: number,
+  bound: (before: number) => number,
+): Row {
+  const highest = (part: readonly Sampled[]): number => Math.max(...part.map(({ usage }) => usage.residentBytes))
+  const before = highest(samples.filter(({ at }) => at < RESIDENT_BEFORE * end))
+  const rise = highest(samples.filter(({ at }) => at >= RESIDENT_BEFORE * end)) - before
+  return { phase, label, what: 'residentBytes', mean: before, rise, riseAtMost: rise, flat: rise <= bound(before) }
+}
+
 function judge(phase: string, samples: readonly Sampled[]): Row[] {
   const end = Math.max(...samples.map(({ at }) => at))
-  return LABELS.flatMap((label) =>
+  const together = residentRow(phase, 'all', samples, end, (before) => BOUNDS.residentBytes * before)
+  const rows = LABELS.flatMap((label) =>
     (Object.keys(BOUNDS) as Judged[]).flatMap((what): Row[] => {
       const own = samples.filter((sample) => sample.label === label)
-      if (what === 'residentBytes') {
-        const highest = (part: readonly Sampled[]): number => Math.max(...part.map(({ usage }) => usage.residentBytes))
-        const before = highest(own.filter(({ at }) => at < RESIDENT_BEFORE * end))
-        const rise = highest(own.filter(({ at }) => at >= RESIDENT_BEFORE * end)) - before
-        return [{ phase, label, what, mean: before, rise, riseAtMost: rise, flat: rise <= BOUNDS[what] * before }]
-      }
+      if (what === 'residentBytes') return [residentRow(phase, label, own, end, () => YOUNG_BYTES)]
       const values = own
         .filter(({ at }) => at >= WARM * end)
         .map((sample) => ({ at: sample.at / 60, value: said(sample, what) }))
@@ -179,6 +192,7 @@ function judge(phase: string, samples: readonly Sampled[]): Row[] {
       return [{ phase, label, what, mean, rise, riseAtMost, flat: riseAtMost <= bound }]
     }),
   )
+  return [together, ...rows]
 }
 
 function phaseOf(name: string, samples: readonly Sampled[], facts: Readonly<Record<string, number>>): Phase {

@@ -19,7 +19,7 @@ import { ephemeralSigner, loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { until } from './until.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
-const READY_MS = 60_000
+const READY_MS = 120_000
 const AGAIN_MS = 200
 
 /** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
@@ -225,7 +225,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
         ...(name === undefined ? {} : { name }),
         network: async () => admission.file(),
         signer: uploader,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(300_000),
         progress: () => {},
       }),
     async [Symbol.asyncDispose]() {
@@ -245,7 +245,8 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
       all.every(({ ready }) => admission.file().peers.some((peer) => peer.peer === ready.peer)),
     )
   } catch (cause) {
-    await seeders[Symbol.asyncDispose]()
+    // What went wrong first is what is told.
+    await Promise.resolve(seeders[Symbol.asyncDispose]()).catch(() => {})
     throw cause
   }
   return seeders
