@@ -32,6 +32,8 @@ import { bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
 const WRITE_HEAD_MS = 35_000
+/** RFC 6585 §5. */
+const HEADERS_TOO_LARGE = 431
 
 export type Carried = {
   readonly status: number
@@ -84,6 +86,9 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
     if (course.failed.has(host)) continue
     const answer = await answerOf(course.site, question, askerOf(course, host), course.gateway.ports.verify)
     if (answer.ok) return ok({ answer: answer.value, host })
+    // The visitor's own doing, and no member's.
+    if (answer.error.code === 'unreachable' && answer.error.why === 'head_refused')
+      return err({ status: HEADERS_TOO_LARGE, reasons: [] })
     noted(course, host, answer.error)
   }
   const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))

@@ -3,6 +3,8 @@
 // A member is asked without conditions, ranges and codings of the visitor's: what comes back is the whole certified answer, or
 // its head; what the visitor made of it before (RFC 9110 §13, §14) is answered here, from what was checked.
 
+import { base64url, takeFormKey } from '#page/form-request.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 
 /** Of one connection (RFC 9110 §7.6.1), of the edge, or answered here. */
@@ -52,6 +54,11 @@ export type Question = {
   readonly source: string
 }
 
+/** It checks answers itself, and wants the certified body. */
+export function isClient(request: Request): boolean {
+  return request.headers.get('interpeer-client') === '1'
+}
+
 export function isSafe(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
@@ -67,14 +74,18 @@ export type Asker = {
   readonly random: (bytes: number) => Uint8Array
 }
 
-/** A write without a key gets one, so that it can be asked of another member and still runs once (R9). */
+/**
+ * A form's key is taken from it unless whoever asks checks answers itself; a write without any gets one, so that it can be asked of another
+ * member and still runs once (R9).
+ */
 export function questionOf(request: Request, body: Uint8Array, { url, target, source, random }: Asker): Question {
   const { method } = request
-  const headers = [...request.headers].filter(([name]) => isPassed(name))
-  if (!isSafe(method) && !headers.some(([name]) => name === IDEMPOTENCY_KEY)) {
-    const key = btoa(String.fromCharCode(...random(KEY_BYTES)))
-    headers.push([IDEMPOTENCY_KEY, key.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')])
-  }
+  const passed = [...request.headers].filter(([name]) => isPassed(name))
+  const sent = { headers: passed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)), body }
+  const taken = isSafe(method) || isClient(request) ? undefined : takeFormKey(sent, sha256)
+  const headers = [...(taken ?? sent).headers]
+  if (!isSafe(method) && !headers.some(([name]) => name === IDEMPOTENCY_KEY))
+    headers.push([IDEMPOTENCY_KEY, base64url(random(KEY_BYTES))])
   // The certified body itself, in its identity coding: nothing else can be held against the evidence.
   const plain = [...headers.filter(([name]) => name !== 'interpeer-client'), ['interpeer-client', '1'] as const]
   return {
@@ -83,7 +94,7 @@ export function questionOf(request: Request, body: Uint8Array, { url, target, so
     scheme: url.protocol === 'https:' ? 'https' : 'http',
     host: url.host,
     headers: plain,
-    body,
+    body: (taken ?? sent).body,
     source,
   }
 }

@@ -1,7 +1,8 @@
 // The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there.
 
 import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
-import { questionOf } from '#gateway/carry/question.ts'
+import { keyedPage } from '#gateway/carry/page.ts'
+import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { readBody } from '#gateway/http/body.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
@@ -61,6 +62,8 @@ export async function visitSite(
   if (tunnels === undefined || target.hosts.length === 0) return err({ code: 'no_living_member', name })
   const body = await readBody(request, BODY_BYTES_MAX)
   if (!body.ok) return body
+  const { random } = ports
+  const question = questionOf(request, body.value, { url: new URL(request.url), target: asked, source, random })
   const group = groupOf(job)
   const former = handingOver(job, now)
   const carried = await carry({
@@ -77,16 +80,18 @@ export async function visitSite(
         freshMs: network.file.settings.fresh_ms,
       },
     },
-    question: questionOf(request, body.value, {
-      url: new URL(request.url),
-      target: asked,
-      source,
-      random: ports.random,
-    }),
+    question,
     conditions: conditionsOf(request.headers),
     hosts: turned(target.hosts, target.next++),
   })
-  return carried.ok ? ok(responseOf(request.method, carried.value)) : err(errorOf(name, carried.error))
+  if (!carried.ok) return err(errorOf(name, carried.error))
+  const { status, headers, body: certified } = carried.value
+  const keyed =
+    isClient(request) || !(certified instanceof Uint8Array)
+      ? undefined
+      : keyedPage({ status, headers, body: certified }, { origin: originOf(question), siteName: name }, ports.random)
+  const sent = keyed === undefined ? carried.value : { ...keyed, length: keyed.body.length }
+  return ok(responseOf(request.method, sent))
 }
 
 /** Each visit begins with another member. */

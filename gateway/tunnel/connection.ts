@@ -18,8 +18,8 @@ export type TunnelAnswer = {
   readonly body: Uint8Array | ReadableStream<Uint8Array>
 }
 
-/** `gone`: the tunnel or the seeder's part of it ended before the answer began. */
-export type AskError = { readonly code: 'busy' | 'gone' | 'timed_out' | 'head_too_long' }
+/** `head_refused`: more headers, or longer ones, than a tunnel carries. `gone`: the tunnel or the seeder's part of it ended before the answer began. */
+export type AskError = { readonly code: 'busy' | 'gone' | 'timed_out' | 'head_refused' }
 
 export type AskOptions = {
   /** How long the head of the answer may take, ms. */
@@ -89,7 +89,7 @@ export class TunnelConnection {
     if (start === undefined || signal?.aborted === true) return err({ code: 'gone' })
     if (this.#closed) return err({ code: 'gone' })
     const opened = this.#streams.open({ ...head, body: start.rest === undefined ? start.bytes : null })
-    if (!opened.ok) return err({ code: opened.error.code === 'streams' ? 'busy' : 'head_too_long' })
+    if (!opened.ok) return err({ code: opened.error.code === 'streams' ? 'busy' : 'head_refused' })
     const stream = opened.value
     const { promise, resolve } = Promise.withResolvers<Result<TunnelAnswer, AskError>>()
     let writable: () => void = () => {}

@@ -21,6 +21,7 @@ import {
   object,
   oneOf,
   readCbor,
+  readShape,
   type Shape,
   type Shaped,
   text,
@@ -111,13 +112,14 @@ function u32(value: number): Uint8Array {
   return bytes
 }
 
-/** The encoded head; `head_too_long` when no frame holds it. */
-export function headToBytes(
-  head: OpenHead | AnswerHead,
-): Result<Uint8Array, { readonly code: 'head_too_long'; readonly actualBytes: number; readonly maxBytes: number }> {
+export type HeadError = { readonly code: 'head_form'; readonly path: string } | { readonly code: 'head_too_long' }
+
+/** The encoded head, or why the other side would not take it: what a visitor or a script wrote must not end everybody's tunnel. */
+export function headToBytes(type: 'open' | 'answer', head: OpenHead | AnswerHead): Result<Uint8Array, HeadError> {
+  const fits = readShape<OpenHead | AnswerHead>(type === 'open' ? openShape : answerShape, head)
+  if (!fits.ok) return err({ code: 'head_form', path: fits.error.path })
   const bytes = cborFromValue(head)
-  if (bytes.length <= HEAD_BYTES_MAX) return ok(bytes)
-  return err({ code: 'head_too_long', actualBytes: bytes.length, maxBytes: HEAD_BYTES_MAX })
+  return bytes.length <= HEAD_BYTES_MAX ? ok(bytes) : err({ code: 'head_too_long' })
 }
 
 /** A frame to be sent: a head is already encoded, by `headToBytes`. */

@@ -20,6 +20,7 @@ import {
   type FrameError,
   frameFromBytes,
   frameToBytes,
+  type HeadError,
   headToBytes,
   type OpenHead,
   STREAM_MAX,
@@ -115,11 +116,11 @@ export class TunnelStreams {
   }
 
   /** A new stream; `streams` when too many are under way. With `body: null` in its head, `write` and `end` follow. */
-  open(head: OpenHead): Result<number, { readonly code: 'streams' | 'head_too_long' }> {
+  open(head: OpenHead): Result<number, HeadError | { readonly code: 'streams' }> {
     assert(this.#opens, 'the gateway opens')
     if (this.#streams.size >= STREAMS_MAX) return err({ code: 'streams' })
-    const bytes = headToBytes(head)
-    if (!bytes.ok) return err({ code: 'head_too_long' })
+    const bytes = headToBytes('open', head)
+    if (!bytes.ok) return bytes
     do this.#lastStream = this.#lastStream === STREAM_MAX ? 1 : this.#lastStream + 1
     while (this.#streams.has(this.#lastStream))
     const stream = this.#lastStream
@@ -129,12 +130,12 @@ export class TunnelStreams {
   }
 
   /** The head of the answer. A stream that is gone meanwhile is passed over. */
-  answer(stream: number, head: AnswerHead): Result<void, { readonly code: 'head_too_long' }> {
+  answer(stream: number, head: AnswerHead): Result<void, HeadError> {
     const known = this.#streams.get(stream)
     if (known === undefined) return ok(undefined)
     assert(!this.#opens && known.outgoing === 'head', 'one answer to what was asked')
-    const bytes = headToBytes(head)
-    if (!bytes.ok) return err({ code: 'head_too_long' })
+    const bytes = headToBytes('answer', head)
+    if (!bytes.ok) return bytes
     known.outgoing = head.body === null ? 'body' : 'ended'
     this.#notices.push(frameToBytes({ type: 'answer', stream, head: bytes.value }))
     this.#forgetIfOver(stream, known)

@@ -12,6 +12,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
+import { takeFormKey } from '#page/form-request.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
@@ -24,8 +25,7 @@ import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
-import { keyedPage } from '#seeder/serve/form-keys/page.ts'
-import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
+import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
@@ -33,7 +33,7 @@ import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/por
 import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
 import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
-import { representationOf, select } from '#seeder/serve/representation.ts'
+import { nativeSha256, representationOf, select } from '#seeder/serve/representation.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
 import { Share, sourceOf } from '#seeder/serve/share.ts'
@@ -295,7 +295,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (!body.ok) return say(response, request, { code: body.error }, { close: true })
     try {
       const sent = { headers: asked.headers, body: body.value.bytes }
-      const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent)) ?? sent
+      const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent, nativeSha256)) ?? sent
       const committed = await writes.submit(site, { ...asked, headers }, filled, source)
       if (committed.ok) await ordered(response, request, site, committed.value)
       else say(response, request, committed.error)

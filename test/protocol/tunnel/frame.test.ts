@@ -3,14 +3,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { assert as must } from '#protocol/codec/result.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { err } from '#protocol/codec/result.ts'
 import {
+  type AnswerHead,
   DATA_BYTES_MAX,
   FRAME,
   FRAME_BYTES_MAX,
   frameFromBytes,
   frameToBytes,
-  HEAD_BYTES_MAX,
   headToBytes,
   INLINE_BYTES_MAX,
   type OpenHead,
@@ -27,10 +28,9 @@ const HEAD: OpenHead = {
   body: null,
 }
 
-function bytesOf(head: Parameters<typeof headToBytes>[0]): Uint8Array {
-  const bytes = headToBytes(head)
-  must(bytes.ok, 'the head fits')
-  return bytes.value
+/** As it would stand on the wire, whether it may or not. */
+function bytesOf(head: OpenHead | AnswerHead): Uint8Array {
+  return cborFromValue(head)
 }
 
 test('each frame reads back as what it was', () => {
@@ -77,8 +77,14 @@ test('a head that could end a line of HTTP, name no host or hold too much is ref
 test('a head that no frame holds is told before it is sent', () => {
   const value = 'x'.repeat(60 * 1024)
   const headers = Array.from({ length: 4 }, (_, index) => [`a${index}`, value] as const)
-  const found = headToBytes({ status: 200, headers, body: null })
-  assert.ok(!found.ok && found.error.actualBytes > HEAD_BYTES_MAX)
+  assert.deepEqual(headToBytes('answer', { status: 200, headers, body: null }), err({ code: 'head_too_long' }))
+  const many = Array.from({ length: 129 }, () => ['a', 'b'] as const)
+  assert.deepEqual(
+    headToBytes('answer', { status: 200, headers: many, body: null }),
+    err({ code: 'head_form', path: '.headers' }),
+  )
+  assert.ok(headToBytes('open', HEAD).ok)
+  assert.ok(!headToBytes('open', { ...HEAD, headers: [['a', 'ä'.repeat(5_000)]] }).ok)
 })
 
 test('pieces of the wrong length, unknown types and reasons, and messages that are too long are refused', () => {
