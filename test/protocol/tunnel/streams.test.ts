@@ -37,6 +37,8 @@ class Pair {
   readonly toGateway: Uint8Array[] = []
   readonly atGateway: TunnelEvent[] = []
   readonly atSeeder: TunnelEvent[] = []
+  /** Bytes that came, by end and stream. */
+  readonly came = { gateway: new Map<number, number>(), seeder: new Map<number, number>() }
 
   /** Puts at most `messages` of one end on the way. */
   send(from: 'gateway' | 'seeder', messages = Number.POSITIVE_INFINITY): number {
@@ -62,6 +64,10 @@ class Pair {
       const found = end.receive(message)
       assert.ok(found.ok, JSON.stringify(found))
       events.push(...found.value)
+      for (const event of found.value) {
+        if (event.type !== 'data') continue
+        this.came[to].set(event.stream, (this.came[to].get(event.stream) ?? 0) + event.bytes.length)
+      }
     }
     return delivered
   }
@@ -102,7 +108,7 @@ test('a request and an answer that fit take one message each, and leave nothing 
 })
 
 test('bodies of any length in any pieces come out as they went in, whatever is on the way and whoever takes it when', () => {
-  const piece = fc.record({ stream: fc.nat(5), length: fc.integer({ min: 1, max: 200 * KIB }), up: fc.boolean() })
+  const piece = fc.record({ stream: fc.nat(5), length: fc.integer({ min: 1, max: 120 * KIB }), up: fc.boolean() })
   const step = fc.record({ do: fc.constantFrom('send', 'deliver', 'take'), side: fc.boolean(), count: fc.nat(4) })
   const scenario = fc.property(
     fc.array(piece, { maxLength: 24 }),
@@ -160,7 +166,7 @@ test('bodies of any length in any pieces come out as they went in, whatever is o
       const take = (side: 'atGateway' | 'atSeeder'): void => {
         const [end, way] = side === 'atGateway' ? [pair.gateway, 'down' as const] : [pair.seeder, 'up' as const]
         for (const [stream, body] of bodies[way]) {
-          const here = dataOf(pair[side], stream).length
+          const here = pair.came[side === 'atGateway' ? 'gateway' : 'seeder'].get(stream) ?? 0
           assert.ok(here - body.taken <= STREAM_WINDOW_BYTES, 'no more than the window waits for its reader')
           end.consumed(stream, here - body.taken)
           body.taken = here
@@ -186,7 +192,7 @@ test('bodies of any length in any pieces come out as they went in, whatever is o
       }
     },
   )
-  fc.assert(scenario, { numRuns: 60 })
+  fc.assert(scenario, { numRuns: 25 })
 })
 
 test('readers that take nothing stop their own streams: each holds a window, and others go on', () => {
