@@ -23,6 +23,8 @@ import type { OpenHead } from '#protocol/tunnel/frame.ts'
 
 /** Sockets that have not proven themselves yet, each for `PROOF_MS` at most; one more displaces the oldest. */
 const UNPROVEN_MAX = 4
+/** Sockets that came together are closed together. */
+const ALARM_SLACK_MS = 1_000
 /** What the Worker tells this object of a socket; no visitor's header gets here. */
 export const TUNNEL_FIELDS = {
   peer: 'interpeer-tunnel-peer',
@@ -117,7 +119,7 @@ export class Tunnel extends DurableObject {
     for (const socket of this.ctx.getWebSockets()) {
       const { isProven, since } = attachmentOf(socket)
       if (isProven) continue
-      if (since + PROOF_MS <= Date.now()) socket.close(CLOSE.unproven, 'no proof came')
+      if (since + PROOF_MS <= Date.now() + ALARM_SLACK_MS) socket.close(CLOSE.unproven, 'no proof came')
       else next = Math.min(next, since + PROOF_MS)
     }
     if (Number.isFinite(next)) await this.ctx.storage.setAlarm(next)
