@@ -4,7 +4,9 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
+import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX } from '#gateway/settings.ts'
 import type { Store } from '#gateway/store/port.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -92,6 +94,11 @@ export type Gateway = {
   readonly config: GatewayConfig
   readonly ports: GatewayPorts
   readonly locations: Locations
+  readonly bodies: Bodies
+  /** Of visitors whose sites it carries. */
+  readonly visitBodies: Bodies
+  /** Of those bodies, what is whole and not answered yet. */
+  visitBytes: number
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -111,6 +118,9 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     config,
     ports,
     locations: new Locations(config.publicUrl, sitesDomainOf(config)),
+    bodies: createBodies(),
+    visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
+    visitBytes: 0,
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

@@ -28,7 +28,8 @@ const BODY_ROOT_HEADER = 'interpeer-body-root'
 export type CarriedSite = {
   readonly name: string
   readonly job: Digest
-  readonly rules: CheckRules
+  /** As of now: an answer may take its time. */
+  readonly rules: () => CheckRules
 }
 
 /** Asks one member; `body` undefined: none. */
@@ -80,7 +81,7 @@ export async function answerOf(
     root === undefined
       ? { form: 'whole', status, headers, body: body.bytes, at }
       : { form: 'root', status, headers, root, at }
-  const checked = await checkAnswerAsync(site.rules, askedOf(site, question), answer, evidence.value, verify)
+  const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, verify)
   if (!checked.ok) {
     await body.rest?.cancel()
     return err({ code: 'lie', check: checked.error.code })

@@ -3,14 +3,15 @@
 import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
 import { keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
-import type { Gateway } from '#gateway/gateway.ts'
-import { readBody } from '#gateway/http/body.ts'
+import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
+import type { Host } from '#gateway/locate/locations.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
-import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { TARGET_BYTES_MAX, VISIT_BODIES_BYTES_MAX } from '#gateway/settings.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
+import { groupOf, handingOver, type NetworkJob } from '#protocol/directory/network-file.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 
 /** The site's name when the host is under the sites domain; undefined: it is not. */
@@ -60,29 +61,63 @@ export async function visitSite(
   if (asked.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: asked.length, maxBytes: TARGET_BYTES_MAX })
   if (tunnels === undefined || target.hosts.length === 0) return err({ code: 'no_living_member', name })
-  const body = await readBody(request, BODY_BYTES_MAX)
+  const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX)
   if (!body.ok) return body
+  if (gateway.visitBytes + body.value.length > VISIT_BODIES_BYTES_MAX) return err({ code: 'rate_limited' })
+  gateway.visitBytes += body.value.length
+  try {
+    return await answered(
+      gateway,
+      tunnels,
+      request,
+      { name, job, network, hosts: turned(target.hosts, target.next++) },
+      {
+        body: body.value,
+        target: asked,
+        source,
+      },
+    )
+  } finally {
+    gateway.visitBytes -= body.value.length
+  }
+}
+
+type VisitedSite = {
+  readonly name: string
+  readonly job: NetworkJob
+  readonly network: HeldNetwork
+  readonly hosts: readonly Host[]
+}
+
+async function answered(
+  gateway: Gateway,
+  tunnels: Tunnels,
+  request: Request,
+  { name, job, network, hosts }: VisitedSite,
+  { body, target, source }: { readonly body: Uint8Array; readonly target: string; readonly source: string },
+): Promise<Result<Response, GatewayError>> {
+  const { ports } = gateway
   const { random } = ports
-  const question = questionOf(request, body.value, { url: new URL(request.url), target: asked, source, random })
+  const question = questionOf(request, body, { url: new URL(request.url), target, source, random })
   const group = groupOf(job)
-  const former = handingOver(job, now)
+  const former = handingOver(job, ports.now())
   const carried = await carry({
     gateway,
     tunnels,
     site: {
       name,
       job: group.job,
-      rules: {
+      rules: () => ({
         domain: network.domain,
         group,
         ...(former === undefined ? {} : { former }),
-        now,
+        now: ports.now(),
         freshMs: network.file.settings.fresh_ms,
-      },
+      }),
     },
     question,
     conditions: conditionsOf(request.headers),
-    hosts: turned(target.hosts, target.next++),
+    hosts,
   })
   if (!carried.ok) return err(errorOf(name, carried.error))
   const { status, headers, body: certified } = carried.value

@@ -305,9 +305,11 @@ export class Driver {
       if (!connected || roundTripAtMostMs === undefined) return null
       return Math.ceil(roundTripAtMostMs / LINK_STEP_MS) * LINK_STEP_MS
     })
-    if (roundTripsMs.join() === this.#links) return
-    this.#links = roundTripsMs.join()
-    this.give({ type: 'links', roundTripsMs, now: this.now() })
+    const gone = this.#roster.names.flatMap((name, index) => (network.link(name).gone ? [index] : []))
+    const links = `${roundTripsMs.join()} ${gone.join()}`
+    if (links === this.#links) return
+    this.#links = links
+    this.give({ type: 'links', roundTripsMs, gone, now: this.now() })
   }
 
   /** Fetches what the head's tree lacks, beside everything else. */

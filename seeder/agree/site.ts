@@ -245,6 +245,7 @@ export class Site implements HostedSite {
     this.#driver.tick()
   }
 
+  /** Links went up or down, or time went by. */
   measureLinks(): void {
     this.#driver.measureLinks()
   }

@@ -139,9 +139,10 @@ function closeOffers(offers: Map<string, Action>, world: World, air: Air, self: 
     }
     return [...byFrom.values()]
   }
-  const bundle = (list: readonly Sent[], type: 'close' | 'ready', of: number, letter: string) => {
+  // Short of a quorum too: nothing may come of that.
+  const bundle = (list: readonly Sent[], type: 'close' | 'ready', of: number, letter: string, least: number) => {
     const from = others(list, type, of)
-    for (const need of [world.quorum - 1, world.quorum])
+    for (let need = Math.max(1, least); need <= world.quorum; need++)
       for (const some of choose(from, need))
         for (const all of product(some)) {
           const name = `${letter}${of}(${all
@@ -155,6 +156,6 @@ function closeOffers(offers: Map<string, Action>, world: World, air: Air, self: 
           )
         }
   }
-  bundle(air.closes, 'close', epoch, 'c')
-  bundle(air.readies, 'ready', epoch + 1, 'r')
+  bundle(air.closes, 'close', epoch, 'c', world.quorum - 2)
+  bundle(air.readies, 'ready', epoch + 1, 'r', world.quorum - 1)
 }

@@ -9,6 +9,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as pass } from 'node:timers/promises'
 import { setFlagsFromString, writeHeapSnapshot } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
@@ -30,9 +31,8 @@ export type Asked = { readonly snapshot?: string }
 
 /** Where its socket is, named by the process id. */
 const DIRECTORY = 'SOAK_PROBE'
-/** A worker that is busy answers between two jobs. */
-const QUIET_MS = 1_000
-const WORKER_MS = 10_000
+const WORKER_MS = 20_000
+const LOOK_MS = 50
 const memories: WeakRef<WebAssembly.Memory>[] = []
 
 setFlagsFromString('--expose-gc')
@@ -81,37 +81,40 @@ function answerTo(asked: Asked): ThreadAlive {
   return answer
 }
 
-type Told = { readonly asks?: Asked; readonly here?: number; readonly answer?: ThreadAlive }
+type Told = { readonly asks?: Asked; readonly answer?: ThreadAlive }
 
 function inWorker(channel: BroadcastChannel): void {
   watchMemories()
   channel.onmessage = ({ data }: { data: Told }) => {
     if (data.asks === undefined) return
-    channel.postMessage({ here: threadId } satisfies Told)
     channel.postMessage({ answer: answerTo(data.asks) } satisfies Told)
   }
 }
 
-/** Threads that say nothing for a while have ended. */
+/** Threads that live, by their ids. */
+const workers = new Set<number>()
+
+function watchWorkers(): void {
+  process.on('worker', (worker) => {
+    const { threadId: id } = worker
+    workers.add(id)
+    worker.once('exit', () => workers.delete(id))
+  })
+}
+
+/** A worker that is busy answers between two jobs; one that has just begun, or ends, not at all. */
 async function all(channel: BroadcastChannel, asked: Asked): Promise<Said> {
   const threads: ThreadAlive[] = []
-  const pending = new Set<number>()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let quiet = setTimeout(resolve, QUIET_MS)
   channel.onmessage = ({ data }: { data: Told }) => {
-    clearTimeout(quiet)
-    if (data.here !== undefined) pending.add(data.here)
-    if (data.answer !== undefined) {
-      threads.push(data.answer)
-      pending.delete(data.answer.thread)
-    }
-    quiet = setTimeout(resolve, pending.size === 0 ? QUIET_MS : WORKER_MS)
+    if (data.answer !== undefined) threads.push(data.answer)
   }
   channel.postMessage({ asks: asked } satisfies Told)
-  threads.unshift(answerTo(asked))
-  await promise
+  const main = answerTo(asked)
+  const end = performance.now() + WORKER_MS
+  const isAnswered = (id: number): boolean => threads.some(({ thread }) => thread === id)
+  while (performance.now() < end && ![...workers].every(isAnswered)) await pass(LOOK_MS)
   channel.onmessage = () => {}
-  return { threads }
+  return { threads: [main, ...threads] }
 }
 
 function inMain(channel: BroadcastChannel, directory: string): void {
@@ -133,6 +136,8 @@ const directory = process.env[DIRECTORY]
 if (directory !== undefined) {
   const channel = new BroadcastChannel('soak-probe')
   channel.unref()
-  if (isMainThread) inMain(channel, directory)
-  else inWorker(channel)
+  if (isMainThread) {
+    watchWorkers()
+    inMain(channel, directory)
+  } else inWorker(channel)
 }

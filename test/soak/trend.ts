@@ -17,7 +17,8 @@ export type Trend = {
   readonly riseAtMost: number
 }
 
-const SAMPLES_MIN = 8
+/** Fewer make no line. */
+export const SAMPLES_MIN = 8
 /** Of a normal distribution, one side: 97.5 %. */
 const Z = 1.96
 
