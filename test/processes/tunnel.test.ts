@@ -83,10 +83,22 @@ test('what is no site, too long or too large is told, and nothing of the gateway
   const other = origin.replace(SITE, 'nobody')
   assert.equal((await exchange(`${other}/`)).status, 404)
   assert.equal((await exchange(`${origin}/${'a'.repeat(9_000)}`)).status, 414)
-  assert.equal((await ask('/', { method: 'POST', body: Buffer.alloc(9 * 1024 * 1024) })).status, 413)
+  assert.equal(await declared(9 * 1024 * 1024), 413)
   const bootstrap = await ask('/bootstrap')
   assert.ok(bootstrap.headers['interpeer-receipt'], 'the site itself answers')
 })
+
+/** The status that a body of so many bytes is answered with before any of them is sent. */
+async function declared(bytes: number): Promise<number | undefined> {
+  const { port, host } = new URL(origin)
+  const headers = { host, 'content-length': bytes }
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const asked = httpRequest({ host: '127.0.0.1', port, method: 'POST', path: '/', headers, agent: false })
+  asked.on('response', ({ statusCode }) => resolve(statusCode))
+  asked.on('error', reject)
+  asked.flushHeaders()
+  return promise.finally(() => asked.destroy())
+}
 
 /** A download that its reader takes slowly until `go`. */
 async function slowly(path: string): Promise<{ readonly go: () => Promise<Buffer>; readonly head: IncomingMessage }> {
