@@ -17,7 +17,12 @@ const READY_MS = 120_000
 export type Part = 'leader' | 'follower'
 export type Lie = { readonly kind: ByzantineKind; readonly part: Part }
 
-export type MemberEntry = { readonly peer: string; readonly state: string; readonly origin: string | null }
+export type MemberEntry = {
+  readonly peer: string
+  readonly state: string
+  readonly origin: string | null
+  readonly tunnel: boolean
+}
 
 export type LyingGroup = AsyncDisposable & {
   readonly seeders: Seeders
