@@ -73,13 +73,39 @@ export function readWords(command: Command, words: readonly string[]): Pick<Comm
   return { values: parsed.values as CommandContext['values'], positionals: parsed.positionals }
 }
 
+/** Columns of help: what the narrowest terminal has. */
+const HELP_COLUMNS = 80
+/** No column of descriptions is narrower, however long an option's name is. */
+const HELP_TEXT_COLUMNS_MIN = 40
+
+/** A paragraph in lines of so many characters; a word that is longer stands alone. */
+export function wrapped(text: string, columns = HELP_COLUMNS): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const line = lines.at(-1)
+    if (line === undefined || line.length + 1 + word.length > columns) lines.push(word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return lines
+}
+
+/** A list of words and what they mean, in two columns. */
+export function listed(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2
+  const columns = Math.max(HELP_TEXT_COLUMNS_MIN, HELP_COLUMNS - width)
+  return rows.flatMap(([left, right]) =>
+    wrapped(right, columns).map((text, index) => (index === 0 ? left : '').padEnd(width) + text),
+  )
+}
+
 export function helpText(command: Command): string {
   const lines = [
-    `interpeer ${command.usage}`,
+    ...wrapped(`interpeer ${command.usage}`),
     '',
-    `${command.summary.charAt(0).toUpperCase() + command.summary.slice(1)}.`,
+    ...wrapped(`${command.summary.charAt(0).toUpperCase() + command.summary.slice(1)}.`),
   ]
-  if (command.about !== undefined) lines.push('', command.about)
+  // Whatever lines it is written in, a paragraph is one.
+  if (command.about !== undefined) lines.push('', ...wrapped(command.about))
   const rows = Object.entries({ ...command.options, ...COMMON_OPTIONS })
     .filter(([, option]) => option.hidden !== true)
     .map(
@@ -89,8 +115,7 @@ export function helpText(command: Command): string {
           option.help,
         ] as const,
     )
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2
-  lines.push('', 'Options:', ...rows.map(([left, right]) => left.padEnd(width) + right))
+  lines.push('', 'Options:', ...listed(rows))
   if (command.examples !== undefined) lines.push('', 'Examples:', ...command.examples.map((example) => `  ${example}`))
   return `${lines.join('\n')}\n`
 }

@@ -2,9 +2,9 @@
 // and turns its end into an exit code; what a command does stands in its own file.
 
 import process from 'node:process'
-import { type Command, flagOf, helpText, readWords } from '#cli/command.ts'
+import { type Command, flagOf, helpText, listed, readWords, wrapped } from '#cli/command.ts'
 import { EXIT, Failure, usageFailure } from '#cli/failure.ts'
-import { createOutput } from '#cli/terminal/output.ts'
+import { createOutput, terminalText } from '#cli/terminal/output.ts'
 
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
   init: () => import('#cli/command/init.ts'),
@@ -25,17 +25,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
 
 async function overview(): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map(async (load) => (await load()).command))
-  const width = Math.max(...commands.map((command) => command.name.length)) + 2
   return [
     'interpeer <command> [options]',
     '',
-    'Publish dynamic web sites on a network of strangers, host them, and check what they answer.',
+    ...wrapped('Publish dynamic web sites on a network of strangers, host them, and check what they answer.'),
     '',
     'Commands:',
-    ...commands.map((command) => `  ${command.name.padEnd(width)}${command.summary}`),
+    ...listed(commands.map(({ name, summary }) => [`  ${name}`, summary])),
     '',
-    "Start with 'interpeer up' (a whole network on this machine), then 'interpeer init my-site'.",
-    "'interpeer <command> --help' says more. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 network, 130 interrupted.",
+    ...wrapped("Start with 'interpeer up' (a whole network on this machine), then 'interpeer init my-site'."),
+    "'interpeer <command> --help' says more.",
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 network, 130 interrupted.',
     '',
   ].join('\n')
 }
@@ -67,7 +67,7 @@ function report(failure: Failure, json: boolean): void {
     )
   else
     process.stderr.write(
-      `interpeer: ${failure.message}\n${failure.remedy === undefined ? '' : `  ${failure.remedy}\n`}`,
+      terminalText(`interpeer: ${failure.message}\n${failure.remedy === undefined ? '' : `  ${failure.remedy}\n`}`),
     )
 }
 

@@ -7,8 +7,7 @@ import { Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
-import type { Gateway, Limiter } from '#gateway/gateway.ts'
-import { readBody } from '#gateway/http/body.ts'
+import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { securityHeaders } from '#gateway/http/headers.ts'
 import { refuse } from '#gateway/http/refusal.ts'
@@ -101,18 +100,18 @@ export function createApp(gateway: Gateway): Hono {
   })
 
   app.put('/network', async (context) => {
-    const body = await limitedBody(context.req.raw, ports.carryLimit, NETWORK_FILE_BYTES_MAX)
+    const body = await limitedBody(gateway, context.req.raw, NETWORK_FILE_BYTES_MAX)
     if (!body.ok) return refuse(context, body.error)
     const taken = await carryNetwork(gateway, new TextDecoder().decode(body.value))
     if (!taken.ok) return refuse(context, taken.error)
     return context.json({ version: taken.value.file.version, hash: taken.value.hash })
   })
   app.post('/register', async (context) => {
-    const body = await readBody(context.req.raw, REGISTRATION_BYTES_MAX)
+    const body = await gateway.bodies.read(context.req.raw, REGISTRATION_BYTES_MAX)
     return answer(context, body.ok ? await register(gateway, body.value, addressOf(context.req.raw)) : body)
   })
   app.post('/evidence', async (context) => {
-    const body = await limitedBody(context.req.raw, ports.carryLimit, WIRE_BYTES_MAX)
+    const body = await limitedBody(gateway, context.req.raw, WIRE_BYTES_MAX)
     return answer(context, body.ok ? await takeEvidence(gateway, body.value) : body)
   })
 
@@ -135,12 +134,12 @@ function answer<T extends object>(context: Context, result: Result<T, GatewayErr
 }
 
 async function limitedBody(
+  gateway: Gateway,
   request: Request,
-  limit: Limiter,
   maxBytes: number,
 ): Promise<Result<Uint8Array, GatewayError>> {
-  if (!(await limit(addressOf(request)))) return { ok: false, error: { code: 'rate_limited' } }
-  return readBody(request, maxBytes)
+  if (!(await gateway.ports.carryLimit(addressOf(request)))) return { ok: false, error: { code: 'rate_limited' } }
+  return gateway.bodies.read(request, maxBytes)
 }
 
 /** `/name/…` → 307 to a living member, `/name` → 308 `/name/`, upper case → 308 lower. */

@@ -4,6 +4,7 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import { Locations } from '#gateway/locate/locations.ts'
 import type { Store } from '#gateway/store/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -86,6 +87,7 @@ export type Gateway = {
   readonly config: GatewayConfig
   readonly ports: GatewayPorts
   readonly locations: Locations
+  readonly bodies: Bodies
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -105,6 +107,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     config,
     ports,
     locations: new Locations(config.publicUrl),
+    bodies: createBodies(),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

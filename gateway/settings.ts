@@ -22,6 +22,10 @@ export const EXPIRED_KEPT_MS = 600_000
 
 /** Canonical bytes of a registration: 256 sites, 256 sights and 64 accusations fit. */
 export const REGISTRATION_BYTES_MAX = 128 * 1024
+/** Bodies that are coming, all together: an isolate has 128 MB. */
+export const BODIES_BYTES_MAX = 16 * 1024 * 1024
+/** From a body's first part to its last: a network file of 4 MiB at 2 Mbit/s. */
+export const BODY_MS_MAX = 20_000
 /** Path and query of a redirect: what a site's request may have. */
 export const TARGET_BYTES_MAX = 8 * 1024
 /** Path and query of an address that is still given as canonical: longer ones are not indexed. */

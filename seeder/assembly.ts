@@ -142,10 +142,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     onRequest: async (peer, bytes) =>
       late.content === undefined ? { ok: false, error: 'starting' } : answerContent(late.content, peer, bytes),
     onLink: (peer, connected) => {
-      if (connected) {
-        late.host?.linked(peer)
-        networkFiles.linked(peer)
-      }
+      late.host?.linked(peer, connected)
+      if (connected) networkFiles.linked(peer)
       late.registrar?.announce()
     },
   }
@@ -199,8 +197,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       return {
         site,
         rule: hosted.rule,
-        fetchBundle: (codeRoot) => hosted.site.fetchBundle(codeRoot),
-        bundleBytes: (codeRoot) => hosted.site.bundleBytes(codeRoot),
+        bundles: hosted.site.bundles,
       }
     },
   })
@@ -209,6 +206,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     sites,
     store,
     version: () => holder.file().version,
+    refused: () => keeper.facts().refused,
     rule: (job) => host.byJob(job)?.rule,
     originOf: (siteName) => late.server?.originOf(siteName),
     now,

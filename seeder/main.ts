@@ -18,7 +18,7 @@ import type { Seeder } from '#seeder/assembly.ts'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
-import { LABEL } from '#seeder/config/memo.ts'
+import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import {
   QUOTA_NAMES,
   type Quotas,
@@ -118,7 +118,7 @@ function say(event: object): void {
 
 async function main(): Promise<void> {
   const label = values.label
-  if (label !== undefined && !LABEL.test(label)) throw new UsageError('--label is a host label')
+  if (label !== undefined && !LABEL.test(label)) throw new UsageError(`--label ${LABEL_WORDS}, not '${label}'`)
   const target = choice('target', ['hosts', 'plain'])
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
   const { config, quotas } = configured()
@@ -198,6 +198,6 @@ try {
   say({ event: 'error', code, message })
   // What was refused for a known reason needs no stack; a fault of ours does.
   const isKnown = usage || code !== 'start_failed'
-  process.stderr.write(`${isKnown ? message : ((cause as Error).stack ?? message)}\n`)
+  process.stderr.write(`${isKnown ? `interpeer: ${message}` : ((cause as Error).stack ?? message)}\n`)
   process.exit(usage ? EXIT_USAGE : code === 'store_unwritable' || isOfTheDisk(cause) ? EXIT_AGAIN : EXIT_FAILED)
 }

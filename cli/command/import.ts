@@ -3,12 +3,14 @@
 import { resolve } from 'node:path'
 import { progressOf, sayPublished } from '#cli/command/publish.ts'
 import { type Command, type CommandContext, NETWORK_OPTION, stringOf } from '#cli/command.ts'
-import { EXIT, usageFailure } from '#cli/failure.ts'
+import { EXIT, failed, usageFailure } from '#cli/failure.ts'
 import { KEY_OPTION, uploaderSigner } from '#cli/key/uploader.ts'
+import { membersOf, seederReport } from '#cli/network/peers.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
 import { openArchive } from '#cli/publish/archive.ts'
-import { publishSite } from '#cli/publish/publish.ts'
-import { SITE_NAME } from '#protocol/directory/network-file.ts'
+import { publishSite, SITE_NAME_WORDS } from '#cli/publish/publish.ts'
+import { EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
+import { type NetworkFile, SITE_NAME } from '#protocol/directory/network-file.ts'
 
 export const command: Command = {
   name: 'import',
@@ -27,15 +29,36 @@ export const command: Command = {
   run,
 }
 
+/** The data of a site that has code already stays as it is, whatever is published: nobody is to believe that it was put back. */
+async function refuseLiving(file: NetworkFile, name: string): Promise<void> {
+  const job = file.jobs.find((each) => each.name === name)
+  if (job === undefined) return
+  const none = textFromCid(EMPTY_DIRECTORY)
+  const reports = await Promise.all(membersOf(file, job).map(seederReport))
+  const isLiving = reports.some((report) =>
+    report?.sites.some((site) => site.job === job.job && site.codeRoot !== undefined && site.codeRoot !== none),
+  )
+  if (isLiving)
+    throw failed(
+      'site_exists',
+      `'${name}' is there already, and an import begins a new site`,
+      `Choose another --name. Or end it first, with all that it holds: 'interpeer unpublish ${name} --yes'.`,
+    )
+}
+
 async function run(context: CommandContext): Promise<number> {
   const { output, signal } = context
   const name = stringOf(context, 'name')
   if (name === undefined || !SITE_NAME.test(name))
-    throw usageFailure('the new site needs a name', 'interpeer import FILE --name SITE')
+    throw usageFailure(
+      name === undefined ? 'the new site needs a name' : `'${name}' cannot be the name of a site: ${SITE_NAME_WORDS}`,
+      'interpeer import FILE --name SITE',
+    )
   const reading = output.progress('Checking', 1)
   const archive = await openArchive(resolve(context.positionals[0] ?? ''), (done, total) => reading.at(done / total))
   reading.end('whole')
   const path = networkPath(context)
+  await refuseLiving(await newestNetwork(path), name)
   const folder = stringOf(context, 'folder')
   const published = await publishSite({
     folder: folder === undefined ? { name, code: archive.code } : resolve(folder),

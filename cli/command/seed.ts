@@ -14,7 +14,15 @@ import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
 import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
+import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import { QUOTA_NAMES, quotaErrorText, quotaFromText } from '#seeder/config/quota.ts'
+
+/** What some options may be; the seeder itself says no to anything else too. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  target: ['hosts', 'plain'],
+  'log-level': LOG_LEVELS,
+  'log-form': ['json', 'text'],
+}
 
 /** A seeder stops within 5 s, beside what visitors are waited for; then it is ended. */
 const STOP_MS = 8_000
@@ -78,7 +86,7 @@ export const command: Command = {
   positionals: { min: 0, max: 0 },
   examples: [
     'interpeer seed --dir ./my-seeder --network network.json',
-    'interpeer seed --dir .interpeer/local/seeder-2 --network .interpeer/local/network.json',
+    'interpeer seed --dir .interpeer/local/seeder-2',
   ],
   run,
 }
@@ -96,6 +104,13 @@ async function run(context: CommandContext): Promise<number> {
       '--byzantine is for networks of the local profile',
       'A lie in a real network is evidence against you.',
     )
+  }
+  const label = stringOf(context, 'label')
+  if (label !== undefined && !LABEL.test(label)) throw usageFailure(`--label ${LABEL_WORDS}, not '${label}'`)
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = stringOf(context, name)
+    if (value !== undefined && !choices.includes(value))
+      throw usageFailure(`--${name} is one of ${choices.join(', ')}, not '${value}'`)
   }
   const directory = resolve(dir)
   mkdirSync(directory, { recursive: true })

@@ -15,7 +15,7 @@ export const command: Command = {
   summary: 'show the sites of a network, their heights, members and evidence',
   usage: 'status [SITE] [--network FILE] [--json]',
   about:
-    'Members are asked themselves; one that does not answer is shown as silent. The exit code is 3 when nobody answered.',
+    'Members are asked themselves; one that does not answer is shown as silent. ★ is the leader; beside each member stands its height. The exit code is 3 when nobody answered.',
   options: { network: NETWORK_OPTION },
   positionals: { min: 0, max: 1 },
   examples: ['interpeer status', 'interpeer status wiki --json'],
@@ -27,6 +27,8 @@ export type MemberLine = {
   readonly state: string
   readonly height: number
   readonly degraded?: string
+  /** With `not_hosting`: the quota of its operator that leaves no room. */
+  readonly refused?: string
 }
 
 export type JobLine = {
@@ -98,7 +100,14 @@ async function jobLine(
           other.members.filter((member) => member.peer === peer).map(({ height }) => height),
         ),
       )
-      return { peer, state: reports.has(peer) ? 'not_hosting' : 'silent', height: seen }
+      const seeder = reports.get(peer)
+      const refused = seeder?.refused?.find(({ site }) => site === job.name)?.reason
+      return {
+        peer,
+        state: seeder === undefined ? 'silent' : 'not_hosting',
+        height: seen,
+        ...(refused === undefined ? {} : { refused }),
+      }
     }
     return {
       peer,
@@ -138,6 +147,12 @@ function coloured(state: string, style: Style): string {
   return state === 'joining' ? style.warn(state) : style.bad(state)
 }
 
+/** What is behind a state, as its operator has to hear it. */
+function why({ degraded, refused }: MemberLine): string {
+  if (degraded !== undefined) return ` (${degraded})`
+  return refused === undefined ? '' : ` (its operator's quota is full: ${refused})`
+}
+
 async function run(context: CommandContext): Promise<number> {
   const { output } = context
   const { style } = output
@@ -157,7 +172,7 @@ async function run(context: CommandContext): Promise<number> {
       `  ${member.peer === line.leader ? '★' : ' '}`,
       `${member.peer.slice(0, 12)}…`,
       `${member.height}`,
-      coloured(member.state, style) + (member.degraded === undefined ? '' : ` (${member.degraded})`),
+      coloured(member.state, style) + why(member),
     ])
     for (const row of tableLines(rows)) output.line(row)
     for (const { kind, accused, hash } of line.evidence) {
@@ -166,5 +181,7 @@ async function run(context: CommandContext): Promise<number> {
     output.line()
   }
   if (wanted !== undefined && jobs.length === 0) return EXIT.failed
-  return jobs.length > 0 && reports.size === 0 ? EXIT.network : EXIT.ok
+  if (jobs.length === 0 || reports.size > 0) return EXIT.ok
+  output.note("No member of them answered. Is the network running? 'interpeer doctor' says who cannot be reached.")
+  return EXIT.network
 }

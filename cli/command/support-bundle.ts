@@ -30,9 +30,9 @@ export const command: Command = {
 
 async function run(context: CommandContext): Promise<number> {
   const { output } = context
-  const { directory, network } = placeOf(context)
-  if (directory === undefined)
+  if (stringOf(context, 'dir') === undefined)
     throw usageFailure('a support bundle is of one seeder', 'interpeer support-bundle --dir DIR')
+  const { directory = '', network } = placeOf(context)
   const now = Date.now()
   const name = `interpeer-support-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')}.tar.gz`
   const path = resolve(stringOf(context, 'to') ?? name)

@@ -51,7 +51,10 @@ async function run(context: CommandContext): Promise<number> {
   return runVerify({
     ...(url === undefined ? {} : { url }),
     ...Object.fromEntries(given),
-    network: networkPath(context),
+    // Asked for only when the words fit.
+    get network() {
+      return networkPath(context)
+    },
     output: context.output,
   })
 }

@@ -36,7 +36,12 @@ export type SiteReport = {
   readonly queued: number
 }
 
-export type SeederReport = { readonly peer: string; readonly sites: readonly SiteReport[] }
+export type SeederReport = {
+  readonly peer: string
+  readonly sites: readonly SiteReport[]
+  /** Sites that its operator's quotas leave no room for, by name. */
+  readonly refused?: readonly { readonly site: string; readonly reason: string }[]
+}
 
 /** A JSON answer, or undefined when nobody answered in time or it was no 200. */
 export async function askJson<T>(url: string, options: HttpOptions = {}): Promise<T | undefined> {

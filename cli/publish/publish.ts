@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { bundleSite } from '#cli/bundle/bundle.ts'
 import { type BundleIssue, issueText } from '#cli/bundle/config-file.ts'
-import { EXIT, Failure, failed, networkFailure } from '#cli/failure.ts'
+import { EXIT, Failure, failed, networkFailure, usageFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
 import { type Packed, type PackTree, packFiles } from '#cli/publish/pack.ts'
@@ -21,7 +21,7 @@ import { digestFromBytes } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
-import { domainOf, groupOf, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { domainOf, groupOf, type NetworkFile, type NetworkJob, SITE_NAME } from '#protocol/directory/network-file.ts'
 import { peerName, type Signer } from '#protocol/identity/keys.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { type Signed, signStatement } from '#protocol/message/domain.ts'
@@ -79,6 +79,8 @@ export type Published = {
   readonly answer: string
 }
 
+export const SITE_NAME_WORDS = 'lower-case letters, digits and hyphens between them, 63 at most'
+
 /** Says every issue of a bundle with its place. */
 export function issuesFailure(issues: readonly BundleIssue[]): Failure {
   return failed(issues[0]?.code ?? 'bundle', issues.map(issueText).join('\n  '), 'Nothing was published.')
@@ -89,6 +91,7 @@ export async function publishSite(options: PublishOptions): Promise<Published> {
   progress('bundle', 0, 1)
   const { name, packed } = await bundled(options)
   progress('bundle', 1, 1)
+  if (!SITE_NAME.test(name)) throw usageFailure(`'${name}' cannot be the name of a site: ${SITE_NAME_WORDS}`)
 
   const account = options.account ?? `peer:${peerName(signer.publicKey)}`
   const { file, job } = await admitted({ ...options, name, account })

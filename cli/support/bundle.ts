@@ -2,7 +2,7 @@
 //
 //   doctor.jsonl  status.json  metrics.txt  versions.json  network.json  seeder.json  config.json  logs/…
 
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -12,18 +12,23 @@ import { programVersion, storedSchema } from '#cli/doctor/versions.ts'
 import { createRedactor, secretsNear } from '#cli/support/redact.ts'
 import type { TarFile } from '#cli/support/tar.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 
 /** The end of each log. */
 export const LOG_BYTES_MAX = 1024 * 1024
 const LOG_FILES = ['stderr.log', 'log', 'log.1'] as const
+/** A longer one is cut, so it is no JSON any more, and is left out. */
+const PLAIN_BYTES_MAX = NETWORK_FILE_BYTES_MAX
 const PLAIN_FILES = ['network.json', 'seeder.json', 'config.json'] as const
 
-/** The last bytes of a file from the beginning of a line on. */
+/** The last bytes of a file from the beginning of a line on. Throws for what is no file: whoever packs may read what the seeder's user may not. */
 export function tailOf(path: string, bytesMax: number): string {
-  const handle = openSync(path, 'r')
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
-    const { size } = fstatSync(handle)
+    const found = fstatSync(handle)
+    if (!found.isFile()) throw new Error('it is no file')
+    const { size } = found
     const length = Math.min(size, bytesMax)
     const bytes = Buffer.alloc(length)
     const text = bytes.subarray(0, readSync(handle, bytes, 0, length, size - length)).toString('utf8')
@@ -75,7 +80,7 @@ export async function bundleFiles(
     // On one line: the redaction looks at lines.
     texts.set(
       name,
-      existsSync(path) ? readable(() => `${JSON.stringify(JSON.parse(readFileSync(path, 'utf8')))}\n`) : undefined,
+      existsSync(path) ? readable(() => `${JSON.stringify(JSON.parse(tailOf(path, PLAIN_BYTES_MAX)))}\n`) : undefined,
     )
   }
   for (const name of LOG_FILES) {

@@ -22,11 +22,12 @@ const SECRET_NAME =
   /^(?:x-)?(?:(?:proxy-)?authorization|(?:set-)?cookies?2?|idempotency[-_]?keys?|interpeer-export|body|bodies|form|payload|nonce|salt|seed|csrf\w*|session\w*|sid|.*(?:passw|passphrase|secret|token|credential|private|api[-_]?key).*)$/i
 const HEADER_IN_TEXT =
   /\b((?:proxy-)?authorization|(?:set-)?cookie2?|idempotency[-_]?key|interpeer-export|interpeer-nonce|x-api-key)(["']?\s*[:=,]\s*)[^\r\n]*/gi
+/** Each run of letters is looked at once: a line that a stranger wrote may be one long run. */
 const FIELD_IN_TEXT =
-  /\b([\w-]*(?:passw\w*|passphrase|secret|token|credential\w*|private[-_]?key|api[-_]?key|body|session\w*|idempotency\w*))(["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|\S+)/gi
+  /(?<![\w-])(?=[\w-]*(?:passw|passphrase|secret|token|credential|private[-_]?key|api[-_]?key|body|session|idempotency))([\w-]+)(["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|\S+)/gi
 const SCHEME = /\b(Bearer|Basic|Digest|Negotiate)\s+[\w+/=~.-]{4,}/gi
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*-----|$)/g
-const USER_IN_URL = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi
+const USER_IN_URL = /((?<![a-z0-9+.-])[a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi
 const QUERY = /([\w/.~%-])\?[^\s"'<>\\]+/g
 const TOKEN = /(?<![\w+-])(?=[\w+-]*[a-z])(?=[\w+-]*[A-Z])(?=[\w+-]*\d)[\w+-]{24,}={0,2}/g
 

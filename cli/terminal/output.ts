@@ -2,6 +2,7 @@
 // progress and remarks always go to standard error.
 
 import process from 'node:process'
+import { shownText } from '#seeder/config/shown-text.ts'
 
 export type Output = {
   readonly json: boolean
@@ -26,12 +27,15 @@ export type Style = {
   link(text: string): string
 }
 
+const ESCAPE = '\u001b'
+/** What `styleOf` writes: the only sequences that reach a terminal. */
+const OWN_STYLE = new RegExp(`(${ESCAPE}\\[(?:1|2|22|3[1236]|39)m)`)
 const BAR_CELLS = 24
 const REDRAW_MS = 80
 
 function styleOf(colour: boolean): Style {
   const sgr = (open: number, close: number) => (text: string) =>
-    colour ? `\u001b[${open}m${text}\u001b[${close}m` : text
+    colour ? `${ESCAPE}[${open}m${text}${ESCAPE}[${close}m` : text
   return {
     bold: sgr(1, 22),
     dim: sgr(2, 22),
@@ -42,6 +46,14 @@ function styleOf(colour: boolean): Style {
   }
 }
 
+/** Whatever stands in a line that is printed comes from strangers, but for our own colours. */
+export function terminalText(text: string): string {
+  return text
+    .split(OWN_STYLE)
+    .map((part, index) => (index % 2 === 1 ? part : shownText(part)))
+    .join('')
+}
+
 export function createOutput(json: boolean): Output {
   const colour = !json && process.stdout.isTTY === true && process.env.NO_COLOR === undefined
   const style = styleOf(colour)
@@ -49,13 +61,13 @@ export function createOutput(json: boolean): Output {
     json,
     style,
     line: (text = '') => {
-      if (!json) process.stdout.write(`${text}\n`)
+      if (!json) process.stdout.write(`${terminalText(text)}\n`)
     },
     event: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`)
     },
     note: (text) => {
-      if (!json) process.stderr.write(`${text}\n`)
+      if (!json) process.stderr.write(`${terminalText(text)}\n`)
     },
     progress: (label, total) =>
       json || process.stderr.isTTY !== true ? quietProgress(json, label) : barProgress(label, total),
@@ -68,7 +80,7 @@ function quietProgress(json: boolean, label: string): Progress {
   return {
     at: () => {},
     end: (text) => {
-      if (!json && text !== undefined) process.stderr.write(`${label}: ${text}\n`)
+      if (!json && text !== undefined) process.stderr.write(`${label}: ${terminalText(text)}\n`)
     },
   }
 }
@@ -96,7 +108,7 @@ function barProgress(label: string, total: number): Progress {
       draw(done)
     },
     end(text) {
-      process.stderr.write(`\r\u001b[2K${label}: ${text ?? 'done'}\n`)
+      process.stderr.write(`\r\u001b[2K${label}: ${terminalText(text ?? 'done')}\n`)
     },
   }
 }

@@ -66,7 +66,11 @@ const FORM = 'application/x-www-form-urlencoded'
 
 export async function runVerify(options: VerifyOptions): Promise<ExitCode> {
   const { url, from, output } = options
-  if ((url === undefined) === (from === undefined)) throw usageFailure('give either a URL or --from FILE')
+  if ((url === undefined) === (from === undefined))
+    throw usageFailure(
+      'an address or a saved answer is checked, one of them',
+      'interpeer verify URL, or interpeer verify --from FILE',
+    )
   if (from !== undefined && (options.save !== undefined || options.data !== undefined || options.method !== undefined))
     throw usageFailure('--save, --method and --data go with a URL, not with --from')
   if (url !== undefined && options.at !== undefined) throw usageFailure('--at goes with --from')

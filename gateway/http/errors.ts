@@ -10,6 +10,7 @@ export type GatewayError =
   | { readonly code: 'method_not_allowed'; readonly allow: string }
   | { readonly code: 'target_too_long'; readonly actualBytes: number; readonly maxBytes: number }
   | { readonly code: 'body_too_large'; readonly maxBytes: number }
+  | { readonly code: 'body_too_slow'; readonly maxMs: number }
   | { readonly code: 'malformed'; readonly detail: string }
   | { readonly code: 'wrong_gateway'; readonly expected: string }
   | { readonly code: 'clock_skew'; readonly skewMs: number; readonly maxMs: number; readonly time: number }
@@ -28,7 +29,7 @@ export type GatewayError =
   | { readonly code: 'store_unavailable' }
   | { readonly code: 'internal' }
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 414 | 421 | 429 | 500 | 503
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 421 | 429 | 500 | 503
 
 /** A stranger's fault is 4xx, our own limit 503, and 500 always means our bug. */
 export function statusOf(error: GatewayError): ErrorStatus {
@@ -39,6 +40,8 @@ export function statusOf(error: GatewayError): ErrorStatus {
       return 404
     case 'method_not_allowed':
       return 405
+    case 'body_too_slow':
+      return 408
     case 'target_too_long':
       return 414
     case 'body_too_large':
@@ -90,6 +93,8 @@ export function messageOf(error: GatewayError): string {
       return `The address has ${error.actualBytes} bytes after the host; ${error.maxBytes} are the most.`
     case 'body_too_large':
       return `The body may have at most ${error.maxBytes} bytes.`
+    case 'body_too_slow':
+      return `The body did not come in time; it has ${error.maxMs} ms at most, and less while many come.`
     case 'malformed':
       return `The body is not what this address takes: ${error.detail}.`
     case 'wrong_gateway':

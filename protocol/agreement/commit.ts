@@ -17,7 +17,7 @@ import { retention } from '#protocol/agreement/snapshot.ts'
 import { askAll, dropFetched, fetchState } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
-import { dissent } from '#protocol/agreement/vote.ts'
+import { dissent, showCertAgainstVotes } from '#protocol/agreement/vote.ts'
 import { createWindow, extendWindow } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -134,6 +134,7 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   if (round !== undefined) {
     round.cert = cert
     inspectCert(member, turn, round, cert)
+    showCertAgainstVotes(member, turn, round)
   }
   member.committing = null
   member.head = head

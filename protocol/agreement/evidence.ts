@@ -10,7 +10,7 @@ import type { Turn } from '#protocol/agreement/turn.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import type { Block } from '#protocol/message/block.ts'
-import type { Cert } from '#protocol/message/certificate.ts'
+import type { Cert, Group, Qc1, Qc2 } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import type { Close, Nay, Timeout, Vote1, Vote2 } from '#protocol/message/statement.ts'
 
@@ -143,6 +143,76 @@ export function inspectCert(member: Member, turn: Turn, round: Round, cert: Cert
         if (keyOf(signed.body.block_hash) === key)
           accuse(member, turn, signed.from, { ...about, claim: { type: 'vote2', signed } })
   }
+}
+
+const placeOf = ({ job, epoch, height, view, block_hash }: Qc1 | Qc2): Vote2 => ({
+  job,
+  epoch,
+  height,
+  view,
+  block_hash,
+})
+
+/** A QC's votes as their voters signed them, by index. */
+function vote1sOf(group: Group, qc: Qc1): Map<number, Signed<Vote1>> {
+  const found = new Map<number, Signed<Vote1>>()
+  for (const [index, jview, signature] of qc.votes) {
+    const from = group.members[index]
+    if (from !== undefined) found.set(index, { from, body: { ...placeOf(qc), jview }, signature })
+  }
+  return found
+}
+
+function vote2sOf(group: Group, qc: Qc2): Map<number, Signed<Vote2>> {
+  const found = new Map<number, Signed<Vote2>>()
+  for (const [index, signature] of qc.votes) {
+    const from = group.members[index]
+    if (from !== undefined) found.set(index, { from, body: placeOf(qc), signature })
+  }
+  return found
+}
+
+/** Two QC1s of one view for different blocks: whoever stands in both voted twice. */
+function doubleVotes(group: Group, one: Qc1, other: Qc1): readonly Evidence[] {
+  const samePlace = one.epoch === other.epoch && one.height === other.height && one.view === other.view
+  if (!samePlace || one.epoch !== group.epoch || bytesEqual(one.block_hash, other.block_hash)) return []
+  const others = vote1sOf(group, other)
+  return [...vote1sOf(group, one)].flatMap(([index, first]): readonly Evidence[] => {
+    const second = others.get(index)
+    return second === undefined ? [] : [{ kind: 'double_vote1', first, second }]
+  })
+}
+
+/**
+ * G2: two certificates of one height for different blocks, both valid. Their quorums share members, and those of one view voted twice; of two
+ * views, whoever gave the lower one VOTE2 and the higher one a VOTE1 that does not know of it forgot its lock. `group`: of their epoch.
+ */
+export function forkEvidence(group: Group, one: Cert, other: Cert): readonly Evidence[] {
+  const samePlace = one.qc1.epoch === other.qc1.epoch && one.qc1.height === other.qc1.height
+  if (!samePlace || one.qc1.epoch !== group.epoch || bytesEqual(one.qc1.block_hash, other.qc1.block_hash)) return []
+  const [lower, higher] = one.qc1.view <= other.qc1.view ? [one, other] : [other, one]
+  const found = [...doubleVotes(group, lower.qc1, higher.qc1)]
+  const isOneView = lower.qc1.view === higher.qc1.view
+  const votes1 = vote1sOf(group, higher.qc1)
+  const votes2 = vote2sOf(group, higher.qc2)
+  for (const [index, vote2] of vote2sOf(group, lower.qc2)) {
+    const [vote1, second] = [votes1.get(index), votes2.get(index)]
+    if (isOneView && second !== undefined) found.push({ kind: 'double_vote2', first: vote2, second })
+    if (vote1 !== undefined && forgets(vote2.body, vote1.body)) found.push({ kind: 'amnesia', vote2, vote1 })
+  }
+  return found
+}
+
+export function inspectQc1s(member: Member, turn: Turn, one: Qc1, other: Qc1): void {
+  const group = member.groups.get(one.epoch)
+  if (group === undefined) return
+  for (const evidence of doubleVotes(group, one, other)) accuse(member, turn, accusationOf(evidence).from, evidence)
+}
+
+export function inspectFork(member: Member, turn: Turn, one: Cert, other: Cert): void {
+  const group = member.groups.get(one.qc1.epoch)
+  if (group === undefined) return
+  for (const evidence of forkEvidence(group, one, other)) accuse(member, turn, accusationOf(evidence).from, evidence)
 }
 
 /** A NAY against the certificate of its height, when that is known. */

@@ -2,16 +2,24 @@
 
 import { durably } from '#protocol/agreement/durable.ts'
 import { certFits } from '#protocol/agreement/epoch.ts'
+import { inspectFork, inspectQc1s } from '#protocol/agreement/evidence.ts'
 import { ensureExecuted, outcome } from '#protocol/agreement/execution.ts'
 import { currentRound, leaderAt, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import { acceptQc1, cast, chainTo, type Round, supports, votersFor } from '#protocol/agreement/round.ts'
 import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
-import { place, sendVote } from '#protocol/agreement/vote.ts'
+import { place, sendVote, showCert } from '#protocol/agreement/vote.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Cert, Qc1, Qc2 } from '#protocol/message/certificate.ts'
+
+/** So few have voted here that nothing can come of it in any view. */
+function tooFew(member: Member, ballots: Round['vote1'] | Round['vote2']): boolean {
+  let voters = 0
+  for (const byView of ballots) if (byView.size > 0) voters++
+  return voters < member.quorum
+}
 
 /** Views in which somebody voted here, each with the blocks that were named there. */
 function blocksByView(ballots: Round['vote1'] | Round['vote2']): Map<number, Digest[]> {
@@ -29,6 +37,7 @@ function blocksByView(ballots: Round['vote1'] | Round['vote2']): Map<number, Dig
 /** R3: a VOTE1 counts only with the QC1 of its jview at hand. True when a QC1 came of it. */
 export function formQc1(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
+  if (tooFew(member, round.vote1)) return false
   let formed = false
   for (const [view, hashes] of blocksByView(round.vote1)) {
     if (round.qc1s.has(view)) continue
@@ -57,6 +66,8 @@ export function hearQc1s(member: Member, turn: Turn, qc1s: readonly Qc1[]): void
       noteHeightOfVoters(member, turn, qc1)
       continue
     }
+    const known = round.qc1s.get(qc1.view)
+    if (known !== undefined) inspectQc1s(member, turn, known, qc1)
     const accepted = acceptQc1(round, qc1)
     if (!accepted || round.lock !== qc1 || !member.straight || round.height !== member.head.height + 1) continue
     send(turn, 'all', { type: 'qc1', qc1s: chainTo(round, qc1.view), content: null })
@@ -92,7 +103,7 @@ export function vote2OnLock(member: Member, turn: Turn): boolean {
 /** R5: QC1 and QC2 of one (epoch, height, view, block). Votes of any view serve, past ones too. True when the height is certified by it. */
 export function formCert(member: Member, turn: Turn): boolean {
   const round = currentRound(member)
-  if (round.cert !== null) return false
+  if (round.cert !== null || tooFew(member, round.vote2)) return false
   for (const [view, hashes] of blocksByView(round.vote2)) {
     for (const hash of hashes) {
       const votes = votersFor(round.vote2, view, hash).map(([index, { signature }]) => [index, signature] as const)
@@ -115,6 +126,11 @@ export function formCert(member: Member, turn: Turn): boolean {
 
 export function hearCert(member: Member, turn: Turn, from: number, cert: Cert): void {
   noteHeight(member, turn, from, cert.block.height)
-  const round = cert.block.height > member.head.height ? heardRound(member, cert.block.height) : undefined
-  if (round !== undefined && round.cert === null && certFits(member, cert)) round.cert = cert
+  const round = heardRound(member, cert.block.height)
+  if (round === undefined) return
+  if (round.cert !== null) {
+    if (bytesEqual(round.cert.qc1.block_hash, cert.qc1.block_hash)) return
+    inspectFork(member, turn, round.cert, cert)
+    showCert(member, turn, round.cert)
+  } else if (cert.block.height > member.head.height && certFits(member, cert)) round.cert = cert
 }

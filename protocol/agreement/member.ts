@@ -210,6 +210,8 @@ export type Member = Seating & {
   askedAt: number
   /** The last view whose proposal was shown to all, because votes named another block. */
   shown: number
+  /** The last height whose certificate was shown to all, because of another one. */
+  certShown: number
   readonly counts: { -readonly [K in keyof MemberStatus['counts']]: number }
 }
 
@@ -352,6 +354,7 @@ export function createMember(options: MemberOptions): Member {
     announced: head.height,
     askedAt: Number.NEGATIVE_INFINITY,
     shown: -1,
+    certShown: -1,
     counts: { commits: 0, timeouts: 0, disputes: 0, refused: 0, dropped: 0 },
   }
   if (record !== null && !abstain && record.height === head.height + 1) resumeVotes(member, record)

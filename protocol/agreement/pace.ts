@@ -4,20 +4,22 @@
 //   first timer = min(4Δ, Δ + 4δ)      δ = what a message to the slowest linked member and back takes, 100 ms … Δ, doubled by `caution`
 //
 // It is each member's own affair: nobody else sees δ and no rule of safety knows it. A δ that is too low costs a view change, and is doubled by it.
-// A member that has not measured enough links for a quorum waits for Δ.
-
+// A member that has not measured enough links for a quorum waits for Δ. From a leader whose process is gone nothing comes, so that it is given one
+// delay in place of four and a block.
 //
 // R8: a leader takes as many requests into a block as ran here within Δ lately. A block that runs for longer than the others wait ends its view,
 // is begun anew by the next leader, and again, and nothing is certified while the queue is full.
 
 import { CALM_COMMITS, CAUTION_FIRST, CAUTION_MAX, EXECUTIONS_MAX, LINK_MS_MIN } from '#protocol/agreement/limits.ts'
-import type { Member } from '#protocol/agreement/member.ts'
+import { leaderAt, type Member } from '#protocol/agreement/member.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { BATCH_REQUESTS_MAX } from '#protocol/message/wire.ts'
 
 export type Pace = {
   /** Round trips in ms at most, as measured, by index in the roster. */
   readonly roundTrips: Map<number, number>
+  /** Members whose process is gone as far as is known, by index in the roster. */
+  gone: ReadonlySet<number>
   /** Times that δ is doubled: at a start, and for time-outs that the measurement did not foresee. */
   caution: number
   /** Commits in a row without a time-out. */
@@ -30,6 +32,7 @@ export type Pace = {
 
 export const createPace = (): Pace => ({
   roundTrips: new Map(),
+  gone: new Set(),
   caution: CAUTION_FIRST,
   calm: 0,
   batchMax: BATCH_REQUESTS_MAX,
@@ -60,9 +63,10 @@ function takeLess({ pace, count }: Member, requests: number): void {
   pace.batchMax = Math.min(pace.batchMax, Math.max(count, requests))
 }
 
-export function hearLinks(member: Member, roundTripsMs: readonly (number | null)[]): void {
-  const { roundTrips } = member.pace
+export function hearLinks({ pace }: Member, roundTripsMs: readonly (number | null)[], gone: readonly number[]): void {
+  const { roundTrips } = pace
   roundTrips.clear()
+  pace.gone = new Set(gone)
   for (const [index, ms] of roundTripsMs.entries()) {
     assert(ms === null || ms >= 0, 'a round trip takes some time')
     if (ms !== null) roundTrips.set(index, ms)
@@ -81,6 +85,11 @@ export function linkDelta({ pace, places, count, self, quorum, settings }: Membe
     slowest = Math.max(slowest, ms)
   }
   return measured < quorum - 1 ? deltaMs : Math.min(deltaMs, slowest * 2 ** pace.caution)
+}
+
+export function isLeaderGone(member: Member): boolean {
+  const leader = leaderAt(member, member.view)
+  return leader !== member.self && member.pace.gone.has(member.places[leader] ?? -1)
 }
 
 /** The own timer ended a view: whatever was measured did not hold, or its leader is gone; it is given more time for a while. */

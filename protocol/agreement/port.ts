@@ -102,8 +102,16 @@ export type Input =
   | { readonly type: 'committed'; readonly height: number; readonly now: number }
   /** The group of the epoch after the last that is known. */
   | { readonly type: 'plan'; readonly group: Group; readonly now: number }
-  /** R6: what a message to each of the roster and back takes at most, as measured on its link; null: there is no link, or no measure yet. */
-  | { readonly type: 'links'; readonly roundTripsMs: readonly (number | null)[]; readonly now: number }
+  /**
+   * R6: what a message to each of the roster and back takes at most, as measured on its link; null: there is no link, or no measure yet.
+   * `gone`: indices of those whose link ended, and where nobody answered since.
+   */
+  | {
+      readonly type: 'links'
+      readonly roundTripsMs: readonly (number | null)[]
+      readonly gone?: readonly number[]
+      readonly now: number
+    }
   /** R2: how far the wall clock is ahead of `now`, which only timers go by; 0 until it is said. */
   | { readonly type: 'clock'; readonly aheadMs: number; readonly now: number }
   | { readonly type: 'tick'; readonly now: number }

@@ -18,7 +18,7 @@ import { askAll, heardRound, noteHeight } from '#protocol/agreement/sync.ts'
 import { heartbeatDue } from '#protocol/agreement/timer.ts'
 import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { proposalMessage } from '#protocol/agreement/view.ts'
-import { place, showProposal, showVotes } from '#protocol/agreement/vote.ts'
+import { place, showCert, showProposal, showVotes } from '#protocol/agreement/vote.ts'
 import { windowWhole } from '#protocol/agreement/window.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { ZERO_DIGEST } from '#protocol/codec/digest.ts'
@@ -217,6 +217,9 @@ export function hearProposal(member: Member, turn: Turn, from: number, message: 
     return
   }
   if (message.start !== null) round.starts.set(view, message.start)
+  // It builds on another certificate than the one here.
+  if (height === member.head.height + 1 && !bytesEqual(block.parent, member.head.hash))
+    showCert(member, turn, member.headCert)
   if (height > member.head.height && (view === member.view || wanted(round, keyOf(hash), inheritedKey(member))))
     meetBlock(member, turn, round, { block, hash, requests, from })
   showProposal(member, turn, round)

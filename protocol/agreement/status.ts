@@ -2,11 +2,10 @@
 
 import { hasLeft } from '#protocol/agreement/epoch.ts'
 import { isMember, leaderAt, type Member } from '#protocol/agreement/member.ts'
-import { linkDelta } from '#protocol/agreement/pace.ts'
 import type { MemberState, MemberStatus } from '#protocol/agreement/port.ts'
 import { queueLength } from '#protocol/agreement/queue.ts'
 import { joining } from '#protocol/agreement/sync.ts'
-import { timerMs } from '#protocol/agreement/timer.ts'
+import { viewTimerMs } from '#protocol/agreement/timer.ts'
 
 function stateOf(member: Member): MemberState {
   if (hasLeft(member)) return 'left'
@@ -24,7 +23,7 @@ export function memberStatus(member: Member): MemberStatus {
     leader: leaderAt(member, member.view),
     state: stateOf(member),
     queued: queueLength(member.queue),
-    timerMs: timerMs(member.settings.deltaMs, linkDelta(member), member.failures),
+    timerMs: viewTimerMs(member),
     members: member.peers.map((peer, index) => ({
       height: index === member.self ? member.head.height : peer.height < 0 ? null : peer.height,
       heardAt: index === member.self ? member.now : peer.heardAt,

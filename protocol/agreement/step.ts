@@ -81,7 +81,7 @@ function take(member: Member, turn: Turn, input: Input): void {
       tryEnter(member, turn)
       return
     case 'links':
-      return hearLinks(member, input.roundTripsMs)
+      return hearLinks(member, input.roundTripsMs, input.gone ?? [])
     case 'clock':
       member.clockMs = Math.round(input.aheadMs)
       return expire(member, turn)

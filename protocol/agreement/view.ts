@@ -67,6 +67,9 @@ export function tcMessage(member: Member, timeouts: readonly Signed<Timeout>[]):
 
 /** TC = TIMEOUT[≥ q] of one view, not below the present one. */
 export function formTc(member: Member, turn: Turn): boolean {
+  let waiting = 0
+  for (const { timeout } of member.peers) if (timeout !== null && timeout.body.view >= member.view) waiting++
+  if (waiting === 0) return false
   const byView = new Map<number, Signed<Timeout>[]>()
   for (const { timeout } of member.peers) {
     if (timeout === null || timeout.body.view < member.view) continue

@@ -13,7 +13,7 @@ import { send, type Turn } from '#protocol/agreement/turn.ts'
 import { noteVoted } from '#protocol/agreement/voted.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
-import type { Qc1 } from '#protocol/message/certificate.ts'
+import type { Cert, Qc1 } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import { FIRST_EPOCH, inheritedOf, startHeight } from '#protocol/message/epoch.ts'
 import type { Nay, Propose, Vote1, Vote2 } from '#protocol/message/statement.ts'
@@ -170,6 +170,28 @@ export function showProposal(member: Member, turn: Turn, round: Round): void {
   send(turn, 'all', { type: 'propose', propose, block, requests, tc: null, qc1s: [], start: null })
 }
 
+/**
+ * Somebody gives VOTE2 to another block than the one that is certified here, or builds on another one: everybody gets to see this certificate,
+ * once a height, so that two of them come together and name who signed both (G2).
+ */
+export function showCert(member: Member, turn: Turn, cert: Cert | null): void {
+  if (cert === null || member.certShown >= cert.block.height) return
+  member.certShown = cert.block.height
+  send(turn, 'all', { type: 'cert', cert })
+}
+
+/** As `showCert`, when a vote says so. */
+export function showCertAgainstVotes(member: Member, turn: Turn, round: Round): void {
+  const { cert } = round
+  if (cert === null) return
+  const differ = round.vote2.some((byView) =>
+    [...byView.values()].some(
+      ({ body }) => body.view >= cert.qc1.view && !bytesEqual(body.block_hash, cert.qc1.block_hash),
+    ),
+  )
+  if (differ) showCert(member, turn, cert)
+}
+
 export function hearVote2(member: Member, turn: Turn, vote: Signed<Vote2>): void {
   const index = memberIndex(member.group, vote.from)
   if (index === undefined || index === member.self) return
@@ -182,6 +204,7 @@ export function hearVote2(member: Member, turn: Turn, vote: Signed<Vote2>): void
     accuse(member, turn, vote.from, { kind: 'double_vote2', first: before, second: vote })
   if (heard !== 'same') inspectVote2(member, turn, round, index, vote)
   if (heard === 'new') showVote(turn, round, { type: 'vote2', vote })
+  if (heard === 'new' && vote.body.height <= member.head.height) showCertAgainstVotes(member, turn, round)
 }
 
 export function hearNay(member: Member, turn: Turn, signed: Signed<Nay>): void {

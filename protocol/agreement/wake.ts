@@ -11,23 +11,28 @@ import type { Turn } from '#protocol/agreement/turn.ts'
 
 export function wake(member: Member, turn: Turn): void {
   const { settings, headAt, behindSince, fetching } = member
-  const times = [headAt + settings.heartbeatMs, ...pendingDeadlines(member)]
-  const timer = timerEnd(member)
-  if (timer !== null && member.committing === null) times.push(timer)
-  const greeting = nextGreeting(member)
-  if (greeting !== undefined) times.push(greeting)
-  const announcement = nextAnnouncement(member)
-  if (announcement !== undefined) times.push(announcement)
-  const saying = nextSaying(member)
-  if (saying !== undefined) times.push(saying, closeAt(member) ?? saying)
-  if (behindSince !== null) {
-    times.push(behindSince + patienceMs(member))
-    for (const { height, restsUntil } of member.peers) if (height > member.head.height) times.push(restsUntil)
+  let next = Number.POSITIVE_INFINITY
+  const at = (time: number | null | undefined): void => {
+    if (time != null && time > turn.now && time < next) next = time
   }
-  if (member.degraded) times.push(turn.now + settings.deltaMs)
-  if (fetching !== null) times.push(fetching.at + FETCH_DELTAS * settings.deltaMs)
+  at(headAt + settings.heartbeatMs)
+  for (const time of pendingDeadlines(member)) at(time)
+  if (member.committing === null) at(timerEnd(member))
+  at(nextGreeting(member))
+  at(nextAnnouncement(member))
+  const saying = nextSaying(member)
+  if (saying !== undefined) {
+    at(saying)
+    at(closeAt(member))
+  }
+  if (behindSince !== null) {
+    at(behindSince + patienceMs(member))
+    for (const { height, restsUntil } of member.peers) if (height > member.head.height) at(restsUntil)
+  }
+  if (member.degraded) at(turn.now + settings.deltaMs)
+  if (fetching !== null) at(fetching.at + FETCH_DELTAS * settings.deltaMs)
   for (const { requests } of currentRound(member).contents.values())
-    if (!bodiesHere(member.bodies, requests)) times.push(turn.now + settings.deltaMs)
-  const next = Math.ceil(Math.min(...times.filter((time) => time > turn.now)))
+    if (!bodiesHere(member.bodies, requests)) at(turn.now + settings.deltaMs)
+  next = Math.ceil(next)
   if (Number.isFinite(next)) turn.effects.push({ type: 'wakeAt', time: next })
 }

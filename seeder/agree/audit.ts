@@ -2,14 +2,16 @@
 // the signed receipt against the certificate of its height. A receipt for a state that was never certified is proof of a lie by itself; so is
 // an answer that differs from one's own of the same height and nonce, to whoever runs the request again.
 //
-//   one (site, member) pair a turn ──GET /──> receipt ──> own certificate of that height ──> evidence
+//   one (site, member) pair a turn ──GET /──> receipt ──> own certificate of that height ──> evidence; where theirs is valid too, of who made both
 //                                        └──> own origin at the same height ──> the same response hash, or evidence
 //
 // Invariant: the cost is one look a turn, however many sites there are, and a member that does not answer costs nothing.
 
+import { forkEvidence } from '#protocol/agreement/evidence.ts'
 import { evidenceFromHeaders, HEIGHT_HEADER, NONCE_HEADER, type ReadEvidence } from '#protocol/answer/evidence.ts'
 import { base64FromBytes, bytesEqual } from '#protocol/codec/bytes.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import { certChecks, runChecks } from '#protocol/message/certificate.ts'
 import { type Domain, statementHash } from '#protocol/message/domain.ts'
 import { requestHash } from '#protocol/message/request.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
@@ -92,6 +94,11 @@ async function audit(options: AuditOptions, { site, peer }: Pair): Promise<void>
   const cert = site.certificate(body.height)
   if (cert === undefined) return
   if (!bytesEqual(cert.block.state_root, body.state_root)) {
+    // More lied together than are borne, and what they certified there is not what they certified here: who believed them is no liar.
+    if (isCertified(options, site, theirs)) {
+      for (const evidence of forkEvidence(site.group, cert, theirs.cert)) site.record(evidence)
+      return
+    }
     site.record({ kind: 'wrong_receipt', receipt: theirs.receipt, cert, request: null })
     return
   }
@@ -110,6 +117,14 @@ async function audit(options: AuditOptions, { site, peer }: Pair): Promise<void>
   if (!bytesEqual(hash, body.request_hash) || !bytesEqual(hash, ours.receipt.body.request_hash)) return
   const { bodyHash: body_hash, ...request } = facts
   site.record({ kind: 'wrong_receipt', receipt: theirs.receipt, cert, request: { ...request, body_hash } })
+}
+
+/** What the receipt says is what the certificate beside it says, and that one is valid. */
+function isCertified({ domain }: AuditOptions, site: Site, { receipt, cert }: ReadEvidence): boolean {
+  if (cert.block.height !== receipt.body.height || !bytesEqual(cert.block.state_root, receipt.body.state_root))
+    return false
+  const checks = certChecks(domain, site.group, cert)
+  return checks.ok && runChecks(checks.value, verify).ok
 }
 
 /** A site's origin at a member, as the member itself says. */

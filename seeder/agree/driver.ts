@@ -22,7 +22,6 @@ import type {
 } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
-import type { Cid } from '#protocol/content/cid.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
 import type { PeerName, PublicKey, Signer } from '#protocol/identity/keys.ts'
 import type { ReceiptLeaf } from '#protocol/message/block.ts'
@@ -115,6 +114,7 @@ class Stopped extends Error {}
 export class Driver {
   readonly #roster: Roster
   readonly bodies: BodyKeeper
+  readonly bundles: Bundles
   readonly execution: ExecutionSite
   /** What was proven before this start. */
   readonly restoredEvidence: readonly EvidenceSummary[]
@@ -125,7 +125,6 @@ export class Driver {
   readonly #member: Member
   readonly #door: Door
   readonly #transfer: Transfer
-  readonly #bundles: Bundles
   readonly #health: Health
   readonly #repair: StateRepair
   readonly #log: Log
@@ -179,7 +178,7 @@ export class Driver {
       bodies: this.bodies,
       signal: this.#abort.signal,
     })
-    this.#bundles = new Bundles(first.job, store, this.#transfer)
+    this.bundles = new Bundles(first.job, store, this.#transfer)
     this.#health = new Health({
       site: options.name,
       log: options.log,
@@ -306,19 +305,11 @@ export class Driver {
       if (!connected || roundTripAtMostMs === undefined) return null
       return Math.ceil(roundTripAtMostMs / LINK_STEP_MS) * LINK_STEP_MS
     })
-    if (roundTripsMs.join() === this.#links) return
-    this.#links = roundTripsMs.join()
-    this.give({ type: 'links', roundTripsMs, now: this.now() })
-  }
-
-  /** True when the code is in the store, whole. */
-  fetchBundle(codeRoot: Cid): Promise<boolean> {
-    return this.#bundles.fetch(codeRoot)
-  }
-
-  /** Bytes of a bundle that came so far; undefined when it is not being fetched. */
-  bundleBytes(codeRoot: Cid): number | undefined {
-    return this.#bundles.bytesOf(codeRoot)
+    const gone = this.#roster.names.flatMap((name, index) => (network.link(name).gone ? [index] : []))
+    const links = `${roundTripsMs.join()} ${gone.join()}`
+    if (links === this.#links) return
+    this.#links = links
+    this.give({ type: 'links', roundTripsMs, gone, now: this.now() })
   }
 
   /** Fetches what the head's tree lacks, beside everything else. */
@@ -622,7 +613,7 @@ export class Driver {
         let result: BlockResult
         if (prepared.kind === 'refused') result = prepared.result
         else {
-          if (prepared.codeRoot !== undefined && !(await this.fetchBundle(prepared.codeRoot)))
+          if (prepared.codeRoot !== undefined && !(await this.bundles.fetch(prepared.codeRoot)))
             throw new Error('nobody has the whole bundle')
           result = await this.#options.runtime.executeBlock(prepared.job)
         }

@@ -3,7 +3,7 @@
 //   POST /.well-known/interpeer/upload/<job>   body: CAR of the bundle; header `Interpeer-Update`: the signed UPDATE, base64
 //        200 {"blocks","bytes"}
 //   POST /.well-known/interpeer/fetch/<job>    body: the signed UPDATE: this member gets its bundle from the one that has it
-//        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again
+//        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again   503 others come first
 //   POST /.well-known/interpeer/update/<job>   body: the signed UPDATE, canonical CBOR
 //        200 {"height","status","answer","stateRoot","codeRoot"}   409 bundle_missing   422 update_failed   503 try again
 //
@@ -12,7 +12,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { base64FromBytes, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
 import { digestFromBytes } from '#protocol/codec/digest.ts'
-import { type Cid, textFromCid } from '#protocol/content/cid.ts'
+import { textFromCid } from '#protocol/content/cid.ts'
+import type { Bundles } from '#seeder/agree/bundles.ts'
 import type { Publisher } from '#seeder/agree/publish.ts'
 import { certToBytes } from '#seeder/agree/record.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
@@ -24,6 +25,7 @@ const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|update)\/([0-9a-f]{64})
 const IDLE_MS = 30_000
 /** A `fetch` is answered after this, whether the bundle is whole or not. */
 const FETCH_ANSWER_MS = 2_000
+const RETRY_AFTER_SECONDS = 5
 
 export type PublishSites = {
   site(job: Uint8Array): PublishSite | undefined
@@ -33,9 +35,7 @@ export type PublishSites = {
 export type PublishSite = {
   readonly site: HostedSite
   readonly rule: UpdateRule
-  readonly fetchBundle: (codeRoot: Cid) => Promise<boolean>
-  /** Bytes of it that came so far; undefined when it is not being fetched. */
-  readonly bundleBytes: (codeRoot: Cid) => number | undefined
+  readonly bundles: Pick<Bundles, 'fetch' | 'bytesOf' | 'hasRoom'>
 }
 
 export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -108,7 +108,7 @@ async function upload(
 
 async function update(
   publisher: Publisher,
-  { site, rule, fetchBundle, bundleBytes }: PublishSite,
+  { site, rule, bundles }: PublishSite,
   what: 'fetch' | 'order',
   request: IncomingMessage,
   response: ServerResponse,
@@ -127,15 +127,22 @@ async function update(
   }
   if (what === 'fetch') {
     const root = signed.value.body.code_root
-    const fetched = fetchBundle(root)
+    if (bundles.bytesOf(root) === undefined && !bundles.hasRoom) {
+      response.setHeader('retry-after', String(RETRY_AFTER_SECONDS))
+      return answer(response, 503, {
+        code: 'bundles_waiting',
+        message: 'other bundles of this job come first: try again',
+      })
+    }
+    const fetched = bundles.fetch(root)
     const whole = await Promise.race([
       fetched,
       new Promise<false>((resolve) => setTimeout(resolve, FETCH_ANSWER_MS, false).unref()),
     ])
     publisher.keepBundle(site, signed.value)
-    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundleBytes(root) ?? 0 })
+    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundles.bytesOf(root) ?? 0 })
   }
-  const outcome = await publisher.takeUpdate(site, signed.value, fetchBundle)
+  const outcome = await publisher.takeUpdate(site, signed.value, (root) => bundles.fetch(root))
   if (!outcome.ok) {
     if (outcome.error.code === 'bundle_missing') {
       answer(response, 409, { code: 'bundle_missing', message: 'upload the bundle to this member first' })

@@ -11,7 +11,7 @@ import type { Cid } from '#protocol/content/cid.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import { SALT_BYTES } from '#protocol/message/request.ts'
 import type { Update } from '#protocol/message/statement.ts'
-import { LIMITS } from '#protocol/site/limits.ts'
+import { BUNDLE_BYTES_MAX, BUNDLES_WAITING_MAX } from '#seeder/agree/bundles.ts'
 import { bundleLabel } from '#seeder/agree/restore.ts'
 import { UPDATE_METHOD, UPDATE_TARGET, updateToBytes } from '#seeder/agree/update.ts'
 import { type BundleRefusal, bundleRefusal } from '#seeder/execute/host/bundle.ts'
@@ -19,10 +19,6 @@ import type { Committed, HostedSite, Refusal } from '#seeder/serve/port.ts'
 import { requestOf } from '#seeder/serve/writes.ts'
 import type { CarError, Store } from '#seeder/store/port.ts'
 
-/** What a site may have, the data that it begins with included, and a sixteenth more for the tree above its files and the CAR. */
-export const BUNDLE_BYTES_MAX = LIMITS.archiveBytes + LIMITS.archiveBytes / 16
-/** Bundles of one job that wait for their UPDATE; a further one replaces the oldest. */
-export const BUNDLES_WAITING_MAX = 4
 /** Since its uploader last said anything of it. */
 export const BUNDLE_WAIT_MS = 15 * 60_000
 

@@ -15,6 +15,7 @@ import { type Signed, signStatement } from '#protocol/message/domain.ts'
 import { orderedRequestHash, type Request, saltHash } from '#protocol/message/request.ts'
 import type { Receipt } from '#protocol/message/statement.ts'
 import type { BodyKeeper } from '#seeder/agree/body-keeper.ts'
+import type { Bundles } from '#seeder/agree/bundles.ts'
 import { type Done, Driver, type DriverOptions } from '#seeder/agree/driver.ts'
 import { accusedOf, heightOf } from '#seeder/agree/evidence.ts'
 import type { ExecutionSite } from '#seeder/agree/execution.ts'
@@ -244,6 +245,7 @@ export class Site implements HostedSite {
     this.#driver.tick()
   }
 
+  /** Links went up or down, or time went by. */
   measureLinks(): void {
     this.#driver.measureLinks()
   }
@@ -257,12 +259,8 @@ export class Site implements HostedSite {
     this.#driver.refill()
   }
 
-  fetchBundle(codeRoot: Cid): Promise<boolean> {
-    return this.#driver.fetchBundle(codeRoot)
-  }
-
-  bundleBytes(codeRoot: Cid): number | undefined {
-    return this.#driver.bundleBytes(codeRoot)
+  get bundles(): Bundles {
+    return this.#driver.bundles
   }
 
   /** Writes the evidence down and shows it; used by the machine's effects and by audits. */

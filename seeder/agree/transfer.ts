@@ -125,10 +125,15 @@ export class Transfer {
     return cert
   }
 
-  /** True when the whole tree is in the store; its root is named before, so that what comes is kept. `onBytes` is told of each answer. */
-  async fetchTree(root: Cid, from: PeerName | undefined, onBytes?: (bytes: number) => void): Promise<boolean> {
+  /** True when the whole tree is in the store; its root is named before, so that what comes is kept. `goesOn` is told the bytes of each answer, and ends it with false. */
+  async fetchTree(root: Cid, from: PeerName | undefined, goesOn?: (bytes: number) => boolean): Promise<boolean> {
     if (await this.isWhole(root)) return true
-    return this.#rounds(from, (peer) => this.#fillFrom(peer, root, onBytes))
+    let isStopped = false
+    const watched = (bytes: number): boolean => {
+      isStopped ||= goesOn?.(bytes) === false
+      return !isStopped
+    }
+    return this.#rounds(from, async (peer) => !isStopped && (await this.#fillFrom(peer, root, watched)))
   }
 
   async isWhole(root: Cid): Promise<boolean> {
@@ -141,7 +146,7 @@ export class Transfer {
     return false
   }
 
-  async #fillFrom(peer: PeerName, root: Cid, onBytes?: (bytes: number) => void): Promise<boolean> {
+  async #fillFrom(peer: PeerName, root: Cid, goesOn?: (bytes: number) => boolean): Promise<boolean> {
     const { store, job, signal } = this.#options
     const walk = store.blocks.missing(root)
     let before = ''
@@ -167,7 +172,7 @@ export class Transfer {
         if (kept.error.code === 'block_invalid') this.#options.network.offend(peer)
         return false
       }
-      onBytes?.(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0))
+      if (goesOn?.(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0)) === false) return false
     }
     return false
   }

@@ -3,6 +3,7 @@
 //   wrong-result   its runtime alters answers           equivocate   it signs two of everything
 //   silent         it hears and says nothing            stale        it stops listening and serves an old head
 //   forge          receipts and certificates of its own making
+//   fork           it tells each half of the group its own block and votes for both, with whoever else does so
 //
 // Invariant: a lie is a wrapper around a port, put on at start; no honest code path knows of it.
 
@@ -12,11 +13,12 @@ import type { Signer } from '#protocol/identity/keys.ts'
 import type { Domain } from '#protocol/message/domain.ts'
 import { twinsOf } from '#seeder/byzantine/equivocate.ts'
 import { forgingSites } from '#seeder/byzantine/forge.ts'
+import { twoWorlds } from '#seeder/byzantine/fork.ts'
 import type { BlockResult, Outcome, ReadResult, Runtime, ScriptResponse } from '#seeder/execute/port.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 
-export const BYZANTINE_KINDS = ['wrong-result', 'equivocate', 'silent', 'stale', 'forge'] as const
+export const BYZANTINE_KINDS = ['wrong-result', 'equivocate', 'silent', 'stale', 'forge', 'fork'] as const
 export type ByzantineKind = (typeof BYZANTINE_KINDS)[number]
 
 export type Liar = {
@@ -49,6 +51,10 @@ export function liarOf(kind: ByzantineKind | undefined, identity: LiarIdentity):
       return { ...HONEST, handlers: deafAfterFirstHead }
     case 'forge':
       return { ...HONEST, sites: (honest) => forgingSites(honest) }
+    case 'fork': {
+      const { network, handlers, runtime } = twoWorlds(identity)
+      return { ...HONEST, network, handlers, runtime }
+    }
   }
 }
 

@@ -15,6 +15,7 @@ import type { PersistPoints } from '#seeder/store/points.ts'
 const CLOCK_MS_MAX = 365 * 24 * 3_600_000
 const SLOW_MS_MAX = 60_000
 const POINTS_MAX = 1_000_000
+const FILE_BYTES_MAX = 4_096
 
 const faultsShape = object({
   disk: optional(oneOf('full', 'read_only', 'fsync', 'slow')),
@@ -50,7 +51,8 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
 
   const look = (): FaultsFile => {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true })
-    const seen = found === undefined ? '' : `${found.ino} ${found.mtimeNs}`
+    const isRead = found?.isFile() === true && found.size <= FILE_BYTES_MAX
+    const seen = isRead ? `${found.ino} ${found.mtimeNs}` : ''
     if (seen === stamp) return present
     stamp = seen
     countThen = count

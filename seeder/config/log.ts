@@ -6,6 +6,7 @@
 
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { shownText } from '#seeder/config/shown-text.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -44,7 +45,7 @@ function printable(value: unknown): unknown {
 function textLine(time: Date, level: LogLevel, event: string, facts: Facts): string {
   const words = Object.entries(facts).map(([name, value]) => {
     const shown = printable(value)
-    return `${name}=${typeof shown === 'string' ? shown : JSON.stringify(shown)}`
+    return `${name}=${shownText(typeof shown === 'string' ? shown : JSON.stringify(shown))}`
   })
   return [time.toISOString().slice(11, 23), level.padEnd(5), event, ...words].join(' ')
 }

@@ -12,6 +12,7 @@ import { type Place, writeWhole } from '#seeder/config/place.ts'
 const PORT_MAX = 65_535
 /** A host label of its own, between a site's name and `localhost`. */
 export const LABEL = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
+export const LABEL_WORDS = 'takes lower-case letters, digits and hyphens between them, 32 at most'
 const memoShape = object({
   httpPort: uint(PORT_MAX),
   p2pPort: uint(PORT_MAX),

@@ -1,7 +1,7 @@
 // What a seeder answers on its own origin, beside publishing: what it hosts and how each site is, for `interpeer status`, `logs`,
 // `export` and `publish --rollback`. All but the state itself is public: that holds what visitors trust the site with.
 //
-//   GET /.well-known/interpeer/status               {"peer","version","sites":[…with "origin","codeRoot"]}
+//   GET /.well-known/interpeer/status               {"peer","version","sites":[…with "origin","codeRoot"],"refused":[{"site","reason"}]}
 //   GET /.well-known/interpeer/log/<job>?limit=&after=
 //   GET /.well-known/interpeer/codes/<job>          [{"height","codeRoot"}], newest first
 //   GET /.well-known/interpeer/export/<job>         CAR of the certified state, for the uploader alone: `Interpeer-Export` has its signed
@@ -22,6 +22,7 @@ import { signedShape } from '#protocol/message/statement.ts'
 import { codesOf } from '#seeder/agree/code-history.ts'
 import type { UpdateRule } from '#seeder/agree/update.ts'
 import type { Log } from '#seeder/config/log.ts'
+import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
 import { verify } from '#seeder/identity/keys.ts'
 import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
@@ -43,6 +44,8 @@ export type OwnOriginOptions = {
   readonly sites: HostedSites
   readonly store: Store
   readonly version: () => number
+  /** Sites that the network gives this seeder and that its quotas leave no room for. */
+  readonly refused: () => QuotaFacts['refused']
   /** Whose signature an export of a job needs. */
   readonly rule: (job: Digest) => UpdateRule | undefined
   readonly originOf: (siteName: string) => string | undefined
@@ -146,7 +149,13 @@ export function createOwnOrigin(
           ...(head === undefined ? {} : { codeRoot: textFromCid(head.codeRoot) }),
         }
       })
-      answer(response, 200, { peer: options.peer, version: options.version(), sites: reports })
+      const refused = options.refused()
+      answer(response, 200, {
+        peer: options.peer,
+        version: options.version(),
+        sites: reports,
+        ...(refused.length === 0 ? {} : { refused }),
+      })
       return true
     }
     const [, what, name = ''] = route

@@ -150,8 +150,13 @@ export class SiteHost implements HostedSites {
     return hosted?.site.receive(peer, frame.subarray(DIGEST_BYTES))
   }
 
-  linked(peer: PeerName): void {
-    for (const { site } of this.#byJob.values()) if (site.others.includes(peer)) site.linked()
+  /** A link to a member went up or down. */
+  linked(peer: PeerName, isUp: boolean): void {
+    for (const { site } of this.#byJob.values()) {
+      if (!site.others.includes(peer)) continue
+      site.measureLinks()
+      if (isUp) site.linked()
+    }
   }
 
   /** What co-members may ask about a job. */

@@ -11,6 +11,7 @@ import type { Stream } from '@libp2p/interface'
 import { unreachable } from '#protocol/codec/result.ts'
 import { FRAME_KIND, type Frame, type FrameKind, FrameReader, frameToBytes } from '#seeder/network/frame.ts'
 import { RoundTrip } from '#seeder/network/round-trip.ts'
+import { spareWindowUpdates } from '#seeder/network/window.ts'
 
 /** A peer that sends more frames than this in one second is cut off: honest members stay far below. */
 export const FRAMES_PER_SECOND_MAX = 20_000
@@ -88,6 +89,7 @@ export class Channel {
     this.#reader = new FrameReader(limits.payloadBytesMax)
     this.#heardAt = now()
     this.#windowStart = this.#heardAt
+    spareWindowUpdates(stream)
     stream.maxReadBufferLength = READ_BUFFER_BYTES_MAX
     stream.inactivityTimeout = 2 * SILENCE_MAX_MS
     stream.addEventListener('message', (event) => {

@@ -9,7 +9,6 @@
 // There is one table of members and addresses, ours; libp2p's own expire and are not asked.
 
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -18,6 +17,7 @@ import { assert, err, ok, type Result } from '#protocol/codec/result.ts'
 import { type PeerName, peerName, publicKeyFromName, type Signer } from '#protocol/identity/keys.ts'
 import { backoffMs } from '#seeder/network/backoff.ts'
 import { createDoor } from '#seeder/network/door.ts'
+import { wholePackets } from '#seeder/network/encryption.ts'
 import { libp2pPrivateKey, nameOfPeerId, peerIdOf } from '#seeder/network/identity.ts'
 import { AGREE_PROTOCOL, CONTENT_PROTOCOL, Link, type LinkEnd, type LinkProtocol } from '#seeder/network/link.ts'
 import type { LinkStatus, NetworkHandlers, PeerNetwork, RequestError } from '#seeder/network/port.ts'
@@ -66,6 +66,7 @@ type Member = {
   dialing: boolean
   timer: NodeJS.Timeout | undefined
   link: Link | undefined
+  gone: boolean
   shutOutUntil: number
   heardAt: number
   readonly offences: Record<string, number>
@@ -97,7 +98,7 @@ class Libp2pNetwork implements PeerNetwork {
       privateKey: libp2pPrivateKey(this.#options.signer),
       addresses: { listen: [...this.#options.listen] },
       transports: [tcp()],
-      connectionEncrypters: [noise()],
+      connectionEncrypters: [wholePackets()],
       streamMuxers: [
         yamux({
           enableKeepAlive: false,
@@ -193,6 +194,7 @@ class Libp2pNetwork implements PeerNetwork {
     const clockAheadMs = link?.agree?.clockAheadMs
     return {
       connected: link?.ready ?? false,
+      gone: member?.gone ?? false,
       heardAt: Math.max(member?.heardAt ?? 0, link?.heardAt ?? 0),
       ...(smoothed === undefined || atMost === undefined ? {} : { roundTripMs: smoothed, roundTripAtMostMs: atMost }),
       ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
@@ -261,11 +263,19 @@ class Libp2pNetwork implements PeerNetwork {
       if (targets.length > 0) await node.dial(targets, { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) })
     } catch {
       // Unreachable: counted as a failure and dialled again after a pause.
+      this.#missed(member)
     } finally {
       member.dialing = false
     }
     // A connection becomes a link in `#connected`; if it does not, the next attempt is due.
     this.#retry(member)
+  }
+
+  /** Nobody answered. Of one that never had a link that says nothing. */
+  #missed(member: Member): void {
+    if (this.#stopped || member.link !== undefined || member.gone || member.heardAt === 0) return
+    member.gone = true
+    this.#options.handlers.onLink(member.name, false)
   }
 
   #connected(connection: Connection): void {
@@ -351,6 +361,7 @@ class Libp2pNetwork implements PeerNetwork {
         onRequest: (bytes) => handlers.onRequest(member.name, bytes),
         onReady: () => {
           member.failures = 0
+          member.gone = false
           this.#options.note?.('link_up', { peer: member.name })
           handlers.onLink(member.name, true)
         },
@@ -386,6 +397,7 @@ function newMember(name: PeerName, addresses: readonly string[]): Member {
     dialing: false,
     timer: undefined,
     link: undefined,
+    gone: false,
     shutOutUntil: 0,
     heardAt: 0,
     offences: {},

@@ -15,6 +15,8 @@ export type RequestError =
 
 export type LinkStatus = {
   readonly connected: boolean
+  /** Its link ended, and where it was nobody answered since: its process ended, or its machine is out of reach. */
+  readonly gone: boolean
   /** By the network's `now`: when the peer last sent anything; 0: never since the start. */
   readonly heardAt: number
   /** Of an agreement message and its answer, without what either does about it: smoothed, and at most (RFC 6298). Absent: not measured yet. */
@@ -35,7 +37,7 @@ export type NetworkHandlers = {
   onMessage(peer: PeerName, bytes: Uint8Array): undefined | Promise<void>
   /** A question on the content protocol: its answer, or a code (ASCII, ≤ 64) to refuse with. */
   onRequest(peer: PeerName, bytes: Uint8Array): Promise<Result<Uint8Array, string>>
-  /** A link came up (both protocols ready) or went down. */
+  /** A link came up (both protocols ready) or went down; said again when a peer whose link went down is gone. */
   onLink(peer: PeerName, connected: boolean): void
 }
 

@@ -49,7 +49,8 @@ export class BlockTable {
   readonly #setState: Statement
   readonly #orphans: Statement
   #counters: Counters
-  #placeholders = 0
+  /** Rows of blocks that are not here, made since the start. */
+  #wanted = 0
   /** A node was damaged at the start: what stood under it has no reference until it is back, and is left alone till then. */
   #holdsOrphans = false
 
@@ -166,14 +167,14 @@ export class BlockTable {
     })
   }
 
-  /** Rows that were made in this transaction for blocks that are not here. */
-  placeholdersMade<T>(work: () => T): { readonly result: T; readonly made: number } {
-    const before = this.#placeholders
+  /** What `work` does, and how many rows it makes for blocks that are referred to and not here (`WANTED`). */
+  wantedMade<T>(work: () => T): { readonly result: T; readonly made: number } {
+    const before = this.#wanted
     const result = work()
-    return { result, made: this.#placeholders - before }
+    return { result, made: this.#wanted - before }
   }
 
-  /** Applies what is pending now, so that `placeholdersMade` sees it. */
+  /** Applies what is pending now, so that `wantedMade` sees it. */
   settle(): void {
     this.#flush()
   }
@@ -281,7 +282,7 @@ export class BlockTable {
           continue
         }
         this.#insert.run(change, WANTED, 0, cid)
-        this.#placeholders++
+        this.#wanted++
         this.#counters.missing++
         continue
       }

@@ -153,7 +153,7 @@ class SqliteStore implements Store {
       const head = this.#heights.headHeight(job)
       const follows = head === undefined || height === head + 1 || (commit.snapshot === true && height > head)
       assert(follows, 'a height is committed on the one before it')
-      const { made } = this.#table.placeholdersMade(() => {
+      const { made } = this.#table.wantedMade(() => {
         this.#table.add(commit.blocks)
         this.#heights.append(job, commit)
         this.#table.refer(stateRoot, 1)
@@ -327,7 +327,7 @@ class SqliteStore implements Store {
       },
       addTree: (job, label, root, blocks: Iterable<Block>) =>
         this.#writer.transact(() => {
-          const { made } = table.placeholdersMade(() => {
+          const { made } = table.wantedMade(() => {
             table.add(blocks)
             addRoot(job, label, root)
             table.settle()

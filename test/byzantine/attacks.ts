@@ -1,6 +1,6 @@
 // What a hostile client does to an HTTP origin, as a process of its own, so that its work is not taken for the victim's.
 //
-//   node test/byzantine/attacks.ts NAME PORT HOST MILLISECONDS     → one JSON line: what it counted
+//   node test/byzantine/attacks.ts NAME PORT HOST MILLISECONDS     → one JSON line: what it counted (gateway-attacks.ts: the same)
 //
 // Its addresses are 127.0.0.2 and above; an honest client on this machine is 127.0.0.1.
 
@@ -13,22 +13,22 @@ export const MANY = 200
 
 export type Tally = Record<string, number>
 
-type Aim = { readonly port: number; readonly host: string; readonly ms: number }
-type Attack = (aim: Aim, tally: Tally, over: () => boolean) => Promise<void>
+export type Aim = { readonly port: number; readonly host: string; readonly ms: number }
+export type Attack = (aim: Aim, tally: Tally, over: () => boolean) => Promise<void>
 
 const BODY_BYTES = 8 * 1024 * 1024
 
-function count(tally: Tally, what: string, by = 1): void {
+export function count(tally: Tally, what: string, by = 1): void {
   tally[what] = (tally[what] ?? 0) + by
 }
 
-function addressAt(index: number, addresses: number): string {
+export function addressAt(index: number, addresses: number): string {
   return `127.0.${1 + Math.floor((index % addresses) / 250)}.${2 + ((index % addresses) % 250)}`
 }
 
 const all: Socket[] = []
 
-function open(aim: Aim, tally: Tally, localAddress: string, opened: (socket: Socket) => void): Socket {
+export function open(aim: Aim, tally: Tally, localAddress: string, opened: (socket: Socket) => void): Socket {
   const socket = connect({ port: aim.port, host: '127.0.0.1', localAddress })
   socket.setNoDelay(true)
   all.push(socket)
@@ -42,7 +42,7 @@ function open(aim: Aim, tally: Tally, localAddress: string, opened: (socket: Soc
 }
 
 /** Requests one after the other on each of `clients` connections, from so many addresses. */
-function flood(clients: number, addresses: number, request: (turn: number) => string): Attack {
+export function flood(clients: number, addresses: number, request: (turn: number) => string | Buffer): Attack {
   return async (aim, tally, over) => {
     let turn = 0
     const client = (index: number): void => {
@@ -51,7 +51,9 @@ function flood(clients: number, addresses: number, request: (turn: number) => st
       }
       const socket = open(aim, tally, addressAt(index, addresses), () => {
         const next = (): void => {
-          if (!over()) socket.write(request(turn++).replaceAll('HOST', aim.host), 'latin1')
+          if (over()) return
+          const bytes = request(turn++)
+          socket.write(typeof bytes === 'string' ? bytes.replaceAll('HOST', aim.host) : bytes, 'latin1')
         }
         socket.on('data', (chunk) => {
           const text = chunk.toString('latin1')
@@ -70,7 +72,7 @@ function flood(clients: number, addresses: number, request: (turn: number) => st
 }
 
 /** `first` at once, then `each` of `more` every `pauseMs`, over `connections` that are opened again when they are cut. */
-function drip(options: {
+export function drip(options: {
   readonly connections: number
   readonly addresses: number
   readonly first: (aim: Aim) => string | Buffer
@@ -115,7 +117,7 @@ const pipelinedFiles = (aim: Aim): string => `GET /medium.txt HTTP/1.1\r\nHost: 
 const pipelinedWrites = (aim: Aim): string =>
   `POST /p HTTP/1.1\r\nHost: ${aim.host}\r\nContent-Length: 3\r\n\r\nadd`.repeat(1_000)
 
-const reset: Attack = async (aim, tally, over) => {
+export const reset: Attack = async (aim, tally, over) => {
   let turn = 0
   const end = performance.now() + aim.ms
   while (!over() && performance.now() < end) {
@@ -207,9 +209,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'abrupt resets': reset,
 }
 
-if (import.meta.main) {
+/** What this process was started for. */
+export async function runAttack(attacks: Readonly<Record<string, Attack>>): Promise<void> {
   const [name = '', port, host = '', ms] = process.argv.slice(2)
-  const attack = ATTACKS[name]
+  const attack = attacks[name]
   if (attack === undefined) throw new Error(`no attack '${name}'`)
   const tally: Tally = {}
   let ended = false
@@ -218,3 +221,5 @@ if (import.meta.main) {
   for (const socket of all) socket.destroy()
   process.stdout.write(`${JSON.stringify(tally)}\n`, () => process.exit(0))
 }
+
+if (import.meta.main) await runAttack(ATTACKS)

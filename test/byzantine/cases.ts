@@ -4,7 +4,17 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
+import { evidenceFromBytes } from '#protocol/agreement/evidence-shape.ts'
+import { verifyEvidence } from '#protocol/agreement/evidence-verdict.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { readCbor } from '#protocol/codec/shape.ts'
+import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
+import { peerName } from '#protocol/identity/keys.ts'
+import { certChecks, certShape, runChecks } from '#protocol/message/certificate.ts'
+import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 import type { ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { verify } from '#seeder/identity/keys.ts'
+import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 import { type Lie, type LyingGroup, SITE, startGroup } from './group.ts'
 import { type Load, startLoad } from './load.ts'
@@ -16,13 +26,18 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
   silent: [],
   stale: [],
   forge: ['wrong_receipt'],
+  fork: ['double_proposal', 'double_vote1', 'double_vote2'],
 }
+/** It proposes in its own views alone, and follows nobody who does not lie with it. */
+const isQuiet = ({ kind, part }: Lie): boolean => PROOFS[kind].length === 0 || (kind === 'fork' && part === 'follower')
 /** How long a proof may take on a busy machine; audits come every few seconds. */
 const PROOF_MS = 90_000
 /** Issue: the gateway sends nobody to a proven liar this long after the proof. */
 const DROP_MS_MAX = 10_000
 /** Fewer say nothing about the history; a machine that does much else gets no more done. */
 const ACKNOWLEDGED_MIN = 5
+/** A fork needs one of the two to lead, and the honest ones in different halves. */
+const FORK_MS = 120_000
 const ASKED_OF_GATEWAY = 40
 const POLL_MS = 50
 const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
@@ -36,6 +51,9 @@ export type Outcome = {
   readonly proofMs?: number
   readonly dropMs?: number
   readonly forks: number
+  /** From the start of the load to two certificates of one height, where that is what was waited for. */
+  readonly forkMs?: number
+  readonly forkedHeight?: number
   readonly proofs: readonly string[]
 }
 
@@ -70,7 +88,7 @@ export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
   let proofMs: number | undefined
   let dropMs: number | undefined
   try {
-    if (expected.length > 0) {
+    if (!isQuiet(lie)) {
       await until(`proof of ${expected.join(' or ')}`, async () => (await proofsAgainst(group)).length > 0, PROOF_MS)
       const provenAt = performance.now()
       proofMs = provenAt - began
@@ -101,6 +119,95 @@ export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
   return outcome(nameOf([lie]), load, proofs, proofMs, dropMs)
 }
 
+/** Hash of the block that this member has a valid certificate for, hexadecimal; undefined: it has none at this height. */
+async function certifiedAt(group: LyingGroup, seeder: SeederProcess, height: number): Promise<string | undefined> {
+  const answer = await seeder.ask(SITE, `/.well-known/interpeer/certificate/${height}`)
+  if (answer.status !== 200) return undefined
+  const cert = readCbor(certShape, new Uint8Array(answer.body), WIRE_BYTES_MAX)
+  assert.ok(cert.ok)
+  const { domain, members } = rulesOf(group)
+  const checks = certChecks(domain, members, cert.value)
+  assert.ok(checks.ok && runChecks(checks.value, verify).ok, `certificate ${height} of ${seeder.label} holds`)
+  return hexFromBytes(cert.value.qc1.block_hash)
+}
+
+function rulesOf({ seeders }: LyingGroup) {
+  const file = seeders.admission.file()
+  const job = file.jobs.find(({ name }) => name === SITE)
+  assert.ok(job)
+  return { domain: domainOf(file), members: groupOf(job) }
+}
+
+/** Heights of which honest members have valid certificates for different blocks. */
+async function forkedHeights(group: LyingGroup): Promise<readonly number[]> {
+  const heights = await Promise.all(group.honest.map(async (seeder) => (await seeder.site(SITE))?.height ?? 0))
+  const forked: number[] = []
+  for (let height = 1; height <= Math.max(...heights); height++) {
+    const blocks = await Promise.all(group.honest.map((seeder) => certifiedAt(group, seeder, height)))
+    if (new Set(blocks.filter((block) => block !== undefined)).size > 1) forked.push(height)
+  }
+  return forked
+}
+
+/** Whom the proofs that this member hands out show, each judged by the group's keys alone. */
+async function shownBy(group: LyingGroup, seeder: SeederProcess): Promise<ReadonlySet<string>> {
+  const { domain, members } = rulesOf(group)
+  const shown = new Set<string>()
+  for (const { hash, accused } of (await seeder.site(SITE))?.evidence ?? []) {
+    const answer = await seeder.ask(SITE, `/.well-known/interpeer/evidence/${hash}`)
+    const evidence = evidenceFromBytes(new Uint8Array(answer.body))
+    assert.ok(answer.status === 200 && evidence.ok, hash)
+    const verdict = verifyEvidence(domain, members, evidence.value, verify)
+    assert.ok(verdict.ok && peerName(verdict.value.accused) === accused, hash)
+    if (verdict.value.proof === 'self-contained') shown.add(accused)
+  }
+  return shown
+}
+
+/** Two of four make two certificates of one height: whoever made them is named by every honest member, nobody else is, and both are left out. */
+export async function runFork(): Promise<Outcome> {
+  const lies = [
+    { kind: 'fork', part: 'leader' },
+    { kind: 'fork', part: 'follower' },
+  ] as const
+  await using group = await startGroup(lies)
+  const culprits = new Set(group.liars.map(({ ready }) => ready.peer))
+  const load = startLoad(group.seeders)
+  const began = performance.now()
+  try {
+    const [height] = await until(
+      'a fork',
+      async () => {
+        const forked = await forkedHeights(group)
+        return forked.length > 0 && forked
+      },
+      FORK_MS,
+    )
+    const forkedAt = performance.now()
+    for (const seeder of group.honest)
+      await until(`the culprits at ${seeder.label}`, async () => {
+        const shown = await shownBy(group, seeder)
+        for (const peer of shown) assert.ok(culprits.has(peer), 'nobody honest is shown')
+        return shown.size === culprits.size
+      })
+    const namedAt = performance.now()
+    await until(
+      'the gateway leaves both out',
+      async () =>
+        (await group.located()).filter(({ peer, state }) => culprits.has(peer) && OUT.has(state)).length === 2,
+      DROP_MS_MAX,
+    )
+    const dropMs = performance.now() - namedAt
+    await assertLeftOut(group)
+    await load.end()
+    const proofs = await proofsAgainst(group)
+    const found = outcome(nameOf(lies), load, proofs, namedAt - forkedAt, dropMs)
+    return { ...found, forks: Math.max(found.forks, 1), forkMs: forkedAt - began, forkedHeight: height ?? 0 }
+  } finally {
+    await load.end()
+  }
+}
+
 /** The honest ones end at one height with one state. */
 async function assertLevel({ honest }: LyingGroup): Promise<void> {
   await until(
@@ -123,7 +230,8 @@ export async function runPair(lies: readonly [Lie, Lie], loadMs: number): Promis
   await pass(loadMs)
   await load.end()
   const lying = new Set(group.liars.map(({ ready }) => ready.peer))
-  if (load.forks.size > 0) {
+  const forked = new Set([...load.forks.keys(), ...(await forkedHeights(group))])
+  if (forked.size > 0) {
     const culprits = await until('the culprits of the fork', async () => {
       const all = await Promise.all(group.honest.map(async (seeder) => (await seeder.site(SITE))?.evidence ?? []))
       const named = new Set(all.flat().map(({ accused }) => accused))
@@ -139,7 +247,7 @@ export async function runPair(lies: readonly [Lie, Lie], loadMs: number): Promis
     const write = await seeder.ask(SITE, '/a', { method: 'POST', body: Buffer.from('read'), timeoutMs: 60_000 })
     assert.ok([200, 503, 504].includes(write.status), `${write.status} ${write.body}`)
   }
-  return outcome(nameOf(lies), load, proofs)
+  return { ...outcome(nameOf(lies), load, proofs), forks: forked.size }
 }
 
 function outcome(name: string, load: Load, proofs: readonly string[], proofMs?: number, dropMs?: number): Outcome {

@@ -1,7 +1,10 @@
-// `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` on one member, a line each.
+// `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` on one member and of `gateway-attacks.ts` on a gateway, a line each; with
+// words, those whose names have one of them.
 
 import process from 'node:process'
 import { ATTACKS } from './attacks.ts'
+import { startGatewayVictim, sufferGateway } from './gateway.ts'
+import { GATEWAY_ATTACKS } from './gateway-attacks.ts'
 import { type Suffered, startVictim, suffer, sufferMember, type Times } from './hostile.ts'
 
 const ATTACK_MS = 8_000
@@ -13,7 +16,9 @@ const timesText = ({ asked, failed, failures, p50, p99 }: Times): string =>
 function tell(found: Suffered): void {
   const memory = [found.rssBefore, found.rssMax, found.rssAfter].map((bytes) => Math.round(bytes / MIB)).join(' → ')
   const open = [found.descriptorsBefore, found.descriptorsMax, found.descriptorsAfter].join(' → ')
-  const times = `reads ${timesText(found.reads)}; writes ${timesText(found.writes)}`
+  const times = Object.entries(found.honest)
+    .map(([what, of]) => `${what} ${timesText(of)}`)
+    .join('; ')
   console.log(`${found.attack}: ${times}; memory ${memory} MiB; descriptors ${open}`)
   console.log(`   ${JSON.stringify(found.tally)}`)
 }
@@ -21,7 +26,15 @@ function tell(found: Suffered): void {
 const MEMBER = 'a member that shares all that it can'
 const words = process.argv.slice(2)
 const chosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word))
-await using victim = await startVictim()
-for (const name of Object.keys(ATTACKS).filter(chosen)) tell(await suffer(victim, name, ATTACK_MS))
-// The last one: it costs the group a member.
-if (chosen(MEMBER)) tell(await sufferMember(victim, ATTACK_MS))
+const onGateway = Object.keys(GATEWAY_ATTACKS).filter(chosen)
+if (onGateway.length > 0) {
+  await using victim = await startGatewayVictim()
+  for (const name of onGateway) tell(await sufferGateway(victim, name, ATTACK_MS))
+}
+const onMember = Object.keys(ATTACKS).filter(chosen)
+if (onMember.length > 0 || chosen(MEMBER)) {
+  await using victim = await startVictim()
+  for (const name of onMember) tell(await suffer(victim, name, ATTACK_MS))
+  // The last one: it costs the group a member.
+  if (chosen(MEMBER)) tell(await sufferMember(victim, ATTACK_MS))
+}

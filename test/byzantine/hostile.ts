@@ -26,7 +26,7 @@ const SITE = 'objects'
 const LARGE_BYTES = 24 * 1024 * 1024
 const MEDIUM_BYTES = 512 * 1024
 const HONEST_PAUSE_MS = 25
-const HONEST_MS_MAX = 30_000
+export const HONEST_MS_MAX = 30_000
 const SETTLE_MS = 20_000
 
 export type Times = {
@@ -39,8 +39,8 @@ export type Times = {
 }
 export type Suffered = {
   readonly attack: string
-  readonly reads: Times
-  readonly writes: Times
+  /** What the honest client got, by what it asked for. */
+  readonly honest: Readonly<Record<string, Times>>
   readonly rssBefore: number
   readonly rssMax: number
   readonly rssAfter: number
@@ -68,13 +68,17 @@ function timesOf(good: readonly number[], failures: Readonly<Record<string, numb
 }
 
 /** Asks again and again until told. */
-async function honest(ask: () => Promise<HttpAnswer>, isOver: () => boolean): Promise<Times> {
+async function honest(
+  ask: () => Promise<HttpAnswer>,
+  isRight: (answer: HttpAnswer) => boolean,
+  isOver: () => boolean,
+): Promise<Times> {
   const good: number[] = []
   const failures: Record<string, number> = {}
   while (!isOver()) {
     const began = performance.now()
     const answer = await ask().catch((cause: Error) => cause)
-    if (!(answer instanceof Error) && answer.status === 200) good.push(performance.now() - began)
+    if (!(answer instanceof Error) && isRight(answer)) good.push(performance.now() - began)
     else {
       const what = answer instanceof Error ? answer.message : `${answer.status} ${answer.body.toString().slice(0, 80)}`
       failures[what] = (failures[what] ?? 0) + 1
@@ -119,9 +123,16 @@ export async function startVictim(): Promise<Victim> {
   })
 }
 
-/** What the victim and an honest client of it go through until `attack` is over. */
-async function endure({ victim, origin }: Victim, name: string, attack: () => Promise<Tally>): Promise<Suffered> {
-  const { pid } = victim.ready
+export type Asks = Readonly<Record<string, () => Promise<HttpAnswer>>>
+
+/** What the process `pid` and an honest client of it go through until `attack` is over. Right is an answer with this status. */
+export async function endure(
+  pid: number,
+  asks: Asks,
+  name: string,
+  attack: () => Promise<Tally>,
+  isRight: (answer: HttpAnswer) => boolean = ({ status }) => status === 200,
+): Promise<Suffered> {
   const [rssBefore, descriptorsBefore] = [residentBytes(pid), descriptors(pid)]
   let [rssMax, descriptorsMax] = [rssBefore, descriptorsBefore]
   const watching = setInterval(() => {
@@ -129,28 +140,22 @@ async function endure({ victim, origin }: Victim, name: string, attack: () => Pr
     descriptorsMax = Math.max(descriptorsMax, descriptors(pid))
   }, 100)
   let over = false
-  let turn = 0
   const isOver = (): boolean => over
-  const asked = Promise.all([
-    honest(() => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }), isOver),
-    honest(() => {
-      const options = { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }
-      return exchange(`${origin}/honest`, options)
-    }, isOver),
-  ])
+  const asked = Promise.all(
+    Object.entries(asks).map(async ([what, ask]) => [what, await honest(ask, isRight, isOver)] as const),
+  )
   let tally: Tally
   try {
     tally = await attack()
   } finally {
     over = true
   }
-  const [reads, writes] = await asked
+  const times = Object.fromEntries(await asked)
   clearInterval(watching)
   await until('its descriptors are back', () => descriptors(pid) <= descriptorsBefore + 8, SETTLE_MS).catch(() => {})
   return {
     attack: name,
-    reads,
-    writes,
+    honest: times,
     rssBefore,
     rssMax,
     rssAfter: residentBytes(pid),
@@ -161,20 +166,32 @@ async function endure({ victim, origin }: Victim, name: string, attack: () => Pr
   }
 }
 
+function asksOf({ origin }: Victim): Asks {
+  let turn = 0
+  return {
+    reads: () => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }),
+    writes: () => exchange(`${origin}/honest`, { method: 'POST', body: Buffer.from('add'), timeoutMs: HONEST_MS_MAX }),
+  }
+}
+
+/** An attack of this file, of this folder, on an origin. */
+export async function attackBy(file: string, attack: string, origin: string, ms: number): Promise<Tally> {
+  const { port, host } = new URL(origin)
+  const child = spawn(process.execPath, [join(import.meta.dirname, file), attack, port, host, String(ms)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said += text
+  })
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  assert(code === 0, `the attack ${attack} ran`)
+  return JSON.parse(said) as Tally
+}
+
 /** An attack of `attacks.ts` on the victim's origin. */
 export function suffer(group: Victim, attack: string, ms: number): Promise<Suffered> {
-  const { port, host } = new URL(group.origin)
-  return endure(group, attack, async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'attacks.ts'), attack, port, host, String(ms)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let said = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      said += text
-    })
-    await new Promise((resolve) => child.once('close', resolve))
-    return JSON.parse(said || '{}') as Tally
-  })
+  return endure(group.victim.pid, asksOf(group), attack, () => attackBy('attacks.ts', attack, group.origin, ms))
 }
 
 /**
@@ -182,7 +199,7 @@ export function suffer(group: Victim, attack: string, ms: number): Promise<Suffe
  * It speaks by its own key, over the product's own wire.
  */
 export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
-  return endure(group, 'a member that shares all that it can', async () => {
+  return endure(group.victim.pid, asksOf(group), 'a member that shares all that it can', async () => {
     const file = group.admission.file()
     const job = file.jobs.find(({ name }) => name === SITE)
     const flooder = group.all.at(-1)

@@ -1,13 +1,13 @@
-// `npm run test:byzantine`: every kind of liar as leader and as follower, then every pair of kinds, over the bound; a line a case.
+// `npm run test:byzantine`: every kind of liar as leader and as follower, then every pair of kinds, over the bound, then a fork; a line a case.
 //
 //   npm run test:byzantine                   everything
-//   npm run test:byzantine -- alone:         cases whose name has one of these texts: `alone:`, `pair:`, a kind, a part
+//   npm run test:byzantine -- alone:         cases whose name has one of these texts: `alone:`, `pair:`, `fork:`, a kind, a part
 //
 // Ends with 1 when a case failed.
 
 import process from 'node:process'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
-import { nameOf, type Outcome, runAlone, runPair } from './cases.ts'
+import { nameOf, type Outcome, runAlone, runFork, runPair } from './cases.ts'
 import type { Lie } from './group.ts'
 
 const LOAD_MS = 10_000
@@ -30,7 +30,7 @@ function cases(): readonly Case[] {
       return { name: `pair: ${nameOf(lies)}`, run: () => runPair(lies, LOAD_MS) }
     }),
   )
-  return [...alone, ...pairs]
+  return [...alone, ...pairs, { name: 'fork: two of four', run: runFork }]
 }
 
 const words = process.argv.slice(2)

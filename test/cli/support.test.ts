@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { tailOf } from '#cli/support/bundle.ts'
 import { createRedactor, REDACTED } from '#cli/support/redact.ts'
 import { tarOf } from '#cli/support/tar.ts'
 
@@ -56,4 +60,24 @@ test('§6 what helps stays: peers, hashes, CIDs, places in the source, times', (
     'interpeer_site_height{site="demo"} 1',
   ])
     assert.equal(redact(line), line)
+})
+
+test('§6 a line that a stranger wrote holds nobody up', () => {
+  const redact = createRedactor([])
+  for (const piece of ['a-', 'a.', 'passw', 'session', 'token-', 'Bearer ', 'http://a', '-----BEGIN A', 'body=', 'aA1'])
+    assert.ok(redact(piece.repeat(100_000)).length > 0)
+})
+
+test('§6 of a link or a pipe in the place of a log nothing is packed', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'support-'))
+  try {
+    writeFileSync(join(directory, 'secret'), 'not yours\n')
+    symlinkSync(join(directory, 'secret'), join(directory, 'log'))
+    assert.equal(spawnSync('mkfifo', [join(directory, 'log.1')]).status, 0)
+    for (const name of ['log', 'log.1', '.']) assert.throws(() => tailOf(join(directory, name), 100), name)
+    writeFileSync(join(directory, 'stderr.log'), 'one\ntwo\nthree\n')
+    assert.equal(tailOf(join(directory, 'stderr.log'), 8), 'three\n')
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })

@@ -23,6 +23,8 @@ const COMMANDS = [
   'logs',
   'verify',
   'seed',
+  'doctor',
+  'support-bundle',
   'up',
 ] as const
 const folder = mkdtempSync(join(tmpdir(), 'words-'))
@@ -45,6 +47,11 @@ for (const name of COMMANDS)
     assert.match(stdout, new RegExp(`^interpeer ${name}`))
     assert.match(stdout, /--json/)
     assert.match(stdout, /Examples:/)
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => line.length > 80),
+      [],
+      'a terminal of 80 columns shows it',
+    )
   })
 
 const WRONG: readonly (readonly string[])[] = [
@@ -62,6 +69,11 @@ const WRONG: readonly (readonly string[])[] = [
   ['up', '--seeders', '2'],
   ['up', '--target', 'cloud'],
   ['seed'],
+  ['seed', '--dir', 'wrong', '--label', 'A_B'],
+  ['seed', '--dir', 'wrong', '--target', 'cloud'],
+  ['seed', '--dir', 'wrong', '--log-level', 'loud'],
+  ['support-bundle'],
+  ['doctor', '--dir', 'no-such-folder'],
   ['dev', 'no-such-folder'],
   ['verify'],
   ['verify', 'http://127.0.0.1:1/', '--from', 'a'],
@@ -75,6 +87,7 @@ test('§6 wrong words end with exit code 2 and say what is right', async () => {
     assert.equal(code, 2, `interpeer ${words.join(' ')}`)
     if (words.length > 0) assert.match(stderr, /^interpeer: .+/, `interpeer ${words.join(' ')}`)
   }
+  assert.equal(existsSync(join(folder, 'wrong')), false, 'and leave nothing behind')
 })
 
 test('§6 with --json an error is one JSON line on standard output', async () => {

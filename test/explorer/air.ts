@@ -16,7 +16,14 @@ import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
 import { hashName, messageName } from './names.ts'
 import { execute, NOW, requestOf, SETTINGS, type World } from './world.ts'
 
-export type Sent = { readonly id: number; readonly from: number; readonly name: string; readonly message: WireMessage }
+export type Sent = {
+  readonly id: number
+  readonly from: number
+  /** Who says what; `said` is what. */
+  readonly name: string
+  readonly said: string
+  readonly message: WireMessage
+}
 
 export type Said1 = WireOf<'vote1'>
 export type Poll = {
@@ -43,12 +50,13 @@ export function createPost(world: World): Post {
   const all: Sent[] = []
   return {
     intern(from, message) {
-      const name = `${from}${messageName(message)}`
+      const said = messageName(message)
+      const name = `${from}${said}`
       const known = byName.get(name)
       if (known !== undefined) return known
       const verdict = verifyWire(world.door, message, world.keys.verify)
       assert(verdict.ok, `the door takes ${name}: ${JSON.stringify(verdict)}`)
-      const sent = { id: all.length, from, name, message }
+      const sent = { id: all.length, from, name, said, message }
       all.push(sent)
       byName.set(name, sent)
       return sent
@@ -125,8 +133,11 @@ export function createAirs(world: World, post: Post): (ids: readonly number[]) =
       if (message.type === 'propose') {
         lists.proposes.push(sent)
         const { block, requests } = message
-        const honest = bytesEqual(block.state_root, rootsOf(block, requests, stateRootOf(block, blocks)).state_root)
-        blocks.set(hashName(message.propose.body.block_hash), { block, requests, honest })
+        blocks.set(hashName(message.propose.body.block_hash), {
+          block,
+          requests,
+          honest: isHonest(block, requests, stateRootOf(block, blocks)),
+        })
       } else if (message.type === 'vote1') {
         const { vote1 } = poll(message.vote.body)
         const said = vote1.get(from)
@@ -147,6 +158,15 @@ export function createAirs(world: World, post: Post): (ids: readonly number[]) =
     const requestHashes = requests.map(orderedRequestHash)
     const result = execute({ stateRoot, codeRoot: EMPTY_DIRECTORY, parent: block.parent, requestHashes })
     return { state_root: result.stateRoot, receipts_root: receiptsRoot(result.leaves) }
+  }
+
+  const honestFrom = new WeakMap<Block, Map<Block['state_root'], boolean>>()
+  const isHonest = (block: Block, requests: readonly Request[], stateRoot: Block['state_root']): boolean => {
+    const byRoot = honestFrom.get(block) ?? new Map<Block['state_root'], boolean>()
+    honestFrom.set(block, byRoot)
+    const honest = byRoot.get(stateRoot) ?? bytesEqual(block.state_root, rootsOf(block, requests, stateRoot).state_root)
+    byRoot.set(stateRoot, honest)
+    return honest
   }
 
   /** Blocks that the liar makes: two good ones, and one with a root that nobody gets. */

@@ -21,6 +21,7 @@ export const CASES: readonly (readonly [string, Bounds])[] = [
   ['3all-heights', { ...THREE, heights: 2 }],
   ['3all-epoch', { ...THREE, epochs: 2, views: 1 }],
   ['3all-reconfig', { ...THREE, epochs: 2, views: 1, handover: 'reconfig' }],
+  ['3all-epoch-crash', { ...THREE, heights: 1, epochs: 2, views: 1, crashes: 1 }],
   ['4', FOUR],
   ['4-liar-leads', { ...FOUR, liar: 0 }],
   ['4-liar-leads-one-view', { ...FOUR, views: 1, timeouts: 0, liar: 0 }],

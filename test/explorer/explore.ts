@@ -21,6 +21,7 @@ import { type Bounds, createWorld, type World } from './world.ts'
 /** Crashes of a run are below it. */
 const CRASHES_RANGE = 4
 const SCENES_MAX = 2 ** 32 / CRASHES_RANGE
+const PARTS_MAX = 2 ** 16
 
 export type Exploration = {
   readonly bounds: Bounds
@@ -63,6 +64,9 @@ type Scene = {
   /** G1, G5 of what can be certified. */
   readonly wrong: string | undefined
   readonly certified: Certified
+  /** What each of the alike members has sent, and all that the others have, by number. */
+  readonly parts: readonly number[]
+  readonly rest: number
   /** By the number of a member's inner state; without and with a crash left. */
   readonly views: readonly [Map<number, View>, Map<number, View>]
 }
@@ -136,11 +140,35 @@ export function explore(bounds: Bounds, options: ExploreOptions = {}): Explorati
   const reached = { height: 0, view: 0, epoch: 0 }
   let violation: Exploration['violation'] = null
 
+  /** Places of members that lead nothing: which of them is which makes no difference. */
+  const alike = honest.flatMap((member, place) => (world.alike.includes(member) ? [place] : []))
+  const parted = new Map<string, number>()
+  const rests = new Map<string, number>()
+  const numberOf = (numbers: Map<string, number>, name: string): number => {
+    const number = numbers.get(name) ?? numbers.size
+    numbers.set(name, number)
+    return number
+  }
+  const partsOf = (sent: readonly number[]) => {
+    const bySeat = new Map<number, string[]>(alike.map((place) => [honest[place] ?? -1, []]))
+    const others: number[] = []
+    for (const id of sent) {
+      const { from, said } = post.get(id)
+      const own = bySeat.get(from)
+      if (own === undefined) others.push(id)
+      else own.push(said)
+    }
+    const parts = [...bySeat.values()].map((said) => numberOf(parted, said.sort().join()))
+    assert(parted.size < PARTS_MAX, 'what one member can have sent is numbered within two bytes')
+    return { parts, rest: numberOf(rests, others.join()) }
+  }
+
   const sceneOf = (sent: readonly number[]): Scene => {
     const name = sent.join()
     let scene = sceneByName.get(name)
     if (scene === undefined) {
-      scene = { id: scenes.length, sent, ...certifiedIn(world, airOf(sent)), views: [new Map(), new Map()] }
+      const views = [new Map(), new Map()] as const
+      scene = { id: scenes.length, sent, ...certifiedIn(world, airOf(sent)), ...partsOf(sent), views }
       assert(scene.id < SCENES_MAX, 'scenes are numbered within four bytes, with the crashes')
       scenes.push(scene)
       sceneByName.set(name, scene)
@@ -215,9 +243,17 @@ export function explore(bounds: Bounds, options: ExploreOptions = {}): Explorati
   }
 
   const here: number[] = []
+  const key: number[] = []
   const add = (ids: readonly number[], scene: number, crashes: number, parent: number, depth: number): void => {
     totals.moves++
-    const state = known.add(ids, scene * CRASHES_RANGE + crashes, parent, depth)
+    const { parts, rest } = scenes[scene] as Scene
+    for (const [place, id] of ids.entries()) key[place] = id
+    // The alike ones in order: each with what it is in and what it has sent.
+    const pairs = alike.map((place, at) => (localById[ids[place] ?? -1]?.alike ?? 0) * PARTS_MAX + (parts[at] ?? 0))
+    pairs.sort((a, b) => a - b)
+    for (const [at, place] of alike.entries()) key[place] = pairs[at] ?? 0
+    key[ids.length] = rest * CRASHES_RANGE + crashes
+    const state = known.add(ids, scene * CRASHES_RANGE + crashes, key, parent, depth)
     if (state >= 0) stack.push(state)
   }
 

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createMember, type Member } from '#protocol/agreement/member.ts'
 import { step } from '#protocol/agreement/step.ts'
-import { inPatchedCopy, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
+import { inPatchedCopy, type Patch, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
 import { CASES } from './cases.ts'
 import { type Exploration, explore } from './explore.ts'
 import { copyMember } from './member-copy.ts'
 import { EXPLORED_MUTANTS } from './mutants.ts'
+import { MASKED } from './mutants-masked.ts'
 import { createWorld, NOW, requestOf, SETTINGS } from './world.ts'
 
 const SMALL = ['3all', '3all-crash', '3all-heights', '3all-epoch', '3all-reconfig']
@@ -91,12 +92,32 @@ test('a step of the copy leaves the member as it was', () => {
   assert.deepEqual(structuredClone({ ...member, signer: null }), before)
 })
 
+/** What an exploration of the protocol with these edits comes to. */
+function explorePatched(patches: readonly Patch[], explored: string): Promise<Exploration> {
+  return inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
+    const args = ['--case', explored, '--json', '--minutes', '10']
+    return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1])) as Exploration
+  })
+}
+
 for (const { rule, what, patches, explored, breaks } of EXPLORED_MUTANTS)
   test(`${rule} ${what}: the exploration of ${explored} finds ${breaks}`, async (context) => {
-    await inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
-      const args = ['--case', explored, '--json', '--minutes', '1']
-      const result = JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1])) as Exploration
-      context.diagnostic(`${result.states} states`)
-      assert.match(result.violation?.text ?? 'nothing', new RegExp(`^(${breaks})`))
-    })
+    const result = await explorePatched(patches, explored)
+    context.diagnostic(`${result.states} states`)
+    assert.match(result.violation?.text ?? 'nothing', new RegExp(`^(${breaks})`))
   })
+
+for (const { rule, what, explored, breaks, checks } of MASKED) {
+  test(`${rule} ${what}: without all ${checks.length} checks ${breaks} breaks in ${explored}`, async () => {
+    const result = await explorePatched(
+      checks.map(({ patch }) => patch),
+      explored,
+    )
+    assert.match(result.violation?.text ?? 'nothing', new RegExp(`^(${breaks})`))
+  })
+  for (const { patch, covered } of checks)
+    test(`${rule} ${what}: not without one of them, for ${covered}`, async () => {
+      const result = await explorePatched([patch], explored)
+      assert.deepEqual({ complete: result.complete, violation: result.violation }, { complete: true, violation: null })
+    })
+}

@@ -34,6 +34,8 @@ export type Disk = {
 
 export type Local = {
   readonly id: number
+  /** The same for members that are in one state but for who they are. */
+  readonly alike: number
   readonly member: Member
   readonly disk: Disk
   /** Everything it ever signed, in that order. */
@@ -94,17 +96,16 @@ function voteName(member: Member): string {
   return parts.join(',')
 }
 
+/** All but who it is, and its own requests. */
 function stateName(member: Member, disk: Disk, said: readonly Statement[], lives: number, timeouts: number): string {
   const round = roundAt(member, member.head.height + 1)
   const contents = [...round.contents.values()].map(contentName).sort()
   const proposals = [...round.proposals].map(([view, { body }]) => `${view}${hashName(body.block_hash)}`).sort()
   const starts = [...round.starts].map(([view, start]) => `${view}${startName(start)}`).sort()
   const executions = [...member.executions].map(([key, { result }]) => `${key.length}${result === null}${key}`).sort()
-  const queued = [...member.queue.sourceByKey.keys()].map((key) => hashName(bytesOf(key))).sort()
   const readies = [...member.readies].map(([index, { body }]) => `${index}.${body.height}`).sort()
   const flags = [member.ended, member.disputed, member.degraded, member.freshen, member.abstainThrough, member.shown]
   return [
-    member.signer.publicKey[0],
     voteName(member),
     disk.recordName,
     disk.blocks.length,
@@ -114,7 +115,6 @@ function stateName(member: Member, disk: Disk, said: readonly Statement[], lives
     round.parked.map(qc1Name).sort().join(),
     round.cert === null ? '' : certName(round.cert),
     executions.map((key) => brief(bytesOf(key))).join(),
-    queued.join(),
     readies.join(),
     flags.join(),
     member.lead === null ? '' : `${member.lead.view}.${member.lead.height}`,
@@ -189,7 +189,9 @@ function wrongOf(said: readonly Statement[], next: Statement): string | undefine
     if (next.body.epoch > before.body.epoch || next.type === 'close') continue
     if (before.type === 'close') return `G4 signs ${statementName(next)} after its CLOSE`
     if (next.body.view < before.body.view) return `G4 signs ${statementName(next)} after ${statementName(before)}`
-    if (before.type === 'timeout' && next.type !== 'timeout' && next.body.view === before.body.view)
+    // A TIMEOUT of a height that was certified since is answered: at the next one the view goes on (R6).
+    const gaveUp = before.type === 'timeout' && next.type !== 'timeout' && next.body.view === before.body.view
+    if (gaveUp && next.body.height <= before.body.height)
       return `G4 signs ${statementName(next)} after ${statementName(before)}`
     const locks = [before, next].map((each) =>
       each.type === 'vote2'
@@ -246,6 +248,9 @@ function settle(member: Member): void {
 export function createLocals(world: World): Locals {
   const { bounds, domain, door, groups, keys, signers } = world
   const byName = new Map<string, Local>()
+  const alikeByName = new Map<string, number>()
+  /** Requests as all members alike have them. */
+  const requests = new Map<string, string>()
   const moves = new WeakMap<Local, Map<string, Move>>()
   const crashed = new WeakMap<Local, Map<string, readonly Move[]>>()
   let steps = 0
@@ -345,8 +350,10 @@ export function createLocals(world: World): Locals {
       }
     }
     const offer = () => {
-      if (member.head.height < bounds.heights && (member.queue.lines[member.self]?.entries.size ?? 0) === 0)
-        pending.push({ type: 'submit', request: requestOf(world, index, member.head.height, lives), now: NOW })
+      if (member.head.height >= bounds.heights || (member.queue.lines[member.self]?.entries.size ?? 0) > 0) return
+      const request = requestOf(world, index, member.head.height, lives)
+      requests.set(hashName(orderedRequestHash(request)), `${member.head.height}.${lives}`)
+      pending.push({ type: 'submit', request, now: NOW })
     }
     const drain = () => {
       for (let input = pending.shift(); input !== undefined; input = pending.shift()) {
@@ -378,10 +385,15 @@ export function createLocals(world: World): Locals {
     }
     settle(member)
     const timeouts = (from?.timeouts ?? 0) + (inputs[0]?.type === 'tick' && from !== undefined ? 1 : 0)
-    const name = stateName(member, disk, said, lives, timeouts)
+    const queued = [...member.queue.sourceByKey.keys()].map((key) => hashName(bytesOf(key))).sort()
+    const state = stateName(member, disk, said, lives, timeouts)
+    const name = `${index}|${queued.join()}|${state}`
     let to = byName.get(name)
     if (to === undefined) {
-      to = { id: byName.size, member, disk, said, lives, timeouts, wrong }
+      const general = `${queued.map((request) => requests.get(request) ?? request).join()}|${state}`
+      const alike = alikeByName.get(general) ?? alikeByName.size
+      alikeByName.set(general, alike)
+      to = { id: byName.size, alike, member, disk, said, lives, timeouts, wrong }
       byName.set(name, to)
     }
     return { to, sent, effects: performed }

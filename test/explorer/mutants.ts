@@ -2,6 +2,7 @@
 
 import { assert } from '#protocol/codec/result.ts'
 import { MUTANTS } from '#test/protocol/agreement/mutants.ts'
+import { EPOCH_MUTANTS } from '#test/protocol/agreement/mutants-epochs.ts'
 import type { Mutant } from '#test/protocol/agreement/mutants-patch.ts'
 
 export type ExploredMutant = Pick<Mutant, 'rule' | 'what' | 'patches'> & {
@@ -21,10 +22,14 @@ const FOUND: readonly (readonly [what: string, explored: string, breaks: string]
   ['a quorum is one less', '4-liar-leads', 'G1'],
   ['a second VOTE1 in a view', '4-liar-leads', 'G3'],
   ['no lock: a vote for any block', '4-liar-leads', 'G3'],
+  ['a start ignores the QC1 that CLOSEs name', '3all-epoch', 'G6'],
+  ['a vote after the own CLOSE', '3all-epoch', 'G3'],
+  ['the own CLOSE is forgotten by a restart', '3all-epoch-crash', 'G3'],
+  ['the last votes are forgotten by a restart', '3all-epoch-crash', 'G3'],
 ]
 
 export const EXPLORED_MUTANTS: readonly ExploredMutant[] = FOUND.map(([what, explored, breaks]) => {
-  const mutant = MUTANTS.find((each) => each.what === what)
+  const mutant = [...MUTANTS, ...EPOCH_MUTANTS].find((each) => each.what === what)
   assert(mutant !== undefined, `the mutation gate has: ${what}`)
   return { rule: mutant.rule, what, patches: mutant.patches, explored, breaks }
 })

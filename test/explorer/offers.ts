@@ -46,12 +46,16 @@ function vote1Offers(
   return bundles
 }
 
-export function offersTo(world: World, air: Air, self: number, local: Local): readonly Action[] {
+const votesByPlace = new WeakMap<Air, Map<string, ReadonlyMap<string, Action>>>()
+
+/** Blocks and votes: the same for all inner states of a member at one height of an epoch. */
+function votesTo(world: World, air: Air, self: number, epoch: number, height: number): ReadonlyMap<string, Action> {
+  const byPlace = votesByPlace.get(air) ?? new Map<string, ReadonlyMap<string, Action>>()
+  votesByPlace.set(air, byPlace)
+  const place = `${self}.${epoch}.${height}`
+  const known = byPlace.get(place)
+  if (known !== undefined) return known
   const offers = new Map<string, Action>()
-  const { member } = local
-  const epoch = member.group.epoch
-  const height = member.head.height + 1
-  if (member.head.height >= world.bounds.heights && epoch === world.bounds.epochs - 1) return []
   for (const { from, name, message } of air.proposes) {
     if (from === self || message.type !== 'propose') continue
     const { body } = message.propose
@@ -77,6 +81,16 @@ export function offersTo(world: World, air: Air, self: number, local: Local): re
     // The content last: with a certificate for it, it is wanted in any view.
     add(offers, `w${poll.epoch}.${poll.height}.${poll.view}${poll.block}`, [...first, ...votes, ...content])
   }
+  byPlace.set(place, offers)
+  return offers
+}
+
+export function offersTo(world: World, air: Air, self: number, local: Local): readonly Action[] {
+  const { member } = local
+  const epoch = member.group.epoch
+  const height = member.head.height + 1
+  if (member.head.height >= world.bounds.heights && epoch === world.bounds.epochs - 1) return []
+  const offers = new Map(votesTo(world, air, self, epoch, height))
   timeoutOffers(offers, world, air, self, local)
   if (member.closed === null || epoch === member.group.epoch) closeOffers(offers, world, air, self, epoch)
   return [...offers.values()]
@@ -125,9 +139,10 @@ function closeOffers(offers: Map<string, Action>, world: World, air: Air, self: 
     }
     return [...byFrom.values()]
   }
-  const bundle = (list: readonly Sent[], type: 'close' | 'ready', of: number, letter: string) => {
+  // Short of a quorum too: nothing may come of that.
+  const bundle = (list: readonly Sent[], type: 'close' | 'ready', of: number, letter: string, least: number) => {
     const from = others(list, type, of)
-    for (const need of [world.quorum - 1, world.quorum])
+    for (let need = Math.max(1, least); need <= world.quorum; need++)
       for (const some of choose(from, need))
         for (const all of product(some)) {
           const name = `${letter}${of}(${all
@@ -141,6 +156,6 @@ function closeOffers(offers: Map<string, Action>, world: World, air: Air, self: 
           )
         }
   }
-  bundle(air.closes, 'close', epoch, 'c')
-  bundle(air.readies, 'ready', epoch + 1, 'r')
+  bundle(air.closes, 'close', epoch, 'c', world.quorum - 2)
+  bundle(air.readies, 'ready', epoch + 1, 'r', world.quorum - 1)
 }

@@ -57,6 +57,8 @@ export type World = {
   readonly door: Door
   /** Index of the liar; -1: none. */
   readonly liar: number
+  /** Honest members that lead no view within the bounds, so that no block is of them. Of a RECONFIG, which names who is ready, nobody is alike. */
+  readonly alike: readonly number[]
 }
 
 export function createWorld(bounds: Bounds): World {
@@ -82,6 +84,11 @@ export function createWorld(bounds: Bounds): World {
   assert(first !== undefined, 'there is a first epoch')
   const door = createDoor(domain, first)
   for (const later of groups.slice(1)) admitGroup(door, later)
+  const liar = bounds.liar === null ? -1 : leaderOf(first, bounds.liar)
+  const leaders = groups.flatMap((group) => Array.from({ length: bounds.views }, (_, view) => leaderOf(group, view)))
+  const everyone = signers.map((_, index) => index)
+  const reconfigures = bounds.epochs > 1 && bounds.handover !== 'close'
+  const alike = reconfigures ? [] : everyone.filter((index) => index !== liar && !leaders.includes(index))
   return {
     bounds,
     domain,
@@ -92,7 +99,8 @@ export function createWorld(bounds: Bounds): World {
     keys,
     made,
     door,
-    liar: bounds.liar === null ? -1 : leaderOf(first, bounds.liar),
+    liar,
+    alike,
   }
 }
 

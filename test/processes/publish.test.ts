@@ -164,6 +164,9 @@ test('F6 an exported site imported anew begins with the same data, and goes its 
   const file = join(up.folder, 'notes.car')
   const exported = await up.run('export', 'notes', '--to', file, '--json')
   assert.equal(exported.code, 0, JSON.stringify(exported.lines))
+  const over = await up.run('import', file, '--name', 'notes', '--json')
+  assert.equal(over.code, 1)
+  assert.equal(over.lines.at(-1)?.code, 'site_exists', 'what a living site holds is not put back by an import')
   const imported = await up.run('import', file, '--name', 'copy', '--json')
   assert.equal(imported.code, 0, JSON.stringify(imported.lines))
   const rows = [{ id: 1, text: 'one', stars: 5 }]

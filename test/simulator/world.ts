@@ -471,7 +471,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       const roundTripsMs = Array.from({ length: rosters[seat.epochs - 1] ?? 0 }, () =>
         measures.chance(0.15) ? null : measures.pick([0, 40, 300, 2_500]),
       )
-      seat.deliver({ type: 'links', roundTripsMs, now: 0 }, time)
+      const gone = [...roundTripsMs.keys()].filter(() => measures.chance(0.1))
+      seat.deliver({ type: 'links', roundTripsMs, gone, now: 0 }, time)
       at(time + measures.between(0.5, 1.5) * scenario.linksEveryMs, (next) => measure(seat, next))
     }
     for (const seat of alive) at(measures.between(0, scenario.linksEveryMs), (time) => measure(seat, time))

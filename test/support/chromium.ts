@@ -4,7 +4,7 @@ import process from 'node:process'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const BINARY = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const ACTION_MS = 15_000
+const ACTION_MS = 60_000
 
 export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 900 } }
 export const PHONE: BrowserContextOptions = {

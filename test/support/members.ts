@@ -128,9 +128,7 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
                 peer,
                 bytes,
               ),
-        onLink: (peer, connected) => {
-          if (connected) late.host?.linked(peer)
-        },
+        onLink: (peer, connected) => late.host?.linked(peer, connected),
       },
     })
     addresses.set(network.peer(name), node.addresses())

@@ -49,7 +49,7 @@ export function applyPatch(text: string, patch: Patch): string {
 }
 
 /** Longest that the hunt for one mutant may take. */
-const HUNT_MS_MAX = 120_000
+const HUNT_MS_MAX = 900_000
 
 /** Gives `use` a copy of the protocol, with these edits, and of the folders that drive it; the copy goes afterwards. */
 export async function inPatchedCopy<T>(

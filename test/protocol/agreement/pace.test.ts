@@ -69,6 +69,38 @@ test('R6 who has not measured the links of a quorum waits for Δ; a link less is
   assert.equal(timerOf(cluster, index), FAST_TIMER_MS)
 })
 
+test('R6 a leader whose process is gone is given up at once, unless it is back', () => {
+  const { cluster, leader, other } = clusterWithLinks(5)
+  const links = (gone: readonly number[]): void => {
+    for (const { index } of cluster.nodes) {
+      const roundTripsMs = cluster.nodes.map((to) => (to.index === index || gone.includes(to.index) ? null : 5))
+      if (index !== leader) cluster.give(index, { type: 'links', roundTripsMs, gone, now: cluster.now })
+    }
+    cluster.run()
+  }
+  cluster.crash(leader)
+  links([leader])
+  cluster.submit(other, requestAt(cluster.now))
+  cluster.run()
+  cluster.pass(LINK_MS_MIN - 1)
+  links([])
+  cluster.pass(1)
+  assert.deepEqual(heights(cluster), [WARM, WARM, WARM])
+  links([leader])
+  assert.deepEqual(heights(cluster), [WARM + 1, WARM + 1, WARM + 1])
+})
+
+test('R6 whom the others find alive leads on, whatever one member finds', () => {
+  const { cluster, leader, other, write } = clusterWithLinks(5)
+  cluster.give(other, { type: 'links', roundTripsMs: [5, 5, 5, 5], gone: [leader], now: cluster.now })
+  for (let count = 0; count < 3; count++) write()
+  assert.deepEqual(heights(cluster), Array(4).fill(WARM + 3))
+  assert.deepEqual(
+    cluster.nodes.map(({ member }) => member.view),
+    Array(4).fill(0),
+  )
+})
+
 test('R6 a time-out doubles the delay that was measured, and commits without one take it back', () => {
   const { cluster, leader, other, write } = clusterWithLinks(5)
   cluster.crash(leader)

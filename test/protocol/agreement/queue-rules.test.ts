@@ -151,6 +151,15 @@ for (const [links, failures, ms] of [
   test(`R6 on links of ${links} ms, after ${failures} time-outs since the last commit, the timer is ${ms} ms`, () =>
     assert.equal(timerMs(1_000, links, failures), ms))
 
+for (const [links, failures, ms] of [
+  [1_000, 0, 1_000],
+  [100, 0, 100],
+  [100, 2, 225],
+  [100, 1_000, 60_000],
+] as const)
+  test(`R6 of a leader that is gone, on links of ${links} ms, after ${failures} time-outs, the timer is ${ms} ms`, () =>
+    assert.equal(timerMs(1_000, links, failures, true), ms))
+
 test('R6 the turn goes round: N views in a row have N leaders', () => {
   for (const members of [1, 3, 4, 7]) {
     const group = groupOfSize(members)

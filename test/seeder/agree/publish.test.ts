@@ -28,8 +28,7 @@ async function serve(member: TestMember): Promise<Origin> {
       return (
         hosted && {
           ...hosted,
-          fetchBundle: (root) => hosted.site.fetchBundle(root),
-          bundleBytes: (root) => hosted.site.bundleBytes(root),
+          bundles: hosted.site.bundles,
         }
       )
     },
@@ -171,4 +170,21 @@ test('a bundle whose manifest does not describe it is refused with the reason, a
   const { code, bytes, scriptBytes } = JSON.parse(answer.body.toString()) as Record<string, unknown>
   assert.deepEqual({ code, bytes, scriptBytes }, { code: 'bundle_script', bytes: 16, scriptBytes: 5 })
   assert.equal(alone.store.stats().blocks, 0)
+})
+
+test('F25 an uploader that asks for bundles which nobody has keeps a member busy with a few, and the right one comes all the same', async () => {
+  await using group = testMembers()
+  await startAll(group)
+  const job = hexFromBytes(group.network.job(SITE))
+  await using origin = await serve(group.get('a'))
+  await using other = await serve(group.get('b'))
+  const ask = (url: string, { update }: ReturnType<typeof updateOf>) =>
+    call(`${url}/fetch/${job}`, { ...ANSWER, body: updateToBytes(update) })
+  const nowhere = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => ask(origin.url, updateOf(group, `export default 'nowhere ${index}'`, 1))),
+  )
+  assert.deepEqual([...new Set(nowhere.map(({ status }) => status))].sort(), [202, 503])
+  const right = updateOf(group, 'export default 6', 2)
+  await call(`${other.url}/upload/${job}`, { ...ANSWER, body: right.car, headers: header(right.update) })
+  await until('the bundle', async () => (await ask(origin.url, right)).status === 200)
 })

@@ -145,7 +145,7 @@ test('a busy receiver holds its sender back, and the sender drops beyond its que
   await until('one more', () => high.got.length === accepted + 1)
 })
 
-test('a peer that restarts on the same address is linked again', async () => {
+test('a peer that ended is gone once nobody answers where it was; started again on the same address it is linked again', async () => {
   const { low, high } = await pair()
   await using _low = low
   const port = Number(high.network.addresses()[0]?.split('/').at(-1))
@@ -153,9 +153,11 @@ test('a peer that restarts on the same address is linked again', async () => {
   assert.ok(signer)
   await high.network[Symbol.asyncDispose]()
   await until('the link is down', () => !linked(low, high))
+  await until('it is gone', () => low.network.link(high.name).gone)
   await using again = await peer(signer, undefined, port)
   acquaint(low, again)
   await until('the link is back', () => linked(low, again) && linked(again, low))
+  assert.equal(low.network.link(again.name).gone, false)
   assert.ok(low.network.send(again.name, Buffer.from('hello')))
   await until('the message', () => again.got.length === 1)
 })

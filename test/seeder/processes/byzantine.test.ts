@@ -1,7 +1,7 @@
-// Item by item of `npm run test:byzantine`, the two that tell most: liars on real processes under the load of clients that check everything.
+// Of `npm run test:byzantine` the three that tell most: liars on real processes under the load of clients that check everything.
 
 import { test } from 'node:test'
-import { runAlone, runPair } from '#test/byzantine/cases.ts'
+import { runAlone, runFork, runPair } from '#test/byzantine/cases.ts'
 
 const LOAD_MS = 5_000
 
@@ -15,4 +15,8 @@ test('G2 two liars of four: nobody honest is accused, and what was certified is 
     { kind: 'silent', part: 'follower' },
   ] as const
   context.diagnostic(JSON.stringify(await runPair(lies, LOAD_MS)))
+})
+
+test('G2 two liars of four make two certificates of one height, and every honest member names the two and nobody else', async (context) => {
+  context.diagnostic(JSON.stringify(await runFork()))
 })

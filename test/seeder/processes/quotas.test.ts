@@ -10,6 +10,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import type { SeederFacts } from '#seeder/control/facts.ts'
+import { interpeer } from '#test/support/command.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -63,6 +64,10 @@ test('F15 over a quota no new site is taken, what is held goes on, and a raised 
   assert.deepEqual(memory?.refused, [{ site: 'first', reason: 'memory' }])
   assert.equal(await metric(s3, 'interpeer_quota_exceeded{resource="memory"}'), 1)
   assert.equal(await s3.site('first'), undefined)
+  const { lines } = await interpeer(['status', 'first', '--network', seeders.networkPath, '--json'])
+  const [shown] = (lines[0]?.jobs ?? []) as { members: { peer: string; state: string; refused?: string }[] }[]
+  const refused = shown?.members.find(({ peer }) => peer === s3.ready.peer)
+  assert.deepEqual([refused?.state, refused?.refused], ['not_hosting', 'memory'])
 
   // Slots: the second site finds none.
   const second = seeders.publish(LINES, 'second')

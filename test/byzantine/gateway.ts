@@ -1,0 +1,88 @@
+// The gateway as `npm start` runs it, in workerd, with four members that register, while somebody attacks it: an honest visitor counts what it
+// gets and when, the members count whether their registrations are taken, and workerd's memory and descriptors are watched.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exchange } from '#cli/network/http.ts'
+import { startGateway } from '#gateway/local/start.ts'
+import { assert } from '#protocol/codec/result.ts'
+import { registrationBytes, signRegistration } from '#test/support/network.ts'
+import { type GATEWAY_ATTACKS, GATEWAY_MEMBERS, GATEWAY_SITE, gatewayNetwork } from './gateway-attacks.ts'
+import { attackBy, endure, HONEST_MS_MAX, type Suffered } from './hostile.ts'
+
+export type GatewayVictim = AsyncDisposable & {
+  readonly url: string
+  /** Of workerd. */
+  readonly pid: number
+  /** One of its members says where it is. */
+  register(by: string): ReturnType<typeof exchange>
+}
+
+/** The youngest process of that name below this one. */
+function workerdPid(): number {
+  const parents = new Map<number, number>()
+  const named: number[] = []
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    try {
+      const [, name = '', parent] = /^\d+ \((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? []
+      parents.set(Number(entry), Number(parent))
+      if (name.startsWith('workerd') && readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes('serve'))
+        named.push(Number(entry))
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const isBelow = (pid: number): boolean => {
+    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at))
+      if (at === process.pid) return true
+    return false
+  }
+  const pid = named.filter(isBelow).sort((a, b) => b - a)[0]
+  assert(pid !== undefined, 'workerd runs')
+  return pid
+}
+
+export async function startGatewayVictim(): Promise<GatewayVictim> {
+  await using stack = new AsyncDisposableStack()
+  const directory = mkdtempSync(join(tmpdir(), 'hostile-gateway-'))
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const network = gatewayNetwork()
+  const { url } = stack.use(
+    await startGateway({ port: 0, directory, networkKey: network.file.network_key, networkFile: network.text }),
+  )
+  const times = new Map<string, number>()
+  const register = (by: string) => {
+    const time = Math.max(Date.now(), (times.get(by) ?? 0) + 1)
+    times.set(by, time)
+    const facts = { gateway: url, time, sites: { [GATEWAY_SITE]: `http://${GATEWAY_SITE}.${by}.localhost:8080` } }
+    const body = Buffer.from(registrationBytes(signRegistration(network, by, { ...facts, sees: GATEWAY_MEMBERS })))
+    return exchange(`${url}/register`, { method: 'POST', body, timeoutMs: HONEST_MS_MAX })
+  }
+  for (const by of GATEWAY_MEMBERS) {
+    const { status, body } = await register(by)
+    assert(status === 200, `${by} registers: ${status} ${body}`)
+  }
+  const held = stack.move()
+  return { url, pid: workerdPid(), register, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** An attack of `gateway-attacks.ts`. `registrations` are those of members whose keys the attacker has not. */
+export function sufferGateway(
+  victim: GatewayVictim,
+  attack: keyof typeof GATEWAY_ATTACKS,
+  ms: number,
+): Promise<Suffered> {
+  let turn = 0
+  return endure(
+    victim.pid,
+    {
+      redirects: () => exchange(`${victim.url}/${GATEWAY_SITE}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }),
+      registrations: () => victim.register(GATEWAY_MEMBERS[turn++ % (GATEWAY_MEMBERS.length - 1)] ?? ''),
+    },
+    attack,
+    () => attackBy('gateway-attacks.ts', attack, victim.url, ms),
+    ({ status }) => status === 200 || status === 307,
+  )
+}
