@@ -65,7 +65,7 @@ export async function bundleSite(directory: string): Promise<Result<Bundle, Issu
 }
 
 /** The same for a configuration that is at hand. */
-export async function bundleConfigured(directory: string, config: SiteConfig): Promise<Result<Bundle, Issues>> {
+async function bundleConfigured(directory: string, config: SiteConfig): Promise<Result<Bundle, Issues>> {
   const issues: BundleIssue[] = []
   const files: BundleFile[] = []
   const take = <F extends BundleFile>(result: Result<readonly F[], Issues>): readonly F[] => {

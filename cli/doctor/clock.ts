@@ -12,7 +12,7 @@ export const SKEW_WARN_MS = 2_000
 export const SKEW_BAD_MS = 30_000
 
 /** How far the other clock is at least ahead of this one (negative: behind), in ms; undefined when the answer has no time. */
-export function skewOf(answer: Answer): number | undefined {
+function skewOf(answer: Answer): number | undefined {
   const exact = jsonOf(answer)?.time
   const shown = typeof exact === 'number' ? exact : answer.date === undefined ? Number.NaN : Date.parse(answer.date)
   if (!Number.isFinite(shown)) return undefined

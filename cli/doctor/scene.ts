@@ -67,7 +67,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** An error of a socket as people understand it. */
-export function reasonOf(message: string): string {
+function reasonOf(message: string): string {
   const code = /\bE[A-Z_]{4,}\b/.exec(message)?.[0]
   if (code !== undefined && REASONS[code] !== undefined) return REASONS[code]
   if (/no answer within|timed? ?out/i.test(message)) return `silent: no answer within ${ANSWER_MS / 1000} s`
@@ -109,7 +109,7 @@ export function knock(host: string, port: number): Promise<string> {
 }
 
 /** Host and port of a TCP multiaddress; undefined for any other. */
-export function tcpPlace(address: string): { readonly host: string; readonly port: number } | undefined {
+function tcpPlace(address: string): { readonly host: string; readonly port: number } | undefined {
   const match = /^\/(?:ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d{1,5})(?:\/|$)/.exec(address)
   return match?.[1] === undefined ? undefined : { host: match[1], port: Number(match[2]) }
 }
@@ -134,7 +134,7 @@ async function viewOf(peer: string, http: string, addresses: readonly string[]):
 }
 
 /** Members of the seeder's own groups before others, in the file's order. */
-export function membersToAsk(file: NetworkFile, self: string | undefined): readonly NetworkPeer[] {
+function membersToAsk(file: NetworkFile, self: string | undefined): readonly NetworkPeer[] {
   const mates = new Set(
     file.jobs.filter(({ members }) => self !== undefined && members.includes(self)).flatMap((job) => job.members),
   )

@@ -11,7 +11,7 @@ export type SiteUrl =
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
 
 /** Where the path begins in an absolute http(s) URL. */
-export function pathStart(url: string): number {
+function pathStart(url: string): number {
   return url.indexOf('/', 8)
 }
 

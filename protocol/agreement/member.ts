@@ -215,7 +215,7 @@ export type Member = Seating & {
   readonly counts: { -readonly [K in keyof MemberStatus['counts']]: number }
 }
 
-export function genesisHead(domain: Domain, group: Group): Head {
+function genesisHead(domain: Domain, group: Group): Head {
   return {
     height: 0,
     hash: genesisHash(domain, group.job),

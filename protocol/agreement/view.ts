@@ -60,7 +60,7 @@ function countSilence(member: Member): void {
     peer.counts.silent++
 }
 
-export function tcMessage(member: Member, timeouts: readonly Signed<Timeout>[]): WireOf<'tc'> {
+function tcMessage(member: Member, timeouts: readonly Signed<Timeout>[]): WireOf<'tc'> {
   const round = currentRound(member)
   return { type: 'tc', timeouts, qc1s: round.lock === null ? [] : chainTo(round, round.lock.view) }
 }

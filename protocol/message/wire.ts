@@ -131,11 +131,3 @@ export const transferShape = union('type', {
   bodies: object({ type: oneOf('bodies'), job: digest(), bodies: array(bytes(BODY_BYTES_MAX), TRANSFER_BODIES_MAX) }),
 })
 export type TransferMessage = Shaped<typeof transferShape>
-
-export function transferToBytes(message: TransferMessage): Uint8Array {
-  return cborFromValue(message)
-}
-
-export function transferFromBytes(encoded: Uint8Array): Result<TransferMessage, WireError> {
-  return readCbor(transferShape, encoded, TRANSFER_BYTES_MAX)
-}

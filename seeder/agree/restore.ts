@@ -37,7 +37,7 @@ export function leaseLabel(height: number, number: number): string {
   return `lease/${height}/${number}`
 }
 
-export function isLease(label: string): boolean {
+function isLease(label: string): boolean {
   return label.startsWith('lease/')
 }
 

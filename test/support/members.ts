@@ -204,7 +204,7 @@ export function bound(network: PeerNetwork): PeerNetwork {
   }
 }
 
-export function testRequest(job: Digest, line: string): [Request, Uint8Array] {
+function testRequest(job: Digest, line: string): [Request, Uint8Array] {
   const body = bytesFromText(line)
   return [
     {

@@ -66,7 +66,7 @@ const RANGE = 200
 const RANGES_TO = 3_600
 
 /** The searches that a file is run with, one after the other. */
-export function searchesOf(path: string): readonly string[] {
+function searchesOf(path: string): readonly string[] {
   const variants = metaOf(readFileSync(join(TESTS, path), 'utf8'), 'variant')
   if (variants.length === 0) return ['']
   if (!variants.every((variant) => /^\?\d+-(\d+|last)$/.test(variant))) return variants

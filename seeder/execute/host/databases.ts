@@ -10,7 +10,7 @@ import type { SqliteBox } from '#seeder/execute/sqlite/box.ts'
 import { StateError } from '#seeder/execute/state/blocks.ts'
 import type { StateFile, StateTree } from '#seeder/execute/state/port.ts'
 
-export function databasePath(binding: string): string {
+function databasePath(binding: string): string {
   return `db/${binding}.sqlite`
 }
 

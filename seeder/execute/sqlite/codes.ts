@@ -38,7 +38,7 @@ const NAME_BY_CODE: Record<number, string> = {
 }
 
 /** The name of the primary code of a plain or extended one. */
-export function errorName(code: number): string {
+function errorName(code: number): string {
   return NAME_BY_CODE[code & 0xff] ?? `SQLITE_${code & 0xff}`
 }
 

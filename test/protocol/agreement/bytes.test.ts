@@ -4,13 +4,8 @@ import fc from 'fast-check'
 import { createDoor, verifyWire } from '#protocol/agreement/door.ts'
 import { evidenceFromBytes, evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { recordFromBytes, recordToBytes } from '#protocol/agreement/record.ts'
-import {
-  transferFromBytes,
-  transferToBytes,
-  type WireMessage,
-  wireFromBytes,
-  wireToBytes,
-} from '#protocol/message/wire.ts'
+import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
+import { contentFromBytes, contentToBytes } from '#seeder/agree/content-message.ts'
 import { DOMAIN, JOB, requestAt, verify } from './cluster.ts'
 import { Lone, START } from './lone.ts'
 
@@ -42,10 +37,10 @@ const decoders: readonly [string, Uint8Array, (bytes: Uint8Array) => Uint8Array 
   ]),
   [
     'blocks',
-    transferToBytes({ type: 'blocks', job: JOB, blocks: [{ cert: lone.cert(block), requests, bodies: [] }] }),
+    contentToBytes({ type: 'blocks', job: JOB, blocks: [{ cert: lone.cert(block), requests, bodies: [] }] }),
     (bytes) => {
-      const read = transferFromBytes(bytes)
-      return read.ok ? transferToBytes(read.value) : undefined
+      const read = contentFromBytes(bytes)
+      return read.ok ? contentToBytes(read.value) : undefined
     },
   ],
   [
