@@ -6,6 +6,7 @@
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
+import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
@@ -21,6 +22,7 @@ import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
+import type { PeerName } from '#protocol/identity/keys.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
@@ -38,6 +40,7 @@ const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOr
   ['/network', `${READ}, PUT`, true],
   ['/register', 'POST, OPTIONS', false],
   ['/evidence', 'POST, OPTIONS', false],
+  ['/tunnel/*', READ, false],
 ]
 
 /** Who is asking, for the limits: the address that Cloudflare saw, or everybody at once where there is none. */
@@ -49,6 +52,12 @@ export function createApp(gateway: Gateway): Hono {
   const app = new Hono()
   const { ports } = gateway
 
+  app.use(async (context, next) => {
+    const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
+    if (name === undefined) return next()
+    const answered = await visitSite(gateway, context.req.raw, name, addressOf(context.req.raw))
+    return answered.ok ? answered.value : refuse(context, answered.error)
+  })
   app.onError((cause, context) => {
     ports.log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
     return refuse(context, { code: 'internal' })
@@ -115,6 +124,8 @@ export function createApp(gateway: Gateway): Hono {
     return answer(context, body.ok ? await takeEvidence(gateway, body.value) : body)
   })
 
+  app.get('/tunnel/:peer', (context) => openTunnel(gateway, context, context.req.param('peer')))
+
   app.notFound((context) => toSite(gateway, context))
   return app
 }
@@ -131,6 +142,19 @@ function answer<T extends object>(context: Context, result: Result<T, GatewayErr
   if (!result.ok) return refuse(context, result.error)
   context.header('Cache-Control', 'no-store')
   return context.json(result.value)
+}
+
+/** A seeder's WebSocket; whose it is has to be proven on it. */
+async function openTunnel(gateway: Gateway, context: Context, peer: string): Promise<Response> {
+  const { network, locations, ports } = gateway
+  if (ports.tunnels === undefined) return refuse(context, { code: 'no_tunnels' })
+  if (network === undefined) return refuse(context, { code: 'no_network' })
+  if (context.req.header('Upgrade')?.toLowerCase() !== 'websocket') return refuse(context, { code: 'upgrade_required' })
+  if (!(await ports.registerLimit(`${addressOf(context.req.raw)} tunnel`)))
+    return refuse(context, { code: 'rate_limited' })
+  if (locations.jobsOf(peer as PeerName).length === 0)
+    return refuse(context, { code: 'not_a_member', network_version: network.file.version })
+  return ports.tunnels.accept(context.req.raw, peer as PeerName, network.domain)
 }
 
 async function limitedBody(

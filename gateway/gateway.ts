@@ -5,8 +5,10 @@
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
-import { Locations } from '#gateway/locate/locations.ts'
+import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
+import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX } from '#gateway/settings.ts'
 import type { Store } from '#gateway/store/port.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
@@ -19,6 +21,8 @@ export type GatewayConfig = {
   readonly publicUrl: string
   /** The network key that is pinned, 64 hexadecimal digits. */
   readonly networkKey: string
+  /** Under which sites have origins of their own at this gateway, with its port; undefined: it carries none. */
+  readonly sitesDomain?: string
 }
 
 /** A key that signs asynchronously, as WebCrypto does. */
@@ -58,6 +62,9 @@ export type GatewayPorts = {
   /** True: go on. By address. */
   readonly registerLimit: Limiter
   readonly carryLimit: Limiter
+  /** Absent: this gateway keeps none. */
+  readonly tunnels?: Tunnels
+  readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
@@ -88,6 +95,10 @@ export type Gateway = {
   readonly ports: GatewayPorts
   readonly locations: Locations
   readonly bodies: Bodies
+  /** Of visitors whose sites it carries. */
+  readonly visitBodies: Bodies
+  /** Of those bodies, what is whole and not answered yet. */
+  visitBytes: number
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -106,8 +117,10 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   return {
     config,
     ports,
-    locations: new Locations(config.publicUrl),
+    locations: new Locations(config.publicUrl, sitesDomainOf(config)),
     bodies: createBodies(),
+    visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
+    visitBytes: 0,
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),
@@ -117,6 +130,11 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     filledAt: 0,
     filling: undefined,
   }
+}
+
+function sitesDomainOf({ publicUrl, sitesDomain }: GatewayConfig): SitesDomain | undefined {
+  if (sitesDomain === undefined) return undefined
+  return { scheme: publicUrl.startsWith('https:') ? 'https' : 'http', host: sitesDomain }
 }
 
 /** A synchronous signer as the asynchronous one that a gateway is given. */

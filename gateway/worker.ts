@@ -11,7 +11,11 @@ import { hotRedirect } from '#gateway/redirect/redirect.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
 import { d1Store } from '#gateway/store/d1.ts'
 import { refill, refillIsDue } from '#gateway/store/refill.ts'
+import { durableTunnels } from '#gateway/tunnel/edge.ts'
+import type { Tunnel } from '#gateway/tunnel/object.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
+
+export { Tunnel } from '#gateway/tunnel/object.ts'
 
 type Env = {
   readonly DB: D1Database
@@ -20,6 +24,9 @@ type Env = {
   readonly PUBLIC_URL: string
   readonly NETWORK_KEY: string
   readonly GATEWAY_KEY?: string
+  /** Under which sites have origins of their own here, with its port; empty: none. */
+  readonly SITES_DOMAIN?: string
+  readonly TUNNEL?: DurableObjectNamespace<Tunnel>
 }
 
 function log(event: string, facts: Readonly<Record<string, unknown>>): void {
@@ -33,7 +40,11 @@ function limiter(binding: RateLimit): (key: string) => Promise<boolean> {
 function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> } {
   let signer: Promise<AsyncSigner> | undefined
   const gateway = createGateway(
-    { publicUrl: env.PUBLIC_URL, networkKey: env.NETWORK_KEY },
+    {
+      publicUrl: env.PUBLIC_URL,
+      networkKey: env.NETWORK_KEY,
+      ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
+    },
     {
       store: d1Store(env.DB),
       now: () => Date.now(),
@@ -46,6 +57,8 @@ function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> }
       judge: evidenceJudge(verify),
       registerLimit: limiter(env.REGISTER_LIMIT),
       carryLimit: limiter(env.CARRY_LIMIT),
+      ...(env.TUNNEL === undefined ? {} : { tunnels: durableTunnels(env.TUNNEL, env.PUBLIC_URL) }),
+      random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
       log,
     },
   )
@@ -57,6 +70,12 @@ let opened: ReturnType<typeof open> | undefined
 /** The database could not be reached: said in the log, and memory goes on serving. */
 function refillFailed(cause: unknown): void {
   log('refill_failed', { cause: String(cause) })
+}
+
+/** Host and port of an absolute address, by slicing. */
+function hostOf(url: string): string {
+  const start = url.indexOf('//') + 2
+  return url.slice(start, url.indexOf('/', start))
 }
 
 async function viaRouter(request: Request, { gateway, app }: ReturnType<typeof open>): Promise<Response> {
@@ -71,7 +90,9 @@ export default {
     const now = Date.now()
     if (gateway.startedAt !== undefined && refillIsDue(gateway, now))
       context.waitUntil(refill(gateway).catch(refillFailed))
-    return hotRedirect(gateway.locations, request.url, now) ?? viaRouter(request, opened)
+    const { sitesDomain } = gateway.config
+    const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
+    return (isCarried ? undefined : hotRedirect(gateway.locations, request.url, now)) ?? viaRouter(request, opened)
   },
 
   async scheduled(_event, env) {

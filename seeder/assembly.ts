@@ -46,6 +46,7 @@ import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { startCollector } from '#seeder/store/collector.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { watchStore } from '#seeder/store/watch.ts'
+import { keepTunnels } from '#seeder/tunnel/tunnels.ts'
 
 const LOOPBACK = '127.0.0.1'
 
@@ -61,6 +62,8 @@ export type SeederOptions = {
   /** Absent: as before, else `s` and `hosts`. */
   readonly label?: string
   readonly target?: 'hosts' | 'plain'
+  /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. Absent: `direct`. */
+  readonly reach?: 'direct' | 'tunnel'
   /** Address to listen on, for peers and for HTTP. */
   readonly address?: string
   readonly byzantine?: ByzantineKind
@@ -265,12 +268,26 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       note: log.warn,
     }),
   )
+  const tunnels = stack.use(
+    keepTunnels({
+      signer,
+      domain: holder.domain,
+      carry: server.carry,
+      gateways: () => holder.file().gateways,
+      chance: Math.random,
+      onChange: () => late.registrar?.announce(),
+      registry,
+      log,
+    }),
+  )
   const registrar = stack.use(
     startRegistrar({
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, steady()),
+      facts: () => registrationFacts(host, server, network, steady(), options.reach === 'tunnel'),
+      hasTunnel: tunnels.isOpen,
+      onOffer: (gateway, offer) => tunnels.offered(gateway, offer.tunnels),
       evidence: (hash) =>
         host
           .all()

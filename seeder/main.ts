@@ -1,6 +1,6 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
-//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain]
+//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel]
 //                       [--address A] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
 //                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--json] [--parent]
 //
@@ -51,6 +51,7 @@ const { values } = parseArgs({
     'control-port': { type: 'string' },
     label: { type: 'string' },
     target: { type: 'string' },
+    reach: { type: 'string' },
     address: { type: 'string' },
     byzantine: { type: 'string' },
     faults: { type: 'string' },
@@ -79,7 +80,7 @@ function port(name: 'port' | 'p2p-port' | 'control-port'): number {
 }
 
 function choice<T extends string>(
-  name: 'target' | 'byzantine' | 'log-level' | 'log-form',
+  name: 'target' | 'reach' | 'byzantine' | 'log-level' | 'log-form',
   choices: readonly T[],
 ): T | undefined {
   const value = values[name]
@@ -120,6 +121,7 @@ async function main(): Promise<void> {
   const label = values.label
   if (label !== undefined && !LABEL.test(label)) throw new UsageError(`--label ${LABEL_WORDS}, not '${label}'`)
   const target = choice('target', ['hosts', 'plain'])
+  const reach = choice('reach', ['direct', 'tunnel'])
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
   const { config, quotas } = configured()
   const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? config.logLevel ?? 'info'
@@ -173,6 +175,7 @@ async function main(): Promise<void> {
     controlPort: port('control-port'),
     ...(label === undefined ? {} : { label }),
     ...(target === undefined ? {} : { target }),
+    ...(reach === undefined ? {} : { reach }),
     ...(values.address === undefined ? {} : { address: values.address }),
     ...(byzantine === undefined ? {} : { byzantine }),
     quotas,

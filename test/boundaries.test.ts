@@ -20,11 +20,12 @@ const GENERATED: readonly RegExp[] = [/\/generated\//, /\/worker-configuration\.
 /** Which top-level folders each may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
-  gateway: ['protocol'],
-  seeder: ['protocol'],
-  cli: ['protocol', 'seeder', 'gateway'],
+  page: ['protocol'],
+  gateway: ['protocol', 'page'],
+  seeder: ['protocol', 'page'],
+  cli: ['protocol', 'page', 'seeder', 'gateway'],
   examples: [],
-  test: ['protocol', 'gateway', 'seeder', 'cli', 'examples'],
+  test: ['protocol', 'page', 'gateway', 'seeder', 'cli', 'examples'],
 }
 
 /** Packages that the pure core may use: no I/O in any of them. */

@@ -58,6 +58,11 @@ export const command: Command = {
       value: 'hosts|plain',
       help: 'one host name or one port a site (default: as before, else hosts)',
     },
+    reach: {
+      type: 'string',
+      value: 'direct|tunnel',
+      help: 'tunnel: nobody can dial this machine, so visitors come through the gateways (default direct)',
+    },
     disk: { type: 'string', value: 'SIZE', help: 'what its store may take, 16M to 1024T or none (default 20G)' },
     memory: { type: 'string', value: 'SIZE', help: 'what its process may take, 64M to 16T or none (default 2G)' },
     bandwidth: {
@@ -135,6 +140,7 @@ async function run(context: CommandContext): Promise<number> {
     'address',
     'label',
     'target',
+    'reach',
     'byzantine',
   ] as const) {
     const value = stringOf(context, name)

@@ -14,7 +14,7 @@ import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const dist = join(root, 'dist')
-const PROGRAM = ['cli', 'gateway', 'protocol', 'seeder']
+const PROGRAM = ['cli', 'gateway', 'page', 'protocol', 'seeder']
 /** Run in a clone only: what builds, and what esbuild bundles into a script of its own. */
 const LEFT_OUT = [
   /^seeder\/execute\/guest\//,

@@ -7,6 +7,10 @@ export type GatewayError =
   | { readonly code: 'unknown_peer' }
   | { readonly code: 'not_found' }
   | { readonly code: 'no_living_member'; readonly name: string }
+  | { readonly code: 'no_honest_member'; readonly name: string }
+  | { readonly code: 'site_refuses'; readonly name: string; readonly status: number }
+  | { readonly code: 'no_tunnels' }
+  | { readonly code: 'upgrade_required' }
   | { readonly code: 'method_not_allowed'; readonly allow: string }
   | { readonly code: 'target_too_long'; readonly actualBytes: number; readonly maxBytes: number }
   | { readonly code: 'body_too_large'; readonly maxBytes: number }
@@ -29,7 +33,7 @@ export type GatewayError =
   | { readonly code: 'store_unavailable' }
   | { readonly code: 'internal' }
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 421 | 429 | 500 | 503
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 421 | 426 | 429 | 500 | 501 | 502 | 503
 
 /** A stranger's fault is 4xx, our own limit 503, and 500 always means our bug. */
 export function statusOf(error: GatewayError): ErrorStatus {
@@ -38,6 +42,15 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'unknown_peer':
     case 'not_found':
       return 404
+    case 'no_honest_member':
+      return 502
+    // The members' own word, which nothing certifies: that the request is at fault, and no more.
+    case 'site_refuses':
+      return 400
+    case 'no_tunnels':
+      return 501
+    case 'upgrade_required':
+      return 426
     case 'method_not_allowed':
       return 405
     case 'body_too_slow':
@@ -87,6 +100,14 @@ export function messageOf(error: GatewayError): string {
       return 'There is nothing at this address.'
     case 'no_living_member':
       return `No seeder of ${error.name} answers just now. Its group keeps the site; try again in a few seconds.`
+    case 'no_honest_member':
+      return `No seeder of ${error.name} gave an answer that its group certified. Nothing of what they said is shown.`
+    case 'site_refuses':
+      return `The seeders of ${error.name} do not take this request (${error.status}).`
+    case 'no_tunnels':
+      return 'This gateway keeps no tunnels; visitors reach its seeders by themselves.'
+    case 'upgrade_required':
+      return 'This address is for the WebSocket of a seeder (RFC 6455).'
     case 'method_not_allowed':
       return `This address takes ${error.allow} only.`
     case 'target_too_long':

@@ -136,6 +136,7 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
       PUBLIC_URL: options.publicUrl ?? url,
       NETWORK_KEY: options.networkKey,
       GATEWAY_KEY: key,
+      SITES_DOMAIN: `sites.localhost:${port}`,
       ...options.vars,
     },
     unsafeDirectSockets: [{ host: '127.0.0.1', port }],

@@ -18,8 +18,12 @@ export type MemberState = 'living' | 'leased' | 'silent' | 'accused' | 'absent' 
 export type LocatedMember = {
   readonly peer: PeerName
   readonly state: MemberState
-  /** Where it serves the site; of an absent member there is none. */
+  /** Where visitors reach the site at it by themselves; of an absent member there is none. */
   readonly origin: string | undefined
+  /** It is reached through a tunnel too. */
+  readonly tunnel: boolean
+  /** It says that the site wants one origin for all. */
+  readonly stable: boolean
   /** When this state has to be looked at again, ms by our clock. */
   readonly until: number
 }
@@ -37,7 +41,7 @@ export function locateMembers(group: GroupView, now: number): readonly LocatedMe
   const witnesses: Registration[] = []
   for (const peer of group.members) {
     const registration = group.registration(peer)
-    if (registration === undefined || endOf(registration) <= now || !registration.origins.has(group.job)) continue
+    if (registration === undefined || endOf(registration) <= now || !registration.sites.has(group.job)) continue
     if (group.isLiar(peer)) continue
     if (group.members.some((other) => other !== peer && registration.sees.has(other))) witnesses.push(registration)
   }
@@ -55,12 +59,12 @@ function locateMember(
   now: number,
 ): LocatedMember {
   const registration = group.registration(peer)
-  const origin = registration?.origins.get(group.job)
-  if (group.isLiar(peer)) return { peer, state: 'proven_liar', origin, until: Number.POSITIVE_INFINITY }
-  if (registration === undefined || origin === undefined)
-    return { peer, state: 'absent', origin: undefined, until: Number.POSITIVE_INFINITY }
+  const site = registration?.sites.get(group.job)
+  const place = { origin: site?.origin, tunnel: registration?.tunnel === true, stable: site?.stable === true }
+  if (group.isLiar(peer)) return { peer, state: 'proven_liar', ...place, until: Number.POSITIVE_INFINITY }
+  if (registration === undefined || site === undefined) return absent(peer)
   const end = endOf(registration)
-  if (end <= now) return { peer, state: 'absent', origin: undefined, until: Number.POSITIVE_INFINITY }
+  if (end <= now) return absent(peer)
 
   const half = (group.members.length - 1) / 2
   const others = witnesses.filter((witness) => witness.peer !== peer)
@@ -69,16 +73,20 @@ function locateMember(
   for (const witness of others) wordsUntil = Math.min(wordsUntil, endOf(witness))
 
   const accusers = others.filter((witness) => witness.accuses.has(peer)).length
-  if (accusers > half) return { peer, state: 'accused', origin, until: wordsUntil }
-  if (others.length - seenBy > half) return { peer, state: 'silent', origin, until: wordsUntil }
+  if (accusers > half) return { peer, state: 'accused', ...place, until: wordsUntil }
+  if (others.length - seenBy > half) return { peer, state: 'silent', ...place, until: wordsUntil }
   if (registration.freshUntil > now)
-    return { peer, state: 'living', origin, until: Math.min(registration.freshUntil, wordsUntil) }
+    return { peer, state: 'living', ...place, until: Math.min(registration.freshUntil, wordsUntil) }
   return {
     peer,
     state: seenBy > half ? 'living' : 'leased',
-    origin,
+    ...place,
     until: Math.min(registration.leaseUntil, wordsUntil),
   }
+}
+
+function absent(peer: PeerName): LocatedMember {
+  return { peer, state: 'absent', origin: undefined, tunnel: false, stable: false, until: Number.POSITIVE_INFINITY }
 }
 
 /** Where a visitor may be sent: the living, or where there are none the leased. */

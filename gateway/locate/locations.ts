@@ -13,9 +13,15 @@ import { RESERVED_NAMES } from '#protocol/directory/admission.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 
+/** A member that can be asked through its tunnel. */
+export type Host = { readonly peer: PeerName }
+
 /** The living hosts of one site, taken in turn. */
 export type Target = {
+  /** Where visitors are sent. */
   readonly origins: readonly string[]
+  /** Whom the gateway itself asks for those that it carries. */
+  readonly hosts: readonly Host[]
   /** Value of the `Link` header up to the path. */
   readonly linkStart: string
   next: number
@@ -26,8 +32,26 @@ function formerMembers(job: NetworkJob): readonly string[] {
   return job.past?.[0]?.members ?? []
 }
 
-function originsOf(members: readonly LocatedMember[]): readonly string[] {
-  return targetsOf(members).flatMap((member) => member.origin ?? [])
+/** Where the gateway itself serves sites: the domain, with its port, and how it is reached. */
+export type SitesDomain = { readonly scheme: 'http' | 'https'; readonly host: string }
+
+/**
+ * The ladder: a site that logs people in has one origin for all its members; else members' own HTTPS, the sites domain, and plain
+ * HTTP, which comes before it only where the gateway itself is reached so.
+ */
+function originsOf(
+  name: string,
+  members: readonly LocatedMember[],
+  domain: SitesDomain | undefined,
+): readonly string[] {
+  const carried =
+    domain !== undefined && members.some((member) => member.tunnel) ? [`${domain.scheme}://${name}.${domain.host}`] : []
+  const own = members.flatMap((member) => member.origin ?? [])
+  const secure = own.filter((origin) => origin.startsWith('https:'))
+  const isStable = members.some((member) => member.stable)
+  const rungs = [isStable || domain?.scheme === 'https' ? carried : [], own, carried]
+  const ladder = isStable ? rungs : [secure, ...rungs]
+  return ladder.find((rung) => rung.length > 0) ?? []
 }
 
 export class Locations {
@@ -39,9 +63,12 @@ export class Locations {
   #liars = new Set<PeerName>()
   #targets = new Map<string, Target>()
 
+  readonly #domain: SitesDomain | undefined
+
   /** `publicUrl`: the gateway's own address without a slash at its end. */
-  constructor(publicUrl: string) {
+  constructor(publicUrl: string, domain?: SitesDomain) {
     this.#linkBase = `<${publicUrl}/`
+    this.#domain = domain
   }
 
   /** Takes a new network file's groups; registrations of peers that left every group are forgotten. */
@@ -124,17 +151,20 @@ export class Locations {
     const job = this.#jobByName.get(name)
     if (job === undefined) return undefined
     let members = this.members(job, now)
-    let origins = originsOf(members)
+    let living = targetsOf(members)
+    let origins = originsOf(name, living, this.#domain)
     if (origins.length === 0 && formerMembers(job).length > 0) {
       // The new group takes the state over, and until then the former one goes on.
       const former = this.members(job, now, formerMembers(job))
       members = [...members, ...former]
-      origins = originsOf(former)
+      living = targetsOf(former)
+      origins = originsOf(name, living, this.#domain)
     }
+    const hosts = living.filter(({ tunnel }) => tunnel).map(({ peer }) => ({ peer }))
     let until = Number.POSITIVE_INFINITY
     for (const member of members) until = Math.min(until, member.until)
     const next = known === undefined || known.next >= origins.length ? 0 : known.next
-    const target: Target = { origins, linkStart: `${this.#linkBase}${name}`, next, until }
+    const target: Target = { origins, hosts, linkStart: `${this.#linkBase}${name}`, next, until }
     this.#targets.set(name, target)
     return target
   }

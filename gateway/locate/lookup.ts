@@ -9,7 +9,13 @@ import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { NetworkJob, NetworkPeer } from '#protocol/directory/network-file.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 
-export type MemberEntry = { readonly peer: string; readonly state: MemberState; readonly origin: string | null }
+export type MemberEntry = {
+  readonly peer: string
+  readonly state: MemberState
+  /** Null: visitors reach it through the gateway only, or not at all. */
+  readonly origin: string | null
+  readonly tunnel: boolean
+}
 
 type Answer = { readonly network_version: number; readonly time: number; readonly expires: number }
 
@@ -56,7 +62,7 @@ export function lookupName(gateway: Gateway, name: string): Result<NameAnswer, G
     job: job.job,
     epoch: job.epoch,
     quorum: job.quorum,
-    members: members.map(({ peer, state, origin }) => ({ peer, state, origin: origin ?? null })),
+    members: members.map(({ peer, state, origin, tunnel }) => ({ peer, state, origin: origin ?? null, tunnel })),
     network_version: network.file.version,
     time: now,
     expires: expiryOf(

@@ -4,12 +4,20 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
 import type { Register } from '#protocol/message/statement.ts'
 
+export type RegisteredSite = {
+  /** Undefined: visitors reach it through the tunnel only. */
+  readonly origin: string | undefined
+  readonly stable: boolean
+}
+
 export type Registration = {
   readonly peer: PeerName
   /** `time` of the statement, by the peer's clock. */
   readonly time: number
-  /** Origins by job, hexadecimal. */
-  readonly origins: ReadonlyMap<string, string>
+  /** By job, hexadecimal. */
+  readonly sites: ReadonlyMap<string, RegisteredSite>
+  /** It holds a tunnel to this gateway. */
+  readonly tunnel: boolean
   readonly sees: ReadonlySet<PeerName>
   /** Against whom it says it holds a proof. */
   readonly accuses: ReadonlySet<PeerName>
@@ -27,7 +35,10 @@ export function registrationOf(
   return {
     peer,
     time: body.time,
-    origins: new Map(body.sites.map((site) => [hexFromBytes(site.job), site.origin])),
+    sites: new Map(
+      body.sites.map(({ job, origin, stable }) => [hexFromBytes(job), { origin: origin ?? undefined, stable }]),
+    ),
+    tunnel: body.tunnel,
     sees: new Set(body.sees.map(peerName)),
     accuses: new Set(body.accuses.map((accusation) => peerName(accusation.peer))),
     ...times,

@@ -5,7 +5,8 @@ import type { Register } from '#protocol/message/statement.ts'
 
 export function contentOf(body: Register): string {
   return JSON.stringify([
-    body.sites.map((site) => `${hexFromBytes(site.job)} ${site.origin}`).sort(),
+    body.sites.map((site) => `${hexFromBytes(site.job)} ${site.origin} ${site.stable}`).sort(),
+    body.tunnel,
     body.sees.map(hexFromBytes).sort(),
     body.accuses.map((accusation) => `${hexFromBytes(accusation.peer)} ${hexFromBytes(accusation.evidence)}`).sort(),
   ])

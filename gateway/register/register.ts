@@ -39,6 +39,8 @@ export type Lease = {
   readonly network_version: number
   /** Hashes that it accused with and whose proof is wanted at `POST /evidence`. */
   readonly evidence_wanted: readonly string[]
+  /** Seeders that nobody can dial may keep a tunnel to this gateway. */
+  readonly tunnels: boolean
 }
 
 function originIsFit(origin: string, gateway: Gateway): boolean {
@@ -64,7 +66,7 @@ function check(gateway: Gateway, peer: PeerName, body: Register, now: number): G
   for (const site of body.sites) {
     const job = hexFromBytes(site.job)
     if (!locations.isOf(peer, job)) return { code: 'not_of_this_job', job, network_version: network.file.version }
-    if (!originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
+    if (site.origin !== null && !originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
   }
   return undefined
 }
@@ -131,6 +133,7 @@ export async function register(
     renew_ms: RENEW_MS,
     time: now,
     network_version: network.file.version,
+    tunnels: ports.tunnels !== undefined && gateway.config.sitesDomain !== undefined,
     evidence_wanted: [...new Set(wanted)].filter((hash) => !gateway.judged.has(hash)),
   })
 }

@@ -56,6 +56,7 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   'sites',
   'static',
   'status',
+  'tunnel',
   'well-known',
   'www',
 ])

@@ -5,6 +5,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import {
   array,
+  boolean,
   bytesExactly,
   cid,
   digest,
@@ -69,9 +70,11 @@ export const receiptBody = object({
 /** The uploader's account on the vote chain: where donations go and hosting is paid from. */
 export const account = text(128, /^[a-z0-9:._-]+$/)
 
+export const siteName = text(63, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+
 /** A new job (§5): the name it is reached by and the group it asks for. The job's id is `jobId` of this and its uploader. */
 export const jobNewBody = object({
-  name: text(63, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  name: siteName,
   account,
   quorum: oneOf('bft', 'all'),
   size: uint(64),
@@ -107,7 +110,18 @@ export const registerBody = object({
   /** ms since the epoch; the gateway refuses more than 30 s of skew and any time not above the last. */
   time: uint(),
   expires: uint(),
-  sites: array(object({ job: digest(), origin: text(256, /^https?:\/\/[a-z0-9.:-]+$/) }), REGISTRATION_SITES_MAX),
+  sites: array(
+    object({
+      job: digest(),
+      /** Where visitors reach it here by themselves; null: only through the tunnel. */
+      origin: nullable(text(256, /^https?:\/\/[a-z0-9.:-]+$/)),
+      /** It logs people in, and wants one origin for all its members. */
+      stable: boolean(),
+    }),
+    REGISTRATION_SITES_MAX,
+  ),
+  /** It holds a tunnel to this gateway. */
+  tunnel: boolean(),
   /** Members of its groups that answered it within the last few seconds. */
   sees: array(publicKey, 256),
   /** Members against which it holds evidence of a lie. */
@@ -123,6 +137,9 @@ export const peerRecordBody = object({
   sequence: uint(),
   time: uint(),
 })
+
+/** Whoever says it holds the key behind the tunnel that the gateway is asked to keep: `challenge` is of this one connection. */
+export const tunnelBody = object({ gateway: text(256), challenge: bytesExactly(32) })
 
 export const STATEMENTS = {
   propose: proposeBody,
@@ -140,6 +157,7 @@ export const STATEMENTS = {
   update: updateBody,
   register: registerBody,
   peer_record: peerRecordBody,
+  tunnel: tunnelBody,
 } as const satisfies Record<string, Shape<unknown>>
 export type StatementType = keyof typeof STATEMENTS
 export type StatementBody<T extends StatementType> = Shaped<(typeof STATEMENTS)[T]>
@@ -159,6 +177,7 @@ export type JobEnd = StatementBody<'job_end'>
 export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>
 export type PeerRecord = StatementBody<'peer_record'>
+export type Tunnel = StatementBody<'tunnel'>
 
 /** `{from, body, signature}` of one type, as it stands on the wire and in evidence. */
 export function signedShape<T extends StatementType>(type: T): Shape<Signed<StatementBody<T>>> {

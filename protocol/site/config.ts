@@ -3,7 +3,13 @@
 
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { isBindingName, isSiteName, LIMITS } from '#protocol/site/limits.ts'
-import { HTML_HANDLING, type HtmlHandling, NOT_FOUND_HANDLING, type NotFoundHandling } from '#protocol/site/manifest.ts'
+import {
+  HTML_HANDLING,
+  type HtmlHandling,
+  NOT_FOUND_HANDLING,
+  type NotFoundHandling,
+  STABLE_ORIGIN,
+} from '#protocol/site/manifest.ts'
 
 export type AssetsConfig = {
   readonly directory: string
@@ -226,11 +232,11 @@ export function configFromValue(
     return text
   })
   const origin = reader.text(root.origin, ['origin'], 'an origin') ?? null
-  if (origin !== null && !/^https?:\/\/[^/?#]+$/.test(origin)) {
+  if (origin !== null && origin !== STABLE_ORIGIN && !/^https?:\/\/[^/?#]+$/.test(origin)) {
     reader.issue(
       'wrong_value',
       ['origin'],
-      `"${origin}" is no origin: write it like "https://example.org", without a path`,
+      `"${origin}" is no origin: write "stable", or one like "https://example.org", without a path`,
     )
   }
 

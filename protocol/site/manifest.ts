@@ -6,6 +6,7 @@
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { isBindingName, isSiteName, LIMITS } from '#protocol/site/limits.ts'
+import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 
 export const MANIFEST_VERSION = 1
 
@@ -52,7 +53,17 @@ export type SiteManifest = {
   /** `db/<BINDING>`, `kv/<BINDING>` or `files/<BINDING>`: changes by reads are dropped without a new ordered request. */
   readonly volatile: readonly string[]
   /** Origin that the script sees as its own, when the site has one of its own; null: that of the name. */
+  /** How the script knows itself, an origin; or `stable`: by its own name, and visitors by one origin for all its members. */
   readonly origin: string | null
+}
+
+/** A site that logs people in: its visitors meet it at one origin, whichever member answers. */
+export const STABLE_ORIGIN = 'stable'
+
+/** The origin that its script sees in what it is asked. */
+export function scriptOrigin(manifest: SiteManifest | undefined, siteName: string): string {
+  const origin = manifest?.origin ?? null
+  return origin === null || origin === STABLE_ORIGIN ? canonicalOrigin(siteName) : origin
 }
 
 export type ManifestError =

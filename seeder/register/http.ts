@@ -23,7 +23,7 @@ export type CallOptions = {
 }
 
 /** `localhost` and all names under it are this machine (RFC 6761 §6.3). */
-const lookup: LookupFunction = (hostname, options, callback) => {
+export const lookupHost: LookupFunction = (hostname, options, callback) => {
   if (hostname !== 'localhost' && !hostname.endsWith('.localhost')) {
     systemLookup(hostname, options, callback)
     return
@@ -39,7 +39,7 @@ export function call(url: string, options: CallOptions): Promise<CallAnswer> {
   const open = target.protocol === 'https:' ? httpsRequest : httpRequest
   const outgoing = open(target, {
     method: options.method,
-    lookup,
+    lookup: lookupHost,
     signal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS),
     headers: {
       ...(options.body === undefined

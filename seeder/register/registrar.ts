@@ -21,12 +21,17 @@ const WANTED_MAX = 64
 const TOO_MANY_REQUESTS = 429
 
 export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses'>
+/** What a gateway said about itself when it took a registration. */
+export type GatewayOffer = { readonly tunnels: boolean }
 
 export type RegistrarOptions = {
   readonly signer: Signer
   readonly domain: Domain
   readonly gateways: () => readonly string[]
   readonly facts: () => RegistrationFacts
+  /** A tunnel to this gateway is open. */
+  readonly hasTunnel?: (gateway: string) => boolean
+  readonly onOffer?: (gateway: string, offer: GatewayOffer) => void
   /** The proof of an accusation by the hexadecimal of its hash, for gateways that want to judge it. */
   readonly evidence: (hash: string) => Uint8Array | undefined
   readonly now: () => number
@@ -57,7 +62,8 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     lifeMs: number,
   ): { readonly time: number; readonly bytes: Uint8Array } => {
     const time = Math.max(now(), (taken.get(gateway) ?? 0) + 1)
-    const body: Register = { gateway, time, expires: time + lifeMs, ...facts }
+    const tunnel = lifeMs > 0 && options.hasTunnel?.(gateway) === true
+    const body: Register = { gateway, time, expires: time + lifeMs, tunnel, ...facts }
     return { time, bytes: cborFromValue(signStatement(domain, 'register', signer, body)) }
   }
 
@@ -85,7 +91,11 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
       if (fine) taken.set(gateway, time)
       if (!refused.has(gateway) && fine) refused.set(gateway, 'unknown')
       outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
-      if (fine) await prove(gateway, answer.body)
+      if (fine) {
+        const lease = leaseOf(answer.body)
+        options.onOffer?.(gateway, { tunnels: lease.tunnels === true })
+        await prove(gateway, lease)
+      }
     } catch (cause) {
       outcome(gateway, cause instanceof Error ? cause.message : String(cause))
     } finally {
@@ -95,8 +105,8 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   }
 
   /** A gateway names the accusations whose proof it wants; each is handed over until it is judged. */
-  const prove = async (gateway: string, lease: Buffer): Promise<void> => {
-    for (const hash of wantedOf(lease)) {
+  const prove = async (gateway: string, lease: Lease): Promise<void> => {
+    for (const hash of wantedIn(lease)) {
       const key = `${gateway} ${hash}`
       const proof = options.evidence(hash)
       if (proof === undefined || proven.has(key)) continue
@@ -146,12 +156,19 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   }
 }
 
-function wantedOf(lease: Buffer): readonly string[] {
+/** What is read of a gateway's answer; whatever else it says is not believed. */
+type Lease = { readonly evidence_wanted?: unknown; readonly tunnels?: unknown }
+
+function leaseOf(answer: Buffer): Lease {
   try {
-    const { evidence_wanted: wanted } = JSON.parse(lease.toString('utf8')) as { evidence_wanted?: unknown }
-    if (!Array.isArray(wanted)) return []
-    return wanted.filter((hash) => typeof hash === 'string').slice(0, WANTED_MAX)
+    const lease: unknown = JSON.parse(answer.toString('utf8'))
+    return typeof lease === 'object' && lease !== null ? lease : {}
   } catch {
-    return []
+    return {}
   }
+}
+
+function wantedIn({ evidence_wanted: wanted }: Lease): readonly string[] {
+  if (!Array.isArray(wanted)) return []
+  return wanted.filter((hash) => typeof hash === 'string').slice(0, WANTED_MAX)
 }

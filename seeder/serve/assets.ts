@@ -9,7 +9,7 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
-import type { AssetsManifest, SiteManifest } from '#protocol/site/manifest.ts'
+import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { manifestFromBytes } from '#seeder/execute/host/bundle.ts'
@@ -27,6 +27,8 @@ import {
 export type AssetFinder = {
   /** Request headers that this site's script sees beyond the agreed list. */
   listed(site: HostedSite, head: Head): readonly string[]
+  /** It logs people in: one origin for all its members. */
+  wantsOneOrigin(site: HostedSite, head: Head): boolean
   /** The answer of the bundle to a GET, or undefined when the script has to be asked. */
   find(site: HostedSite, head: Head, target: string): Promise<Representation | undefined>
   /** Leaf hashes of a body served lately, by its root in hexadecimal. */
@@ -144,6 +146,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
   }
 
   return {
+    wantsOneOrigin: (site, head) => knownOf(site, head)?.manifest.origin === STABLE_ORIGIN,
     listed: (site, head) => knownOf(site, head)?.manifest.headers ?? [],
     async find(site, head, target) {
       const known = knownOf(site, head)

@@ -98,4 +98,3 @@ export const STREAM_CHUNK_BYTES = 256 * 1024
 /** A small seeder has files for as many visitors at once. */
 const STREAMS_MIN = 16
 export const HEADS_KEPT = 8
-export const RANGES_MAX = 8

@@ -4,6 +4,7 @@
 import { createHash, hash } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
+import { dateOf } from '#protocol/answer/condition.ts'
 import { type Coding, codedTag, derivedTag } from '#protocol/answer/etag.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { base64FromBytes } from '#protocol/codec/bytes.ts'
@@ -21,7 +22,6 @@ import {
 } from '#protocol/site/response-hash.ts'
 import type { ScriptResponse } from '#seeder/execute/port.ts'
 import { code, worthCoding } from '#seeder/serve/coding.ts'
-import { dateOf } from '#seeder/serve/condition.ts'
 import { ANSWER_BYTES_MAX, CODED_FILE_BYTES_MAX } from '#seeder/serve/limits.ts'
 import type { SiteFile } from '#seeder/serve/port.ts'
 

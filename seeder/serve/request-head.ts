@@ -3,22 +3,13 @@
 // Invariant: past this file a request has one host, a target in origin form within its bound, and listed headers within theirs.
 
 import type { IncomingMessage } from 'node:http'
+import type { Conditions } from '#protocol/answer/condition.ts'
 import { NONCE_BYTES, NONCE_HEADER } from '#protocol/answer/evidence.ts'
 import { bytesFromBase64 } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { HEADER_VALUE_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX } from '#protocol/message/request.ts'
 import { LISTED_HEADERS } from '#protocol/site/request-headers.ts'
 import type { RefusalCode } from '#seeder/serve/refusal.ts'
-
-/** Conditions and range, as sent; absent in most requests. */
-export type Conditions = {
-  ifMatch?: string
-  ifNoneMatch?: string
-  ifModifiedSince?: string
-  ifUnmodifiedSince?: string
-  ifRange?: string
-  range?: string
-}
 
 export type RequestHead = {
   readonly method: string
@@ -28,6 +19,8 @@ export type RequestHead = {
   readonly target: string
   /** The host as sent, lower case, with its port. */
   readonly host: string
+  /** Where the visitor is: how it came, and that host. */
+  readonly origin: string
   /** Every header as sent: name, value, name, value, … */
   readonly raw: readonly string[]
   /** Those of them that every script sees, lower-case names, in the order sent. */
@@ -52,7 +45,7 @@ const TARGET = /^\/[\x21-\x7e]*$/
 const HOST = /^(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/
 const ABSOLUTE = /^http:\/\/([^/?#]+)(.*)$/i
 
-export function readHead(request: IncomingMessage): Result<RequestHead, RefusalCode> {
+export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Result<RequestHead, RefusalCode> {
   const method = request.method ?? ''
   const raw = request.rawHeaders
   let host: string | undefined
@@ -171,6 +164,7 @@ export function readHead(request: IncomingMessage): Result<RequestHead, RefusalC
     reads,
     target,
     host,
+    origin: `${scheme}://${host}`,
     raw,
     listed,
     accept,

@@ -12,7 +12,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
+import { takeFormKey } from '#page/form-request.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { assert } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
@@ -23,8 +25,7 @@ import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
-import { keyedPage } from '#seeder/serve/form-keys/page.ts'
-import { takeFormKey } from '#seeder/serve/form-keys/request.ts'
+import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
@@ -32,7 +33,7 @@ import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/por
 import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
 import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
-import { representationOf, select } from '#seeder/serve/representation.ts'
+import { nativeSha256, representationOf, select } from '#seeder/serve/representation.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
 import { Share, sourceOf } from '#seeder/serve/share.ts'
@@ -79,13 +80,26 @@ export type ServeOptions = {
 /** The port each site had; kept by the caller. */
 export type PlainPorts = { get(site: string): number | undefined; set(site: string, port: number): void }
 
+/** Which site a connection is for, and how its visitor came. `only` undefined: the `Host` says which; `''`: the seeder itself. */
+type Entrance = { readonly only: string | undefined; readonly scheme: 'http' | 'https' }
+
+/** A connection that no listener here accepted: what of a socket is looked at. */
+export type CarriedConnection = Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten' | 'remoteAddress'>
+
 export type SiteServer = {
   /** Of the listener that is no single site's. */
   readonly port: number
   /** Where a hosted site is reached; undefined when it is not hosted or not listening yet. */
   originOf(siteName: string): string | undefined
+  /** It logs people in, and says so in its configuration: one origin for all its members. */
+  wantsOneOrigin(siteName: string): boolean
   /** Of the seeder itself. */
   readonly mainOrigin: string
+  /** Serves a connection that came another way, as one of its own. `site` undefined: the seeder itself is asked. */
+  carry(
+    connection: CarriedConnection,
+    entrance: { readonly site: string | undefined; readonly scheme: 'http' | 'https' },
+  ): void
   /**
    * Sends whoever comes from now on to another member (or serves them, when there is none) and tells each connection that it ends.
    * Resolves when nothing is under way and nobody has come for a moment, and after `drainMs` at the latest.
@@ -198,8 +212,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
-    const origin = `http://${request.host}`
-    response.writeHead(page.status, fields.write(site, request.target, origin, committed, page, sent))
+    response.writeHead(page.status, fields.write(site, request.target, request.origin, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
@@ -254,7 +267,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return sender.read(
         response,
         request,
-        { site, head: outcome.value.head ?? head, target: request.target, origin: `http://${request.host}` },
+        { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
         outcome.value,
       )
     const committed = await writes.resubmit(site, asked, source)
@@ -282,7 +295,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (!body.ok) return say(response, request, { code: body.error }, { close: true })
     try {
       const sent = { headers: asked.headers, body: body.value.bytes }
-      const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent)) ?? sent
+      const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent, nativeSha256)) ?? sent
       const committed = await writes.submit(site, { ...asked, headers }, filled, source)
       if (committed.ok) await ordered(response, request, site, committed.value)
       else say(response, request, committed.error)
@@ -303,7 +316,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     say(response, request, { code: 'not_ready' }, { close: request.hasBody })
   }
 
-  function handle(req: IncomingMessage, response: ServerResponse, only: string | undefined): void {
+  function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
     if (!connections.asked(response)) return
     const began = performance.now()
     underWay++
@@ -324,7 +337,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     let kind: RequestKind | undefined = 'refused'
     let waits = false
     try {
-      kind = answer(req, response, only, (sending, ofKind) => {
+      kind = answer(req, response, entrance, (sending, ofKind) => {
         waits = true
         sending.catch(failed).finally(() => done(ofKind))
       })
@@ -351,14 +364,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   function answer(
     req: IncomingMessage,
     response: ServerResponse,
-    only: string | undefined,
+    { only, scheme }: Entrance,
     later: (sending: Promise<void>, kind: RequestKind) => void,
   ): RequestKind | undefined {
     const no = (request: RequestHead | undefined, code: RefusalCode, close = false): RequestKind => {
       say(response, request, { code }, { close })
       return 'refused'
     }
-    const read = readHead(req)
+    const read = readHead(req, scheme)
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
@@ -397,7 +410,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const source = sourceOf(response.req.socket.remoteAddress)
     const head = site.head()
     if (head === undefined) return void say(response, request, { code: 'not_ready' }, { close: request.hasBody })
-    const origin = `http://${request.host}`
+    const { origin } = request
     const more = assets.listed(site, head)
     const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
     const asked = readRequest(site, request.method, request.target, pairs, origin, more)
@@ -452,7 +465,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     )
   }
 
-  function makeServer(only: string | undefined): Server {
+  function makeServer(entranceOf: (socket: Socket) => Entrance): Server {
     const server = createServer({
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
@@ -473,8 +486,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
         moved.sent += socket.bytesWritten
       })
     })
-    server.on('request', (req, response) => handle(req, response, only))
-    server.on('checkContinue', (req, response) => handle(req, response, only))
+    server.on('request', (req, response) => handle(req, response, entranceOf(req.socket)))
+    server.on('checkContinue', (req, response) => handle(req, response, entranceOf(req.socket)))
     server.on('checkExpectation', (_, response) => {
       if (connections.asked(response)) refuse(response, { code: 'expectation_failed' }, { close: true })
     })
@@ -484,11 +497,19 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     return server
   }
 
+  const carried = new WeakMap<object, Entrance>()
+  const carrier = makeServer((socket) => {
+    const entrance = carried.get(socket)
+    assert(entrance !== undefined, 'what is carried came with where it is to go')
+    return entrance
+  })
+
   const servers = new Map<string, Server>()
   const ports = new Map<string, number>()
 
   async function listen(key: string, wanted: number): Promise<number> {
-    const server = makeServer(mode === 'plain' ? key : undefined)
+    const entrance: Entrance = { only: mode === 'plain' ? key : undefined, scheme: 'http' }
+    const server = makeServer(() => entrance)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', reject)
     server.listen(wanted, address, resolve)
@@ -539,6 +560,15 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     get mainOrigin() {
       const host = mode === 'hosts' ? hosts.own : originHost(address)
       return `http://${host}:${ports.get(MAIN)}`
+    },
+    carry(connection, { site, scheme }) {
+      carried.set(connection, { only: site ?? MAIN, scheme })
+      carrier.emit('connection', connection)
+    },
+    wantsOneOrigin(siteName) {
+      const site = sites.byName(siteName)
+      const head = site?.head()
+      return site !== undefined && head !== undefined && assets.wantsOneOrigin(site, head)
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined

@@ -24,6 +24,7 @@ const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
 }
 const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
   write: async () => (await import('#test/bench/beside/write.ts')).writeBeside,
+  killed: async () => (await import('#test/bench/beside/killed.ts')).killed,
   page: async () => (await import('#test/bench/beside/page.ts')).pageBeside,
   static: async () => (await import('#test/bench/beside/static.ts')).staticBeside,
   redirect: async () => (await import('#test/bench/beside/redirect.ts')).redirectBeside,

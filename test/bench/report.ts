@@ -58,6 +58,7 @@ export function jsonLine(result: BenchResult): string {
 
 const COLUMNS = ['name', 'ours', 'peer', 'ratio', 'min', 'max', 'unit'] as const
 
+/** In Markdown, aligned for people too. */
 export function table(results: readonly BenchResult[]): string {
   const rows = results.map((result) =>
     COLUMNS.map((column) => {
@@ -68,12 +69,12 @@ export function table(results: readonly BenchResult[]): string {
   const lines: readonly (readonly string[])[] = [COLUMNS, ...rows]
   const widths = COLUMNS.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)))
   const isText = (index: number): boolean => index === 0 || index === COLUMNS.length - 1
-  return lines
-    .map((line) =>
-      line
-        .map((cell, index) => (isText(index) ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0)))
-        .join('  ')
-        .trimEnd(),
+  const [head = '', ...body] = lines.map((line) => {
+    const cells = line.map((cell, index) =>
+      isText(index) ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
     )
-    .join('\n')
+    return `| ${cells.join(' | ')} |`
+  })
+  const rule = widths.map((width, index) => (isText(index) ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`))
+  return [head, `|${rule.join('|')}|`, ...body].join('\n')
 }

@@ -28,8 +28,8 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
   forge: ['wrong_receipt'],
   fork: ['double_proposal', 'double_vote1', 'double_vote2'],
 }
-/** It proposes in its own views alone, and follows nobody who does not lie with it. */
-const isQuiet = ({ kind, part }: Lie): boolean => PROOFS[kind].length === 0 || (kind === 'fork' && part === 'follower')
+/** It need not say anything that proves it: a forker alone follows nobody, and the others do not let it lead. */
+const isQuiet = ({ kind }: Lie): boolean => PROOFS[kind].length === 0 || kind === 'fork'
 /** How long a proof may take on a busy machine; audits come every few seconds. */
 const PROOF_MS = 90_000
 /** Issue: the gateway sends nobody to a proven liar this long after the proof. */

@@ -12,12 +12,17 @@ import { until } from '#test/support/until.ts'
 
 export const SITE = 'objects'
 const SITE_FOLDER = join(import.meta.dirname, '..', 'seeder', 'processes', SITE)
-const READY_MS = 60_000
+const READY_MS = 120_000
 
 export type Part = 'leader' | 'follower'
 export type Lie = { readonly kind: ByzantineKind; readonly part: Part }
 
-export type MemberEntry = { readonly peer: string; readonly state: string; readonly origin: string | null }
+export type MemberEntry = {
+  readonly peer: string
+  readonly state: string
+  readonly origin: string | null
+  readonly tunnel: boolean
+}
 
 export type LyingGroup = AsyncDisposable & {
   readonly seeders: Seeders
@@ -57,7 +62,14 @@ export async function startGroup(lies: readonly Lie[], options: GroupOptions = {
   admission.change({ gateways: [gateway.url] })
   await seeders.publish(folder)
   for (const seeder of seeders.all)
-    await until(`${name} at ${seeder.label}`, async () => (await seeder.site(name))?.state === 'agreeing', READY_MS)
+    await until(
+      `${name} at ${seeder.label}`,
+      async () => {
+        const site = await seeder.site(name)
+        return site?.state === 'agreeing' && site.height > 0
+      },
+      READY_MS,
+    )
   const [leader, ...followers] = await byPart(seeders, name)
   const liars: SeederProcess[] = []
   for (const { kind, part } of lies) {

@@ -28,6 +28,7 @@ const MEDIUM_BYTES = 512 * 1024
 const HONEST_PAUSE_MS = 25
 export const HONEST_MS_MAX = 30_000
 const SETTLE_MS = 20_000
+const READY_MS = 120_000
 
 export type Times = {
   readonly asked: number
@@ -111,7 +112,14 @@ export async function startVictim(): Promise<Victim> {
   const seeders = stack.use(await startSeeders())
   await seeders.publish(folder)
   for (const seeder of seeders.all)
-    await until(`${SITE} at ${seeder.label}`, async () => (await seeder.site(SITE))?.state === 'agreeing', 60_000)
+    await until(
+      `${SITE} at ${seeder.label}`,
+      async () => {
+        const site = await seeder.site(SITE)
+        return site?.state === 'agreeing' && site.height > 0
+      },
+      READY_MS,
+    )
   const [victim] = seeders.all
   const origin = (await victim?.site(SITE))?.origin
   assert(victim !== undefined && origin !== undefined, 'the first seeder has the site')
@@ -192,6 +200,16 @@ export async function attackBy(file: string, attack: string, origin: string, ms:
 /** An attack of `attacks.ts` on the victim's origin. */
 export function suffer(group: Victim, attack: string, ms: number): Promise<Suffered> {
   return endure(group.victim.pid, asksOf(group), attack, () => attackBy('attacks.ts', attack, group.origin, ms))
+}
+
+/** An attack of `peer-attacks.ts` on the port on which the victim meets the others. */
+export function sufferAtPeerPort(group: Victim, attack: string, ms: number): Promise<Suffered> {
+  const peers = group.admission.file().peers
+  const [address = ''] = peers.find(({ peer }) => peer === group.victim.ready.peer)?.addresses ?? []
+  const port = /\/tcp\/(\d+)/.exec(address)?.[1]
+  assert(port !== undefined, 'the network file says where the victim is met')
+  const origin = `http://127.0.0.1:${port}`
+  return endure(group.victim.pid, asksOf(group), attack, () => attackBy('peer-attacks.ts', attack, origin, ms))
 }
 
 /**

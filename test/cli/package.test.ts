@@ -35,6 +35,7 @@ before(() => {
     'migrations',
     'protocol',
     'seeder',
+    'page',
     'package.json',
     'README.md',
     'wrangler.toml',

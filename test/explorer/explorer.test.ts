@@ -115,9 +115,11 @@ for (const { rule, what, explored, breaks, checks } of MASKED) {
     )
     assert.match(result.violation?.text ?? 'nothing', new RegExp(`^(${breaks})`))
   })
-  for (const { patch, covered } of checks)
+  for (const { patch, covered } of checks) {
+    if (covered === null) continue
     test(`${rule} ${what}: not without one of them, for ${covered}`, async () => {
       const result = await explorePatched([patch], explored)
       assert.deepEqual({ complete: result.complete, violation: result.violation }, { complete: true, violation: null })
     })
+  }
 }

@@ -39,6 +39,8 @@ import { membersHash, reconfigOf, reconfigRequest, startShape } from '#protocol/
 import { STATEMENTS, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
 import { type WireMessage, wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
 import { manifestFromText, manifestToText } from '#protocol/site/manifest.ts'
+import { frameToBytes as frameToTunnel, type OpenHead } from '#protocol/tunnel/frame.ts'
+import { TunnelStreams } from '#protocol/tunnel/streams.ts'
 import { contentFromBytes, contentToBytes } from '#seeder/agree/content-message.ts'
 import { certFromBytes, heightFromBytes, heightToBytes, voteFromBytes, voteToBytes } from '#seeder/agree/record.ts'
 import { updateFromBytes, updateToBytes } from '#seeder/agree/update.ts'
@@ -92,6 +94,17 @@ function codec<T>(
       return `accepted ${more(result.value)}`
     },
   }
+}
+
+const OPENED: OpenHead = {
+  site: 'wiki',
+  scheme: 'https',
+  method: 'POST',
+  target: '/a',
+  host: 'wiki.sites.example',
+  headers: [['accept', 'text/html']],
+  source: '203.0.113.7',
+  body: null,
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -250,11 +263,13 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
     members: { job: JOB, epoch: 1, members: next.members, time: 1 },
     export: { job: JOB, time: 1 },
     update: { job: JOB, sequence: 1, code_root: root, account: 'local:a', time: 1 },
+    tunnel: { gateway: 'http://gateway.example', challenge: new Uint8Array(32) },
     register: {
       gateway: 'http://gateway.example',
       time: 1,
       expires: 2,
-      sites: [{ job: JOB, origin: 'http://a.example:1' }],
+      sites: [{ job: JOB, origin: 'http://a.example:1', stable: false }],
+      tunnel: true,
       sees: next.members,
       accuses: [{ peer: signerOf(a).publicKey, evidence: JOB }],
     },
@@ -272,6 +287,18 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
   const uploader = signerNamed('uploader')
   const leavesRoot = merkleRoot([JOB, JOB])
   const framed = frameToBytes(3, Uint8Array.of(0, 0, 0, 7, 1, 2, 3))
+
+  const answered = { status: 200, headers: [['Content-Type', 'text/plain']] as const, body: null }
+  const tunnelled = [
+    frameToTunnel({ type: 'open', stream: 2, head: cborFromValue(OPENED) }),
+    frameToTunnel({ type: 'answer', stream: 1, head: cborFromValue(answered) }),
+    frameToTunnel({ type: 'answer', stream: 1, head: cborFromValue({ ...answered, body: Uint8Array.of(1, 2) }) }),
+    frameToTunnel({ type: 'data', stream: 1, bytes: Uint8Array.of(1, 2, 3) }),
+    frameToTunnel({ type: 'end', stream: 1 }),
+    frameToTunnel({ type: 'cancel', stream: 1, reason: 0 }),
+    frameToTunnel({ type: 'credit', stream: 0, bytes: 7 }),
+    frameToTunnel({ type: 'reset' }),
+  ]
 
   return [
     codec('wire', messages.map(wireToBytes), wireFromBytes, wireToBytes, (message) => {
@@ -423,6 +450,24 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
         for (const [name, value] of headers) if (name === 'content-digest') digestFromContentDigest(value.trim())
         const result = httpSignatureCheck(200, headers)
         return result.ok ? 'accepted' : result.error.code
+      },
+    },
+    {
+      name: 'tunnel',
+      form: 'bytes',
+      seeds: tunnelled,
+      run: (input) => {
+        // A stream is open at both ends, so that what comes on it is looked at.
+        const [gateway, seeder] = [new TunnelStreams('gateway'), new TunnelStreams('seeder')]
+        gateway.open(OPENED)
+        const open = gateway.next([])
+        assert.ok(open !== undefined && seeder.receive(open).ok)
+        const verdicts = [gateway, seeder].map((end) => {
+          const found = end.receive(input)
+          if (!found.ok) return nameOf({ detail: '', ...found.error })
+          return `accepted ${found.value.map(({ type }) => type).join()}`
+        })
+        return verdicts.join(' / ')
       },
     },
     {

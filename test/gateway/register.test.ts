@@ -16,6 +16,7 @@ test('§5.2 a member of the group registers, is told its lease, and visitors are
     renew_ms: 5_000,
     time: START,
     network_version: 1,
+    tunnels: false,
     evidence_wanted: [],
   })
   const visit = await at.ask('/wiki/page?q=1')

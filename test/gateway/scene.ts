@@ -66,6 +66,7 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       judge: options.judge ?? (async () => err({ code: 'unknown_kind' })),
       registerLimit: async (key) => options.limit?.(key) ?? true,
       carryLimit: async (key) => options.limit?.(key) ?? true,
+      random: (bytes) => new Uint8Array(bytes),
       log: () => {},
     },
   )

@@ -211,6 +211,7 @@ test('look-ups by name and by peer say until when they hold', async () => {
       peer: network.peer(peer),
       state: 'living',
       origin: `http://wiki.${peer}.localhost:8080`,
+      tunnel: false,
     })),
   )
   assert(Number(name.expires) > Number(name.time) && Number(name.expires) <= Number(name.time) + 15_000)

@@ -70,6 +70,8 @@ export type Scenario = {
   readonly executeMs: number
   /** R6: how often members are told what their links take, at random and mostly too little; 0: never. */
   readonly linksEveryMs: number
+  /** R6: how likely a member is told, at each such time, that another's process is gone, whether it is or not. */
+  readonly goneChance: number
   /** The groups, epoch after epoch, by the seats' numbers, and when each is made known. A seat is numbered when it first stands in one. */
   readonly epochs: readonly { readonly members: readonly number[]; readonly plannedAt: number }[]
   /** All that ever sit in one of them. */
@@ -225,6 +227,7 @@ export function scenarioFromSeed(seed: number, kind?: GroupKind, count?: number)
     patienceMs: 12_000,
     executeMs: random.pick([1, 30, 400]),
     linksEveryMs: randomFromSeed(seed, 'links').pick([0, 700, 4_000]),
+    goneChance: 0,
     ...over,
   }
 }
@@ -306,6 +309,9 @@ export function worldFromSeed(seed: number, kind?: GroupKind, count?: number): S
   const diskStalls = diskStallsOf(seed, steady.seats, steady.goodAt)
   return hurried({ ...steady, clockSets, diskStalls }, share)
 }
+
+/** Where members take each other for gone, at random and mostly wrongly. */
+export const mistaken = (scenario: Scenario): Scenario => ({ ...scenario, linksEveryMs: 700, goneChance: 0.15 })
 
 /** Where every member waits for Δ: as it was before links were measured. */
 export const unmeasured = (scenario: Scenario): Scenario => ({ ...scenario, linksEveryMs: 0 })

@@ -467,11 +467,12 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
 
   if (scenario.linksEveryMs > 0) {
     const measures = randomFromSeed(scenario.seed, 'measures')
+    const calls = randomFromSeed(scenario.seed, 'calls')
     const measure = (seat: Seat, time: number) => {
       const roundTripsMs = Array.from({ length: rosters[seat.epochs - 1] ?? 0 }, () =>
         measures.chance(0.15) ? null : measures.pick([0, 40, 300, 2_500]),
       )
-      const gone = [...roundTripsMs.keys()].filter(() => measures.chance(0.1))
+      const gone = [...roundTripsMs.keys()].filter(() => calls.chance(scenario.goneChance))
       seat.deliver({ type: 'links', roundTripsMs, gone, now: 0 }, time)
       at(time + measures.between(0.5, 1.5) * scenario.linksEveryMs, (next) => measure(seat, next))
     }

@@ -13,13 +13,14 @@ import type { Headers } from '#protocol/site/response-hash.ts'
 import { createLog } from '#seeder/config/log.ts'
 import { createRegistry, type Registry } from '#seeder/control/metrics.ts'
 import { verify } from '#seeder/identity/keys.ts'
-import { type ServeOptions, startServer } from '#seeder/serve/server.ts'
+import { type ServeOptions, type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { rulesOf } from '#test/support/answers.ts'
 import type { HostedGroup } from '#test/support/hosted-group.ts'
 
 export type Edge = AsyncDisposable & {
   readonly origin: string
   readonly port: number
+  readonly server: SiteServer
   readonly registry: Registry
   /** Lines of the log at `warn` and above. */
   readonly complaints: string[]
@@ -62,6 +63,7 @@ export async function startEdge(
   return {
     origin,
     port: server.port,
+    server,
     registry,
     complaints,
     ask,

@@ -148,8 +148,9 @@ export type TestRegistration = {
   /** ms since the epoch. */
   readonly time: number
   readonly expires?: number
-  /** Origins by site name. */
-  readonly sites: Readonly<Record<string, string>>
+  /** Origins by site name; null: through the tunnel alone. */
+  readonly sites: Readonly<Record<string, string | null>>
+  readonly tunnel?: boolean
   /** Names of members that it sees. */
   readonly sees?: readonly string[]
   readonly accuses?: readonly { readonly peer: string; readonly evidence: Digest }[]
@@ -164,7 +165,8 @@ export function signRegistration(
     gateway: options.gateway,
     time: options.time,
     expires: options.expires ?? options.time + 15_000,
-    sites: Object.entries(options.sites).map(([name, origin]) => ({ job: network.job(name), origin })),
+    sites: Object.entries(options.sites).map(([name, origin]) => ({ job: network.job(name), origin, stable: false })),
+    tunnel: options.tunnel ?? false,
     sees: (options.sees ?? []).map((name) => network.signer(name).publicKey),
     accuses: (options.accuses ?? []).map(({ peer, evidence }) => ({ peer: network.signer(peer).publicKey, evidence })),
   }

@@ -21,6 +21,7 @@ import { until } from './until.ts'
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
 const READY_MS = 120_000
 const AGAIN_MS = 200
+const PUBLISHED_MS = 180_000
 
 /** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
 export type Wrap = (words: readonly string[], start: number) => readonly string[]
@@ -225,7 +226,7 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
         ...(name === undefined ? {} : { name }),
         network: async () => admission.file(),
         signer: uploader,
-        signal: AbortSignal.timeout(300_000),
+        signal: AbortSignal.timeout(PUBLISHED_MS),
         progress: () => {},
       }),
     async [Symbol.asyncDispose]() {
@@ -235,7 +236,13 @@ export async function startSeeders(options: SeedersOptions = {}): Promise<Seeder
       }
       await Promise.all(all.map((seeder) => seeder.exited))
       await admission[Symbol.asyncDispose]()
-      if (process.env.KEEP_SEEDERS === undefined) rmSync(directory, { recursive: true, force: true })
+      if (process.env.KEEP_SEEDERS !== undefined) return
+      try {
+        rmSync(directory, { recursive: true, force: true })
+      } catch (cause) {
+        // A disk that a test mounted in it goes after this.
+        if ((cause as NodeJS.ErrnoException).code !== 'EBUSY') throw cause
+      }
     },
   }
   try {

@@ -11,7 +11,7 @@ import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import type { BlockSource } from '#protocol/content/port.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
-import { canonicalOrigin } from '#protocol/site/request-headers.ts'
+import { scriptOrigin } from '#protocol/site/manifest.ts'
 import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
@@ -320,7 +320,7 @@ export class Executor {
     mode: 'ordered' | 'read',
   ): RunResult {
     const { method, target, headers, body } = input.request
-    const origin = app.manifest?.origin ?? canonicalOrigin(input.name)
+    const origin = scriptOrigin(app.manifest, input.name)
     const meta = { method, url: origin + target, headers, site: input.name, bindings: bindingsOf(app.manifest) }
     return this.#run(app, tree, { ...input, entry: 'fetch', meta: JSON.stringify(meta), body }, mode)
   }

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Etcd, type EtcdTimes, putBody, startEtcd } from '#test/bench/beside/etcd.ts'
-import { firstWriteAfter } from '#test/bench/beside/failover.ts'
+import { firstWriteAfter, type Write } from '#test/bench/beside/failover.ts'
 import { debianProgram, treeCpuMs } from '#test/bench/beside/program.ts'
 import { against, alternate, type Side } from '#test/bench/beside/sides.ts'
 import { type BenchGroup, SITE, startGroup } from '#test/bench/group.ts'
@@ -128,19 +128,23 @@ async function groupStop(group: BenchGroup): Promise<number> {
   try {
     return await firstWriteAfter(
       () => leader.kill('SIGSTOP'),
-      (index) => ({
-        url: `http://${group.host(other)}/insert`,
-        options: { method: 'POST', body: Buffer.from(content(index)), headers: { 'content-type': 'text/plain' } },
-        status: 201,
-      }),
+      (index) => insertAt(group, other, index),
     )
   } finally {
     leader.kill('SIGCONT')
   }
 }
 
+export function insertAt(group: BenchGroup, member: SeederProcess, index: number): Write {
+  return {
+    url: `http://${group.host(member)}/insert`,
+    options: { method: 'POST', body: Buffer.from(content(index)), headers: { 'content-type': 'text/plain' } },
+    status: 201,
+  }
+}
+
 /** Waits until all members name one leader of one height. */
-function groupLeader(group: BenchGroup): Promise<SeederProcess> {
+export function groupLeader(group: BenchGroup): Promise<SeederProcess> {
   return until(
     'one member leads',
     async () => {

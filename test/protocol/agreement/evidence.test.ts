@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Verify } from '#protocol/agreement/door.ts'
-import { type Evidence, evidenceFromBytes, evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
+import { forkEvidence } from '#protocol/agreement/evidence.ts'
+import { accusationOf, type Evidence, evidenceFromBytes, evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { contradictedBlock, contradictedReceipt, verifyEvidence } from '#protocol/agreement/evidence-verdict.ts'
-import { leaderOf } from '#protocol/agreement/members.ts'
+import { leaderOf, memberIndex } from '#protocol/agreement/members.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import { CODEC_RAW, cidFromDigest, EMPTY_DIRECTORY } from '#protocol/content/cid.ts'
+import type { Cert } from '#protocol/message/certificate.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { orderedRequestHash, requestHash } from '#protocol/message/request.ts'
 import type { Vote1 } from '#protocol/message/statement.ts'
@@ -236,4 +238,45 @@ test('§2 Provable lies: every signature of the evidence is checked', () => {
     const verdict = verifyEvidence(DOMAIN, group, evidence, (...args) => ++at !== bad && verify(...args))
     assert.equal(verdict.ok ? '' : verdict.error.code, 'bad_signature')
   }
+})
+
+/** Certificates are compared by their QCs alone; `forkEvidence` is given valid ones. */
+function certified(
+  hash: Digest,
+  view: number,
+  voters: readonly number[],
+  jviews: Readonly<Record<number, number>> = {},
+): Cert {
+  const common = { job: JOB, epoch: 0, height: 5, view, block_hash: hash }
+  const ones = voters.map(
+    (by) => [by, jviews[by] ?? null, vote1(hash, view, jviews[by] ?? null, 5, by).signature] as const,
+  )
+  const twos = voters.map((by) => [by, vote2(hash, view, 5, by).signature] as const)
+  return { block: { height: 5 } as Cert['block'], qc1: { ...common, votes: ones }, qc2: { ...common, votes: twos } }
+}
+
+function namedBy(one: Cert, other: Cert): readonly string[] {
+  return forkEvidence(group, one, other).map((evidence) => {
+    const verdict = verifyEvidence(DOMAIN, group, evidence, verify)
+    assert.ok(verdict.ok && verdict.value.proof === 'self-contained')
+    return `${evidence.kind} ${memberIndex(group, accusationOf(evidence).from)}`
+  })
+}
+
+test('G2 two certificates of one view name whoever stands in both', () => {
+  const both = ['double_vote1 0', 'double_vote1 2', 'double_vote2 0', 'double_vote2 2']
+  assert.deepEqual(namedBy(certified(X, 3, [0, 1, 2]), certified(Y, 3, [0, 2, 3])), both)
+  assert.deepEqual(namedBy(certified(Y, 3, [0, 2, 3]), certified(X, 3, [0, 1, 2])), both)
+})
+
+test('G2 two certificates of two views name whoever forgot its lock, and nobody who relied on a QC1 that is not below it', () => {
+  const names = ['amnesia 0', 'amnesia 2']
+  assert.deepEqual(namedBy(certified(X, 2, [0, 1, 2]), certified(Y, 4, [0, 2, 3])), names)
+  assert.deepEqual(namedBy(certified(Y, 4, [0, 2, 3]), certified(X, 2, [0, 1, 2])), names)
+  assert.deepEqual(namedBy(certified(X, 2, [0, 1, 2]), certified(Y, 4, [0, 2, 3], { 0: 3, 2: 1 })), ['amnesia 2'])
+})
+
+test('G2 one block certified twice names nobody', () => {
+  assert.deepEqual(namedBy(certified(X, 2, [0, 1, 2]), certified(X, 2, [1, 2, 3])), [])
+  assert.deepEqual(namedBy(certified(X, 2, [0, 1, 2]), certified(X, 4, [1, 2, 3])), [])
 })

@@ -5,13 +5,14 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runFleet } from '#test/simulator/fleet.ts'
-import { scenarioFromSeed } from '#test/simulator/scenario.ts'
+import { mistaken, scenarioFromSeed } from '#test/simulator/scenario.ts'
 import { NAMED_SEEDS } from '#test/simulator/seeds.ts'
 import { runWorld } from '#test/simulator/world.ts'
 
 /** The same worlds each time: `npm run simulate` is what looks for new ones. */
 const WALK_FROM = 1
 const WALK_SEEDS = 300
+const MISTAKEN_SEEDS = 20
 
 const MAIN = fileURLToPath(new URL('../../simulator/main.ts', import.meta.url))
 
@@ -38,6 +39,11 @@ test('§9 G1–G6, G8–G11 hold in three hundred worlds', async (context) => {
     result.totals.heights > 0 && result.totals.acknowledged > 0,
     'worlds in which nothing happens prove nothing',
   )
+})
+
+test('R6 who is taken for gone and is not costs nobody safety, and no world its progress', () => {
+  for (let seed = WALK_FROM; seed < WALK_FROM + MISTAKEN_SEEDS; seed++)
+    assert.deepEqual(runWorld(mistaken(scenarioFromSeed(seed))).violations, [], `seed ${seed}`)
 })
 
 test('a seed replays its world exactly, whatever ran before it', () => {

@@ -4,7 +4,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { SERVE_LIMITS, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
-import { type Suffered, startVictim, suffer, sufferMember, type Victim } from '#test/byzantine/hostile.ts'
+import {
+  type Suffered,
+  startVictim,
+  suffer,
+  sufferAtPeerPort,
+  sufferMember,
+  type Victim,
+} from '#test/byzantine/hostile.ts'
 
 const ATTACK_MS = 4_000
 /** Of a connection that asks: both sides' objects of Node, a head, what was read and not yet parsed. */
@@ -44,6 +51,12 @@ for (const attack of [
     context.diagnostic(JSON.stringify(found))
     assertServed(found)
   })
+
+test('others are served, and the group agrees, while strangers send garbage to the peer port', async (context) => {
+  const found = await sufferAtPeerPort(victim, 'peer port: a handshake that is none', ATTACK_MS)
+  context.diagnostic(JSON.stringify(found))
+  assertServed(found)
+})
 
 test('others are served while a member shares valid requests as fast as they are taken', async (context) => {
   const found = await sufferMember(victim, ATTACK_MS)

@@ -23,7 +23,7 @@ function statementOf(body: Buffer): Signed<Register> {
 test('a seeder registers at each gateway under its own signature, and says goodbye when it stops', async () => {
   await using one = await startRecorder()
   await using two = await startRecorder()
-  const site = { job: network.job('wiki'), origin: 'http://wiki.s1.localhost:8001' }
+  const site = { job: network.job('wiki'), origin: 'http://wiki.s1.localhost:8001', stable: false }
   {
     await using registrar = startRegistrar({
       signer,

@@ -5,18 +5,22 @@ import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { type DefaultTreeAdapterTypes, html, parse } from 'parse5'
+import { type FormRequest, PARTS_MAX, takeFormKey } from '#page/form-request.ts'
+import { FORM_PAGE_BYTES_MAX, FORMS_MAX, formOffsets } from '#page/forms.ts'
 import { digestFromContentDigest } from '#protocol/answer/http-signature.ts'
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import type { ScriptRequest } from '#seeder/execute/port.ts'
-import { FORM_PAGE_BYTES_MAX, FORMS_MAX, formOffsets } from '#seeder/serve/form-keys/forms.ts'
-import { PARTS_MAX, takeFormKey } from '#seeder/serve/form-keys/request.ts'
 import { startEdge } from '#test/support/edge.ts'
 import { hostedGroup } from '#test/support/hosted-group.ts'
 
 const ORIGINS = ['http://demo.s0.localhost:8080', 'http://demo.peer']
 const HTML = 'text/html; charset=utf-8'
+const takenFrom = (sent: FormRequest): (FormRequest & { readonly body: Buffer }) | undefined => {
+  const taken = takeFormKey(sent, sha256)
+  return taken === undefined ? undefined : { ...taken, body: Buffer.from(taken.body) }
+}
 const behind = (page: string, type = HTML): string[] => {
   const bytes = Buffer.from(page)
   return formOffsets(bytes, type, ORIGINS).map((offset) => bytes.toString('utf8', offset, offset + 3))
@@ -261,7 +265,7 @@ test('R9 the field is taken out of a form wherever it stands, and the rest is as
     [`author=Ada&interpeer-key=${KEY}&b=1`, 'author=Ada&b=1'],
     [`interpeer-key=${KEY}`, ''],
   ] as const) {
-    const taken = takeFormKey(urlencoded(sent))
+    const taken = takenFrom(urlencoded(sent))
     assert.equal(taken?.body.toString(), left)
     assert.deepEqual(
       taken?.headers.map(([name]) => name),
@@ -273,19 +277,19 @@ test('R9 the field is taken out of a form wherever it stands, and the rest is as
 
 test('R9 what is no key of ours stays with the script', () => {
   for (const body of ['', 'author=Ada', 'interpeer-key=short', `my-interpeer-key=${KEY}`, `a=interpeer-key=${KEY}`])
-    assert.equal(takeFormKey(urlencoded(body)), undefined, body)
-  assert.equal(takeFormKey({ headers: [], body: Buffer.from(`interpeer-key=${KEY}`) }), undefined)
+    assert.equal(takenFrom(urlencoded(body)), undefined, body)
+  assert.equal(takenFrom({ headers: [], body: Buffer.from(`interpeer-key=${KEY}`) }), undefined)
   const json = { headers: [['content-type', 'application/json']] as const, body: Buffer.from(`interpeer-key=${KEY}`) }
-  assert.equal(takeFormKey(json), undefined)
-  assert.equal(takeFormKey(multipart('b', [['author', `interpeer-key"\r\n\r\n${KEY}`]])), undefined)
+  assert.equal(takenFrom(json), undefined)
+  assert.equal(takenFrom(multipart('b', [['author', `interpeer-key"\r\n\r\n${KEY}`]])), undefined)
   assert.equal(
-    takeFormKey({ ...multipart('b', [['interpeer-key', KEY]]), headers: [['content-type', 'multipart/form-data']] }),
+    takenFrom({ ...multipart('b', [['interpeer-key', KEY]]), headers: [['content-type', 'multipart/form-data']] }),
     undefined,
   )
 })
 
 test('R9 the same form sent again has the same key, another filling or another page has another one', () => {
-  const key = (body: string) => keyOf(takeFormKey(urlencoded(body)))
+  const key = (body: string) => keyOf(takenFrom(urlencoded(body)))
   assert.equal(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${KEY}&a=1`))
   assert.notEqual(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${KEY}&a=2`))
   assert.notEqual(key(`interpeer-key=${KEY}&a=1`), key(`interpeer-key=${OTHER_KEY}&a=1`))
@@ -297,12 +301,12 @@ test('R9 a multipart form sent again is byte for byte the same, whatever boundar
     ['author', 'Ada'],
     ['message', 'line\r\nline --b1 and --b2 are text'],
   ] as const
-  const one = takeFormKey(multipart('b1xyz', fields))
-  const two = takeFormKey(multipart('b2xyz', fields))
+  const one = takenFrom(multipart('b1xyz', fields))
+  const two = takenFrom(multipart('b2xyz', fields))
   assert.deepEqual(one, two)
   assert.doesNotMatch(String(one?.body), /interpeer-key/)
   assert.match(String(one?.body), /line --b1 and --b2 are text/)
-  assert.notDeepEqual(one, takeFormKey(multipart('b1xyz', [...fields, ['more', '1']])))
+  assert.notDeepEqual(one, takenFrom(multipart('b1xyz', [...fields, ['more', '1']])))
 })
 
 test('R9 a browser reads the multipart body that is left as it reads the one that was sent, binary parts too', async () => {
@@ -313,7 +317,7 @@ test('R9 a browser reads the multipart body that is left as it reads the one tha
   form.append('note', 'grüße')
   const sent = new Response(form)
   const headers = [['content-type', sent.headers.get('content-type') ?? '']] as const
-  const taken = takeFormKey({ headers, body: Buffer.from(await sent.arrayBuffer()) })
+  const taken = takenFrom({ headers, body: Buffer.from(await sent.arrayBuffer()) })
   assert.ok(taken !== undefined)
   const type = taken.headers.find(([name]) => name === 'content-type')?.[1] ?? ''
   const read = await new Response(new Uint8Array(taken.body), { headers: { 'content-type': type } }).formData()
@@ -328,16 +332,16 @@ test('R9 what a stranger sends instead of a form stays as it is, and never becom
   const part = `\r\nContent-Disposition: form-data; name="interpeer-key"\r\n\r\n${KEY}\r\n`
   const bodyOf = (filling: string, count: number) => Buffer.from(`--b${part}${filling.repeat(count)}--b--\r\n`)
   const headers = [['content-type', 'multipart/form-data; boundary=b']] as const
-  assert.ok(takeFormKey({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX - 2) }) !== undefined)
-  assert.equal(takeFormKey({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX) }), undefined)
+  assert.ok(takenFrom({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX - 2) }) !== undefined)
+  assert.equal(takenFrom({ headers, body: bodyOf('--b\r\n\r\nx\r\n', PARTS_MAX) }), undefined)
   const full = Buffer.concat([bodyOf('--b\r\n\r\nx\r\n', 1_000), Buffer.alloc(BODY_BYTES_MAX)]).subarray(
     0,
     BODY_BYTES_MAX,
   )
-  assert.equal(takeFormKey({ headers, body: full }), undefined)
+  assert.equal(takenFrom({ headers, body: full }), undefined)
   for (const filling of ['&', `interpeer-key=x&`, 'xinterpeer-key=', `a=1&b=2&`]) {
     const body = Buffer.from(`${filling.repeat(4_000)}&interpeer-key=${KEY}`)
-    const taken = takeFormKey({ ...urlencoded(''), body })
+    const taken = takenFrom({ ...urlencoded(''), body })
     if (filling.startsWith('interpeer-key')) assert.equal(taken, undefined)
     else assert.equal(taken?.body.toString(), filling.repeat(4_000))
   }
@@ -369,7 +373,7 @@ test('R9 whatever body comes, what is left of it is the body without the field, 
     fc.property(fc.array(piece, { maxLength: 12 }), fc.boolean(), (pieces, isMultipart) => {
       const body = Buffer.from(pieces.join(''))
       const type = isMultipart ? 'multipart/form-data; boundary=b' : 'application/x-www-form-urlencoded'
-      const taken = takeFormKey({ headers: [['content-type', type]], body })
+      const taken = takenFrom({ headers: [['content-type', type]], body })
       if (taken === undefined) return
       assert.ok((keyOf(taken)?.length ?? 0) >= 22)
       if (!isMultipart) {

@@ -6,7 +6,8 @@
 //
 // Invariant: an offset is one of bytes, just behind a form's start tag; where a browser sees no form there is none.
 
-import { isRaw, nextTag, rawEnd, type Tag } from '#seeder/serve/form-keys/tags.ts'
+import { isRaw, nextTag, rawEnd, type Tag } from '#page/tags.ts'
+import { bytesConcat, bytesFromText } from '#protocol/codec/bytes.ts'
 
 export const FORM_PAGE_BYTES_MAX = 512 * 1024
 /** A page with more forms than this is left alone. */
@@ -18,6 +19,8 @@ const HTML = /^(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i
 /** Alphabets in which a tag is written in ASCII bytes. */
 const CHARSET = /charset\s*=\s*"?(?:utf-?8|us-ascii|iso-8859-\d+|latin1|windows-125\d)"?/i
 const FORM = /<form[\s>/]/i
+/** A character a byte, whichever they are. */
+const latin1 = new TextDecoder('latin1')
 /** Forms whose bodies a key can be taken from again. */
 const ENCODINGS = new Set(['', 'application/x-www-form-urlencoded', 'multipart/form-data'])
 const ATTRIBUTES: ReadonlySet<string> = new Set(['action', 'enctype', 'method', NO_KEY_ATTRIBUTE])
@@ -28,14 +31,14 @@ const ENDS_SELECT: ReadonlySet<string> = new Set(['input', 'keygen', 'textarea']
 
 /** Byte offsets behind the start tags of the forms that post to the page's own site; `origins`: how the site names itself. */
 export function formOffsets(
-  page: Buffer,
+  page: Uint8Array,
   contentType: string | undefined,
   origins: readonly string[],
 ): readonly number[] {
   if (contentType === undefined || !HTML.test(contentType) || page.length > FORM_PAGE_BYTES_MAX) return []
   if (/charset/i.test(contentType) && !CHARSET.test(contentType)) return []
   // A character a byte: offsets are of bytes, and nothing but ASCII is looked at.
-  const text = page.toString('latin1')
+  const text = latin1.decode(page)
   if (!FORM.test(text)) return []
   const forms = formsIn(text)
   if (forms === undefined || forms.length > FORMS_MAX) return []
@@ -125,4 +128,20 @@ function isOwnAction(action: string, origins: readonly string[]): boolean {
   if (base === undefined || !URL.canParse(action, base)) return false
   const { origin } = new URL(action, base)
   return origins.some((own) => new URL(own).origin === origin)
+}
+
+export const KEY_FIELD = 'interpeer-key'
+/** 128 bits. */
+export const KEY_BYTES = 16
+
+/** The page with a hidden field of this key (base64url) behind each offset. */
+export function pageWithKeys(page: Uint8Array, offsets: readonly number[], key: string): Uint8Array {
+  const field = bytesFromText(`<input type="hidden" name="${KEY_FIELD}" value="${key}">`)
+  const pieces: Uint8Array[] = []
+  let from = 0
+  for (const offset of offsets) {
+    pieces.push(page.subarray(from, offset), field)
+    from = offset
+  }
+  return bytesConcat(...pieces, page.subarray(from))
 }

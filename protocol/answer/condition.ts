@@ -1,7 +1,17 @@
 // Conditional requests and ranges (RFC 9110 §13 and §14): pure decisions about one selected representation.
 
-import { RANGES_MAX } from '#seeder/serve/limits.ts'
-import type { Conditions } from '#seeder/serve/request-head.ts'
+/** A request for more ranges than this is answered with the whole (RFC 9110 §14.2). */
+export const RANGES_MAX = 8
+
+/** Conditions and range, as sent; absent in most requests. */
+export type Conditions = {
+  ifMatch?: string
+  ifNoneMatch?: string
+  ifModifiedSince?: string
+  ifUnmodifiedSince?: string
+  ifRange?: string
+  range?: string
+}
 
 /** What the conditions are held against. `modified`: ms since the epoch, when the answer has a Last-Modified. */
 export type Validators = { readonly etag: string | undefined; readonly modified: number | undefined }

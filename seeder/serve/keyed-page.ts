@@ -3,16 +3,12 @@
 //
 // Invariant: without the fields, which are of one form and one length, the bytes are those of the certified body.
 
+import { formOffsets, KEY_BYTES, pageWithKeys } from '#page/forms.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 import { code, wantedCoding } from '#seeder/serve/coding.ts'
-import { formOffsets } from '#seeder/serve/form-keys/forms.ts'
 import { nativeSha256, type Representation, type Selected } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
-
-export const KEY_FIELD = 'interpeer-key'
-/** 128 bits. */
-const KEY_BYTES = 16
 
 const known = new WeakMap<Representation, { readonly origin: string; readonly offsets: readonly number[] }>()
 
@@ -37,18 +33,14 @@ export type KeyedPage = {
 export function keyedPage({ random, page, request, siteName }: KeyedPage): Promise<Selected> | undefined {
   if (request.client) return undefined
   const { bytes } = page.plain
-  const offsets = offsetsIn(page, `http://${request.host}`, siteName)
+  const offsets = offsetsIn(page, request.origin, siteName)
   if (bytes === undefined || offsets.length === 0) return undefined
   const key = Buffer.from(random(KEY_BYTES)).toString('base64url')
-  const field = Buffer.from(`<input type="hidden" name="${KEY_FIELD}" value="${key}">`, 'latin1')
-  const pieces: Buffer[] = []
-  let from = 0
-  for (const offset of offsets) {
-    pieces.push(bytes.subarray(from, offset), field)
-    from = offset
-  }
-  pieces.push(bytes.subarray(from))
-  return selectedOf(Buffer.concat(pieces), page.codable ? wantedCoding(request.acceptEncoding) : undefined)
+  const keyed = pageWithKeys(bytes, offsets, key)
+  return selectedOf(
+    Buffer.from(keyed.buffer, keyed.byteOffset, keyed.length),
+    page.codable ? wantedCoding(request.acceptEncoding) : undefined,
+  )
 }
 
 async function selectedOf(whole: Buffer, wanted: Selected['coding']): Promise<Selected> {

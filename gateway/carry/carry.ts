@@ -1,0 +1,237 @@
+// A visitor at `<name>.<sites domain>`: the gateway asks a member, holds what it says against the site's certificate, and hands on
+// what held. A member that cannot be reached, refuses or lies is passed over for the next.
+//
+//   question ──> member A ✗ ──> member B ──> head checked ──> conditions, ranges ──> body checked chunk by chunk ──> visitor
+//
+// Invariant: nothing that a member said reaches a visitor before it was checked; a write is asked of a second member only under the
+// same key (R9), so it runs once.
+
+import {
+  type AskMember,
+  answerOf,
+  type CarriedSite,
+  type CertifiedAnswer,
+  discard,
+  type NoAnswer,
+  wholeOf,
+} from '#gateway/carry/answer.ts'
+import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
+import { isSafe, type Question } from '#gateway/carry/question.ts'
+import type { Gateway } from '#gateway/gateway.ts'
+import type { Host } from '#gateway/locate/locations.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { LEAVES_MAX } from '#protocol/answer/chunks.ts'
+import { type Conditions, evaluate, rangesOf } from '#protocol/answer/condition.ts'
+import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
+import { bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
+
+/** How long a member may take to begin its answer: a write waits for the agreement of its group. */
+const READ_HEAD_MS = 10_000
+const WRITE_HEAD_MS = 35_000
+/** RFC 6585 §5. */
+const HEADERS_TOO_LARGE = 431
+
+export type Carried = {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined
+  /** Of the body that is sent, when it is known. */
+  readonly length: number | undefined
+}
+
+/** Nobody gave an answer that holds. */
+export type NotCarried = {
+  /** What the members refused with, when they agree about it. */
+  readonly status: number | undefined
+  readonly reasons: readonly NoAnswer[]
+}
+
+export type Visit = {
+  readonly gateway: Gateway
+  readonly tunnels: Tunnels
+  readonly site: CarriedSite
+  readonly question: Question
+  readonly conditions: Conditions
+  /** Whom to ask, best first. */
+  readonly hosts: readonly Host[]
+}
+
+/** What a visit has learnt of its members. */
+type Course = Visit & { readonly failed: Set<Host>; readonly reasons: NoAnswer[] }
+
+export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
+  const course: Course = { ...visit, failed: new Set(), reasons: [] }
+  const { question, conditions } = visit
+  const isConditional = question.method === 'GET' && Object.keys(conditions).length > 0
+  if (isConditional) {
+    const head = await askInTurn(course, { ...question, method: 'HEAD' })
+    if (!head.ok) return head
+    const answered = await answeredByConditions(course, head.value)
+    if (answered !== undefined) return answered
+  }
+  const answer = await askInTurn(course, question)
+  if (!answer.ok) return answer
+  return whole(course, answer.value)
+}
+
+type Answered = { readonly answer: CertifiedAnswer; readonly host: Host }
+
+/** The first answer that holds. */
+async function askInTurn(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
+  for (const host of course.hosts) {
+    if (course.failed.has(host)) continue
+    const answer = await answerOf(course.site, question, askerOf(course, host), course.gateway.ports.verify)
+    if (answer.ok) return ok({ answer: answer.value, host })
+    // The visitor's own doing, and no member's.
+    if (answer.error.code === 'unreachable' && answer.error.why === 'head_refused')
+      return err({ status: HEADERS_TOO_LARGE, reasons: [] })
+    noted(course, host, answer.error)
+  }
+  const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))
+  const agreed = refusals.length > 0 && refusals.every((status) => status === refusals[0])
+  return err({ status: agreed ? refusals[0] : undefined, reasons: course.reasons })
+}
+
+function noted(course: Course, host: Host, reason: NoAnswer): void {
+  course.failed.add(host)
+  course.reasons.push(reason)
+  if (reason.code !== 'lie') return
+  course.gateway.ports.log('lie_not_shown', {
+    peer: host.peer,
+    site: course.site.name,
+    target: course.question.target,
+    check: reason.check,
+  })
+}
+
+function askerOf({ tunnels, site, question }: Visit, host: Host): AskMember {
+  const { scheme, host: name, source } = question
+  const headMs = isSafe(question.method) ? READ_HEAD_MS : WRITE_HEAD_MS
+  return ({ method, target, headers }, body) =>
+    tunnels.ask(
+      host.peer,
+      { site: site.name, scheme, host: name, source, method, target, headers },
+      body === undefined ? undefined : new Blob([body as Uint8Array<ArrayBuffer>]).stream(),
+      { headMs },
+    )
+}
+
+const header = (headers: Headers, name: string): string | undefined =>
+  headers.find(([key]) => key.toLowerCase() === name)?.[1]
+
+/** 304, 412, 416 or 206 by a head that was checked; undefined: as if nothing had been asked. */
+async function answeredByConditions(
+  course: Course,
+  { answer, host }: Answered,
+): Promise<Result<Carried, NotCarried> | undefined> {
+  const { status, headers } = answer
+  if (status !== 200) return undefined
+  const modified = Date.parse(header(headers, 'last-modified') ?? '')
+  const validators = { etag: header(headers, 'etag'), modified: Number.isNaN(modified) ? undefined : modified }
+  const verdict = evaluate(course.conditions, validators)
+  const bare = headers.filter(
+    ([name]) => !/^(content-(length|type|digest)|repr-digest|signature(-input)?)$/i.test(name),
+  )
+  if (verdict === 'not_modified') return ok({ status: 304, headers: bare, body: undefined, length: undefined })
+  if (verdict === 'failed') return ok({ status: 412, headers: [], body: undefined, length: 0 })
+  const size = Number(header(headers, 'content-length') ?? Number.NaN)
+  if (!Number.isSafeInteger(size) || answer.kind !== 'rooted') return undefined
+  const ranges = rangesOf(course.conditions, size, validators)
+  if (ranges === 'unsatisfiable')
+    return ok({ status: 416, headers: [['Content-Range', `bytes */${size}`]], body: undefined, length: 0 })
+  const [span] = ranges
+  if (ranges === 'whole' || span === undefined || typeof span === 'string' || ranges.length > 1) return undefined
+  const body = await partOf(course, host, answer.root, span, undefined)
+  if (body === undefined) return undefined
+  const length = span.end + 1 - span.start
+  const fields = headers.filter(([name]) => !/^(content-length|content-digest|signature(-input)?)$/i.test(name))
+  return ok({
+    status: 206,
+    headers: [...fields, ['Content-Range', `bytes ${span.start}-${span.end}/${size}`]],
+    body,
+    length,
+  })
+}
+
+async function whole(course: Course, { answer, host }: Answered): Promise<Result<Carried, NotCarried>> {
+  const { status, headers } = answer
+  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length })
+  const size = Number(header(headers, 'content-length') ?? Number.NaN)
+  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size })
+  if (Number.isSafeInteger(size)) {
+    const body = await partOf(course, host, answer.root, { start: 0, end: size - 1 }, answer.body)
+    if (body !== undefined) return ok({ status, headers, body, length: size })
+  }
+  // Without leaves: a script's answer, which fits in memory.
+  const bytes = await wholeOf(answer.body, BODY_BYTES_MAX)
+  if (bytes !== undefined && hexFromBytes(bodyRoot(bytes)) === hexFromBytes(answer.root))
+    return ok({ status, headers, body: bytes, length: bytes.length })
+  noted(
+    course,
+    host,
+    bytes === undefined ? { code: 'unreachable', why: 'broke_off' } : { code: 'lie', check: 'body_root' },
+  )
+  const again = await askInTurn(course, course.question)
+  return again.ok ? whole(course, again.value) : again
+}
+
+/** A part of the body with this root, checked as it goes; undefined: no member tells its leaves. `first`: all of it, on its way. */
+async function partOf(
+  course: Course,
+  host: Host,
+  root: Digest,
+  span: Span,
+  first: ReadableStream<Uint8Array> | undefined,
+): Promise<ReadableStream<Uint8Array> | undefined> {
+  const leaves = await leavesAt(course, host, root)
+  if (leaves === undefined) return undefined
+  let from = host
+  return checkedBody({
+    leaves,
+    span,
+    first,
+    onLie: () => noted(course, from, { code: 'lie', check: 'chunk' }),
+    next: async (start) => {
+      // Whoever sends it now is the first, or has just failed.
+      if (start > 0 && course.hosts.includes(from)) course.failed.add(from)
+      for (const next of course.hosts) {
+        if (course.failed.has(next)) continue
+        from = next
+        const source = await restAt(course, next, start)
+        if (source !== undefined) return source
+        course.failed.add(next)
+      }
+      return undefined
+    },
+  })
+}
+
+async function leavesAt(course: Course, host: Host, root: Digest): Promise<readonly Digest[] | undefined> {
+  const target = `${WELL_KNOWN}chunks/${hexFromBytes(root)}`
+  const found = await askerOf(course, host)({ method: 'GET', target, headers: [] }, undefined)
+  if (!found.ok) return undefined
+  if (found.value.status !== 200) {
+    await discard(found.value.body)
+    return undefined
+  }
+  const bytes = await wholeOf(found.value.body, LEAVES_MAX * DIGEST_BYTES)
+  return bytes === undefined ? undefined : leavesOf(bytes, root)
+}
+
+/** The body from `start` on as another member sends it; each of its chunks is held against the leaves, so its head need not be. */
+async function restAt(course: Course, host: Host, start: number): Promise<ReadableStream<Uint8Array> | undefined> {
+  const headers: Headers = [...course.question.headers, ['range', `bytes=${start}-`]]
+  const found = await askerOf(course, host)({ method: 'GET', target: course.question.target, headers }, undefined)
+  if (!found.ok) return undefined
+  const { status, body } = found.value
+  const begins = status === 206 || (status === 200 && start === 0)
+  if (!begins) {
+    await discard(body)
+    return undefined
+  }
+  return body instanceof Uint8Array ? new Blob([body as Uint8Array<ArrayBuffer>]).stream() : body
+}

@@ -1,0 +1,37 @@
+// R9 at the sites domain: a page that goes to a browser gets a fresh key in each of its forms, and a form that comes back loses it again,
+// as at a member itself. What was certified is the page without them.
+
+import { base64url } from '#page/form-request.ts'
+import { formOffsets, KEY_BYTES, pageWithKeys } from '#page/forms.ts'
+import { canonicalOrigin } from '#protocol/site/request-headers.ts'
+import type { Headers } from '#protocol/site/response-hash.ts'
+
+/** What would let a page be taken from a cache, whose keys are used up by then, or holds for other bytes than are sent. */
+const NOT_KEPT =
+  /^(?:etag|last-modified|expires|cache-control|content-digest|repr-digest|signature(?:-input)?|interpeer-body)$/i
+
+export type Page = { readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
+
+/** The page with keys in its forms; undefined: it has none. */
+export function keyedPage(
+  { status, headers, body }: Page,
+  at: { readonly origin: string; readonly siteName: string },
+  random: (bytes: number) => Uint8Array,
+): Page | undefined {
+  const fields = (name: string): string[] =>
+    headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
+  const cacheControl = fields('cache-control').join(', ').toLowerCase()
+  if (cacheControl.includes('no-transform')) return undefined
+  const offsets = formOffsets(body, fields('content-type')[0], [at.origin, canonicalOrigin(at.siteName)])
+  if (offsets.length === 0) return undefined
+  const kept = ['no-store', 'private'].filter((directive) => cacheControl.includes(directive))
+  return {
+    status,
+    headers: [
+      ...headers.filter(([name]) => !NOT_KEPT.test(name)),
+      ['Cache-Control', ['no-cache', ...kept].join(', ')],
+      ['Interpeer-Body', 'edited'],
+    ],
+    body: pageWithKeys(body, offsets, base64url(random(KEY_BYTES))),
+  }
+}

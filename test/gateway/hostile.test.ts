@@ -1,0 +1,33 @@
+// The gateway in workerd while somebody attacks it: visitors are redirected and members registered meanwhile, and its memory is bounded.
+// `npm run test:hostile -- gateway:` has every attack and prints the figures.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type GatewayVictim, startGatewayVictim, sufferGateway } from '#test/byzantine/gateway.ts'
+
+const ATTACK_MS = 3_000
+/** A request that is under way when the attack begins or ends may be lost to it. */
+const LOST_MAX = 1
+/** An isolate has 128 MB at the edge. On this machine nothing holds it to that: its heap grows to several times what is in use, and stays there. */
+const GROWTH_BYTES_MAX = 512 * 1024 * 1024
+
+let victim: GatewayVictim
+before(async () => {
+  victim = await startGatewayVictim()
+})
+after(() => victim?.[Symbol.asyncDispose]())
+
+for (const attack of [
+  'gateway: registrations with forged signatures',
+  'gateway: registrations that never end',
+  'gateway: huge and malformed HTTP',
+  'gateway: connections that rest',
+] as const)
+  test(`visitors and members are served during ${attack}`, async (context) => {
+    const found = await sufferGateway(victim, attack, ATTACK_MS)
+    const told = JSON.stringify(found)
+    context.diagnostic(told)
+    for (const { asked, failed } of Object.values(found.honest)) assert.ok(asked > failed && failed <= LOST_MAX, told)
+    assert.ok(found.rssMax - found.rssBefore < GROWTH_BYTES_MAX, told)
+    assert.ok(found.descriptorsAfter <= found.descriptorsBefore + 16, told)
+  })

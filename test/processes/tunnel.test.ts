@@ -1,0 +1,155 @@
+// F38 A site whose every member cannot be dialled: visitors come to the sites domain, the gateway asks a member through its tunnel and
+// checks what it says. Real seeders, the real Worker with its Durable Objects.
+
+import assert from 'node:assert/strict'
+import { hash, randomBytes } from 'node:crypto'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
+import { LINES } from '#test/support/lines.ts'
+import { until } from '#test/support/until.ts'
+
+const SITE = 'lines'
+const FILE_BYTES = 24 * 1024 * 1024 + 4321
+const file = randomBytes(FILE_BYTES)
+const TUNNELLED = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--reach', 'tunnel']]))
+
+let folder: string
+let group: LyingGroup
+let origin: string
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tunnel-site-'))
+  cpSync(LINES, folder, { recursive: true })
+  mkdirSync(join(folder, 'public'))
+  writeFileSync(join(folder, 'public', 'file.bin'), file)
+  writeFileSync(
+    join(folder, 'interpeer.jsonc'),
+    JSON.stringify({
+      name: SITE,
+      main: 'src/lines.js',
+      assets: { directory: 'public' },
+      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
+    }),
+  )
+  group = await startGroup([], { site: { name: SITE, folder }, arguments: TUNNELLED })
+  origin = `http://${SITE}.sites.localhost:${new URL(group.gateway).port}`
+  await until('tunnels to all', async () => (await group.located()).every(({ tunnel }) => tunnel), 60_000)
+})
+after(async () => {
+  await group?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const ask = (path: string, options: HttpOptions = {}): Promise<HttpAnswer> =>
+  exchange(origin + path, { timeoutMs: 40_000, maxBytes: 2 * FILE_BYTES, ...options })
+
+test('F38 the gateway sends visitors of a site that nobody can dial to the sites domain, and carries them', async () => {
+  for (const { origin: own } of await group.located()) assert.equal(own, null)
+  const redirect = await exchange(`${group.gateway}/${SITE}/?a=b`)
+  assert.equal(redirect.status, 307)
+  assert.equal(redirect.headers.location, `${origin}/?a=b`)
+  const empty = await ask('/')
+  assert.equal(empty.status, 200, empty.body.toString())
+  assert.equal(empty.body.toString(), '[]')
+  assert.ok(empty.headers['interpeer-receipt'])
+  const written = await ask('/', { method: 'POST', body: Buffer.from('through the tunnel') })
+  assert.equal(written.status, 201, written.body.toString())
+  assert.ok(written.headers['interpeer-path'])
+  assert.equal((await ask('/')).body.toString(), '["through the tunnel"]')
+})
+
+test('a large file comes whole and checked, in parts, by its tag, and its head alone', async () => {
+  const whole = await ask('/file.bin')
+  assert.ok(bytesEqual(whole.body, file))
+  const part = await ask('/file.bin', { headers: { range: 'bytes=100000-5000000' } })
+  assert.equal(part.status, 206)
+  assert.equal(part.headers['content-range'], `bytes 100000-5000000/${FILE_BYTES}`)
+  assert.ok(bytesEqual(part.body, file.subarray(100_000, 5_000_001)))
+  const end = await ask('/file.bin', { headers: { range: 'bytes=-10' } })
+  assert.ok(bytesEqual(end.body, file.subarray(-10)))
+  assert.equal((await ask('/file.bin', { headers: { range: `bytes=${FILE_BYTES}-` } })).status, 416)
+  const same = await ask('/file.bin', { headers: { 'if-none-match': String(whole.headers.etag) } })
+  assert.deepEqual([same.status, same.body.length], [304, 0])
+  const head = await ask('/file.bin', { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, String(FILE_BYTES), 0])
+})
+
+test('what is no site, too long or too large is told, and nothing of the gateway itself answers there', async () => {
+  const other = origin.replace(SITE, 'nobody')
+  assert.equal((await exchange(`${other}/`)).status, 404)
+  assert.equal((await exchange(`${origin}/${'a'.repeat(9_000)}`)).status, 414)
+  assert.equal(await declared(9 * 1024 * 1024), 413)
+  const bootstrap = await ask('/bootstrap')
+  assert.ok(bootstrap.headers['interpeer-receipt'], 'the site itself answers')
+})
+
+/** The status that a body of so many bytes is answered with before any of them is sent. */
+async function declared(bytes: number): Promise<number | undefined> {
+  const { port, host } = new URL(origin)
+  const headers = { host, 'content-length': bytes }
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const asked = httpRequest({ host: '127.0.0.1', port, method: 'POST', path: '/', headers, agent: false })
+  asked.on('response', ({ statusCode }) => resolve(statusCode))
+  asked.on('error', reject)
+  asked.flushHeaders()
+  return promise.finally(() => asked.destroy())
+}
+
+/** A download that its reader takes slowly until `go`. */
+async function slowly(path: string): Promise<{ readonly go: () => Promise<Buffer>; readonly head: IncomingMessage }> {
+  const url = new URL(origin + path)
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const options = { host: '127.0.0.1', port: url.port, path: url.pathname, headers: { host: url.host }, agent: false }
+  httpRequest(options, resolve).on('error', reject).end()
+  const head = await promise
+  const chunks: Buffer[] = []
+  return {
+    head,
+    go: async () => {
+      for await (const chunk of head) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks)
+    },
+  }
+}
+
+test('a download goes on through the kill of the member that sends it', async () => {
+  const { head, go } = await slowly('/file.bin')
+  assert.equal(head.statusCode, 200)
+  const sending = await until(
+    'who sends it',
+    async () => {
+      for (const seeder of group.seeders.all)
+        if (/interpeer_tunnel_requests_under_way [1-9]/.test(await seeder.metrics())) return seeder
+      return undefined
+    },
+    20_000,
+  )
+  sending.kill('SIGKILL')
+  await sending.exited
+  const got = await go()
+  assert.equal(hash('sha256', got, 'hex'), hash('sha256', file, 'hex'))
+  await group.seeders.restart(sending, '--reach', 'tunnel')
+  await until(
+    'its tunnel again',
+    async () => (await group.located()).every(({ tunnel, state }) => tunnel && state === 'living'),
+    60_000,
+  )
+})
+
+test('a member that forges is passed over: nothing of what it says is shown', async () => {
+  const [liar] = group.seeders.all
+  assert.ok(liar)
+  liar.kill('SIGKILL')
+  await liar.exited
+  await group.seeders.restart(liar, '--reach', 'tunnel', '--byzantine', 'forge')
+  for (let turn = 0; turn < 12; turn++) {
+    const answer = await ask(`/?turn=${turn}`)
+    assert.equal(answer.status, 200, answer.body.toString())
+    assert.equal(answer.body.toString(), '["through the tunnel"]')
+  }
+})
