@@ -21,7 +21,7 @@ import { until } from './until.ts'
 const ENTRY = join(import.meta.dirname, '..', '..', 'seeder', 'main.ts')
 const READY_MS = 120_000
 const AGAIN_MS = 200
-const PUBLISHED_MS = 180_000
+const PUBLISHED_MS = 300_000
 
 /** The command that starts a seeder, in place of the plain one; `start` is 0, 1, … */
 export type Wrap = (words: readonly string[], start: number) => readonly string[]
