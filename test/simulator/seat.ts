@@ -331,7 +331,9 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
       return
     }
     assert(machine !== undefined, 'a seat that is up has a machine')
-    const stamped: Input = input.type === 'stop' ? input : { ...input, now: clock(now) }
+    // A wall clock is looked at when its turn comes, however long that was delayed.
+    const seen: Input = input.type === 'clock' ? { ...input, aheadMs: aheadMs - aheadAtBoot } : input
+    const stamped: Input = seen.type === 'stop' ? seen : { ...seen, now: clock(now) }
     // `wakeAt` holds only while no input comes: every step has to ask anew.
     wakeAt = Number.POSITIVE_INFINITY
     // Bodies and states that came with an input are there from this step on: before it the machine may still have dropped the same ones.
