@@ -14,7 +14,7 @@ import { markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { retention } from '#protocol/agreement/snapshot.ts'
-import { askAll, dropFetched, fetchState } from '#protocol/agreement/sync.ts'
+import { askAll, dropFetched, fetchState, placeOf } from '#protocol/agreement/sync.ts'
 import { restartTimer } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 import { dissent, showCertAgainstVotes } from '#protocol/agreement/vote.ts'
@@ -70,13 +70,13 @@ function takeState(member: Member, turn: Turn, cert: Cert): void {
   member.degraded = true
   if (member.fetching !== null) return
   const { height } = cert.block
-  const able = member.peers.filter((peer) => peer.height >= height)
+  const able = [...member.peers, ...member.guests].filter((peer) => peer.height >= height)
   if (able.length === 0) return askAll(member, turn)
   const peer = able.reduce((a, b) => (b.fetchedAt < a.fetchedAt ? b : a))
   if (peer.fetchedAt + member.settings.deltaMs > turn.now) return
   peer.fetchedAt = turn.now
   const { snapshot } = peer
-  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, member.peers.indexOf(peer))
+  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, placeOf(member, peer))
 }
 
 /** The answer to `fetchState`: the state tree of this certificate is here. */

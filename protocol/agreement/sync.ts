@@ -148,7 +148,7 @@ export function patienceMs(member: Member): number {
 
 export function catchUp(member: Member, turn: Turn): void {
   const { head, settings } = member
-  const ahead = hasLeft(member) ? [] : member.peers.filter(({ height }) => height > head.height)
+  const ahead = hasLeft(member) ? [] : aheadOf(member)
   if (ahead.length === 0 || member.committing !== null) {
     member.behindSince = null
     return
@@ -162,7 +162,18 @@ export function catchUp(member: Member, turn: Turn): void {
   const best = able.reduce((a, b) =>
     b.fetchedAt < a.fetchedAt || (b.fetchedAt === a.fetchedAt && b.height > a.height) ? b : a,
   )
-  fetchFrom(member, turn, member.peers.indexOf(best))
+  fetchFrom(member, turn, placeOf(member, best))
+}
+
+/** Who has a certificate above this member's head, whoever has left included: of a group that was replaced as a whole nobody else has its last. */
+export function aheadOf(member: Member): readonly Peer[] {
+  return [...member.peers, ...member.guests].filter(({ height }) => height > member.head.height)
+}
+
+/** The place of somebody of the roster. */
+export function placeOf(member: Member, peer: Peer): number {
+  const index = member.peers.indexOf(peer)
+  return index < 0 ? member.count + member.guests.indexOf(peer) : index
 }
 
 /** The next height is certified and its block is here: it is only to be executed. */
@@ -173,7 +184,7 @@ function certifiedHere(member: Member): boolean {
 
 function fetchFrom(member: Member, turn: Turn, from: number): void {
   const { head, settings } = member
-  const peer = member.peers[from]
+  const peer = peerAt(member, from)
   if (peer === undefined) return
   peer.fetchedAt = turn.now
   const { snapshot } = peer
@@ -208,7 +219,7 @@ export function dropFetched(member: Member, turn: Turn, height: number): void {
 }
 
 export function hearBlocks(member: Member, turn: Turn, from: number, blocks: readonly FetchedBlock[]): void {
-  const asked = member.fetching?.kind === 'blocks' ? member.peers[member.fetching.from] : undefined
+  const asked = member.fetching?.kind === 'blocks' ? peerAt(member, member.fetching.from) : undefined
   if (asked !== undefined) member.fetching = null
   const { height: known } = member.head
   for (const block of blocks) {

@@ -5,7 +5,7 @@ import { closeAt, nextSaying } from '#protocol/agreement/handover.ts'
 import { FETCH_DELTAS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Member } from '#protocol/agreement/member.ts'
 import { pendingDeadlines } from '#protocol/agreement/pending.ts'
-import { nextAnnouncement, nextGreeting, patienceMs } from '#protocol/agreement/sync.ts'
+import { aheadOf, nextAnnouncement, nextGreeting, patienceMs } from '#protocol/agreement/sync.ts'
 import { timerEnd } from '#protocol/agreement/timer.ts'
 import type { Turn } from '#protocol/agreement/turn.ts'
 
@@ -27,7 +27,7 @@ export function wake(member: Member, turn: Turn): void {
   }
   if (behindSince !== null) {
     at(behindSince + patienceMs(member))
-    for (const { height, restsUntil } of member.peers) if (height > member.head.height) at(restsUntil)
+    for (const { restsUntil } of aheadOf(member)) at(restsUntil)
   }
   if (member.degraded) at(turn.now + settings.deltaMs)
   if (fetching !== null) at(fetching.at + FETCH_DELTAS * settings.deltaMs)

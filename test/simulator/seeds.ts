@@ -1,7 +1,7 @@
 // Worlds in which a member once did wrong, each with what it was. In every one of them the mistake, put back (test/protocol/agreement/mutants.ts),
 // breaks an invariant; the product has to pass.
 
-import { powerCutFromSeed, type Scenario, scenarioFromSeed, unmeasured } from './scenario.ts'
+import { powerCutFromSeed, type Scenario, scenarioFromSeed, unmeasured, worldFromSeed } from './scenario.ts'
 
 export type NamedSeed = { readonly name: string; readonly scenario: Scenario }
 
@@ -38,6 +38,14 @@ export const NAMED_SEEDS: readonly NamedSeed[] = [
   {
     name: 'R1 votes that are sent again after a restart certify a block that their senders still have',
     scenario: unmeasured(scenarioFromSeed(181689161315, undefined, 1)),
+  },
+  {
+    name: '§6 a group that was replaced as a whole gets its last block from who has left',
+    scenario: worldFromSeed(1004501),
+  },
+  {
+    name: 'driver: a clock that was put right is not put wrong again by what waited',
+    scenario: worldFromSeed(1005586),
   },
   { name: 'G2 forks beyond the bound name their culprits', scenario: unmeasured(scenarioFromSeed(184, '7', 1)) },
 ]

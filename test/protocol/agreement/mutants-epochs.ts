@@ -194,4 +194,20 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     seeds: 2_000,
     epochs: 4,
   },
+  {
+    rule: '§6',
+    what: 'who has left is not asked for the last block of its epoch',
+    patches: [
+      {
+        file: `${AGREEMENT}/sync.ts`,
+        find: '  return [...member.peers, ...member.guests].filter(({ height }) => height > member.head.height)',
+        replace: '  return member.peers.filter(({ height }) => height > member.head.height)',
+      },
+    ],
+    breaks: ['G10'],
+    worlds: 'set_clocks',
+    from: 1004501,
+    seeds: 1,
+    epochs: 'any',
+  },
 ]

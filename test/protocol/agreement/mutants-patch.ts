@@ -23,10 +23,10 @@ export type Mutant = {
   /** Worlds that it may take. */
   readonly seeds: number
   readonly from?: number
-  /** Worlds of this kind of group only, or those in which no link is measured, or the world of `powerCutFromSeed`. */
-  readonly worlds?: GroupKind | 'unmeasured' | 'power_cut'
-  /** So many epochs in every world; absent: one. */
-  readonly epochs?: number
+  /** Worlds of this kind of group only, or those in which no link is measured, or the world of `powerCutFromSeed`, or those of `worldFromSeed`. */
+  readonly worlds?: GroupKind | 'unmeasured' | 'power_cut' | 'set_clocks'
+  /** So many epochs in every world, or as many as each has; absent: one. */
+  readonly epochs?: number | 'any'
 }
 
 export type Kill = {
