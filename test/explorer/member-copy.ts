@@ -54,7 +54,12 @@ export function copyMember(member: Member): Member {
     bodies: new Map([...member.bodies].map(([key, body]) => [key, { ...body }])),
     own: new Set(member.own),
     executions: new Map([...member.executions].map(([key, execution]) => [key, { ...execution }])),
-    pace: { ...member.pace, roundTrips: new Map(member.pace.roundTrips), begun: new Map(member.pace.begun) },
+    pace: {
+      ...member.pace,
+      roundTrips: new Map(member.pace.roundTrips),
+      begun: new Map(member.pace.begun),
+      gone: new Set(member.pace.gone),
+    },
     peers: member.peers.map(copyPeer),
     guests: member.guests.map(copyPeer),
     fetched: new Map(member.fetched),
