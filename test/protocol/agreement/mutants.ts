@@ -550,8 +550,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${AGREEMENT}/commit.ts`,
-        find: '  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, member.peers.indexOf(peer))',
-        replace: '  fetchState(member, turn, snapshot === -1 ? snapshot : height, member.peers.indexOf(peer))',
+        find: '  fetchState(member, turn, snapshot !== null && snapshot > height ? snapshot : peer.height, placeOf(member, peer))',
+        replace: '  fetchState(member, turn, snapshot === -1 ? snapshot : height, placeOf(member, peer))',
       },
     ],
     breaks: ['G10'],
