@@ -1,7 +1,7 @@
 // The gateway as a Hono app: a value that `worker.ts` serves and tests call. What is not an address of the gateway's own is
-// a site's: `/<name>/<path>`, any method.
+// a site's: `/<name>/<path>`, any method. Under the sites domain the site itself answers, and none of these addresses does.
 //
-//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt      PUT /network      POST /register  /evidence
+//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /tunnel/<peer>      PUT /network      POST /register  /evidence
 
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'

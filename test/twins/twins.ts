@@ -179,17 +179,17 @@ export function runTwins(scenario: Scenario): Outcome {
 
   const give = (index: number, input: Input, hop: number): void => {
     const own = at(index)
-    const todo: Input[] = [input]
-    for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
+    const pending: Input[] = [input]
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       assert(steps++ < STEPS_MAX, 'a scenario comes to rest')
       for (const effect of step(own.member, next)) {
         const answer = perform(index, effect, hop)
-        if (answer !== undefined) todo.push(answer)
+        if (answer !== undefined) pending.push(answer)
       }
       const line = own.member.queue.lines[own.member.self]
-      if (todo.length === 0 && line?.entries.size === 0 && own.member.head.height < heightsMax) {
+      if (pending.length === 0 && line?.entries.size === 0 && own.member.head.height < heightsMax) {
         const request = { ...requestOf(world, index, own.member.head.height, own.requests++), time: now }
-        todo.push({ type: 'submit', request, now })
+        pending.push({ type: 'submit', request, now })
       }
     }
   }
