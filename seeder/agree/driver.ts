@@ -35,6 +35,7 @@ import { rememberCode } from '#seeder/agree/code-history.ts'
 import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
 import { type Duty, Health } from '#seeder/agree/health.ts'
 import { Inbox } from '#seeder/agree/inbox.ts'
+import { KeptStates } from '#seeder/agree/kept-states.ts'
 import { certToBytes, heightToBytes, voteToBytes } from '#seeder/agree/record.ts'
 import { bundleLabel, letIncomingGo, type RestoredSite, restoreMember } from '#seeder/agree/restore.ts'
 import { pauseAfter } from '#seeder/agree/retry.ts'
@@ -140,7 +141,7 @@ export class Driver {
   readonly #executed = new Map<number, Done>()
   /** Tickets of executions whose result the machine waits for. */
   readonly #wanted = new Set<number>()
-  readonly #states: Set<number>
+  readonly #states: KeptStates
   #head: Head | undefined
   #damagedHead: Head | undefined
   /** `stop` was asked for; `#stopped`: the machine was told. */
@@ -198,7 +199,7 @@ export class Driver {
       onNewerState: (cert) => this.give({ type: 'state', height: cert.block.height, cert, now: this.now() }),
     })
     const restored: RestoredSite = restoreMember({ store, job: first.job, door: this.#door, bodies: this.bodies })
-    this.#states = new Set(restored.member?.states.map((state) => state.height))
+    this.#states = new KeptStates(restored.member?.states.map((state) => state.height) ?? [])
     if (options.stateDamaged) this.#damagedHead = restored.head
     else this.#head = restored.head
     this.restoredEvidence = restored.evidence
@@ -272,6 +273,11 @@ export class Driver {
 
   hasState(height: number): boolean {
     return this.#states.has(height)
+  }
+
+  /** The state of this height stays, if it is here, until what comes back is called. */
+  holdState(height: number): () => void {
+    return this.#states.hold(height)
   }
 
   /** One frame of a member. The promise holds its channel back. */
@@ -506,8 +512,7 @@ export class Driver {
     const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
     const done = ticket === undefined ? undefined : this.#executed.get(ticket)
     assert(ticket === undefined || done !== undefined, 'a commit names an execution that ended')
-    const keep = new Set(effect.keepStates)
-    const release = [...this.#states].filter((each) => !keep.has(each) && each !== height)
+    const release = this.#states.dispensable([...effect.keepStates, height])
     const written = store.transact(() => {
       const bodies = this.bodies.writeDurable([])
       store.commitHeight({
@@ -533,8 +538,7 @@ export class Driver {
       return bodies
     })
     this.bodies.madeDurable(written)
-    for (const each of release) this.#states.delete(each)
-    this.#states.add(height)
+    this.#states.committed(height, release)
     this.#executed.clear()
     this.#wanted.clear()
     const head: Head = { height, cert, stateRoot, codeRoot, time }

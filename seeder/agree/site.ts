@@ -23,8 +23,17 @@ import { siteFile } from '#seeder/agree/file.ts'
 import { ReadLog } from '#seeder/agree/read-log.ts'
 import { certFromBytes } from '#seeder/agree/record.ts'
 import { MissedHeights, siteStatus } from '#seeder/agree/site-status.ts'
-import type { LogLine, Outcome, ReadJob, ReadResult } from '#seeder/execute/port.ts'
-import type { Committed, EvidenceSummary, Head, HostedSite, Refusal, SiteFile, SiteStatus } from '#seeder/serve/port.ts'
+import type { LogLine, Outcome, ReadResult } from '#seeder/execute/port.ts'
+import type {
+  AskedRead,
+  Committed,
+  EvidenceSummary,
+  Head,
+  HostedSite,
+  Refusal,
+  SiteFile,
+  SiteStatus,
+} from '#seeder/serve/port.ts'
 
 /** A visitor waits this long for its write; it may be certified later all the same. */
 export const SUBMIT_TIMEOUT_MS = 20_000
@@ -127,15 +136,22 @@ export class Site implements HostedSite {
     })
   }
 
-  async read(job: Omit<ReadJob, 'limits' | 'job' | 'name'>): Promise<ReadResult> {
-    const result = await this.#options.runtime.executeRead({
-      ...job,
-      job: this.job,
-      name: this.name,
-      limits: this.execution.limits,
-    })
-    this.#logRead(result.logs)
-    return result
+  async read(at: Head, asked: AskedRead): Promise<ReadResult> {
+    const release = this.#driver.holdState(at.height)
+    try {
+      const result = await this.#options.runtime.executeRead({
+        ...asked,
+        time: at.time,
+        stateRoot: at.stateRoot,
+        job: this.job,
+        name: this.name,
+        limits: this.execution.limits,
+      })
+      this.#logRead(result.logs)
+      return result
+    } finally {
+      release()
+    }
   }
 
   /** A line that cannot be kept is no reason to withhold the answer. */

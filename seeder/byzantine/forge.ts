@@ -24,7 +24,7 @@ function forgingSite(honest: HostedSite): HostedSite {
     group: honest.group,
     head: () => honest.head(),
     status: () => honest.status(),
-    read: (job) => honest.read(job),
+    read: (at, asked) => honest.read(at, asked),
     async submit(request, body) {
       const outcome = await honest.submit(request, body)
       return 'cert' in outcome ? { ...outcome, cert: forgedCert(outcome.cert) } : outcome

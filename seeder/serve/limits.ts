@@ -94,7 +94,7 @@ export const CODED_FILE_BYTES_MAX = 8 * 1024 * 1024
 export const CODED_BYTES_MIN = 1024
 /** How much of a file is read at once, and so what a visitor that takes its time costs. */
 export const STREAM_CHUNK_BYTES = 256 * 1024
-/** Heads of a site that are remembered, for a comparison at the same height. */
 /** A small seeder has files for as many visitors at once. */
 const STREAMS_MIN = 16
+/** Heads of a site that are remembered, for a comparison at the same height. */
 export const HEADS_KEPT = 8

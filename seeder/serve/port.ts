@@ -19,6 +19,9 @@ export type Head = {
   readonly time: number
 }
 
+/** A read as its visitor asked for it; the site adds where and within what limits it runs. */
+export type AskedRead = Pick<ReadJob, 'request' | 'requestHash' | 'nonce'>
+
 export type Committed = {
   readonly height: number
   readonly cert: Cert
@@ -79,8 +82,8 @@ export type HostedSite = {
   hasLeft?(): boolean
   head(): Head | undefined
   status(): SiteStatus
-  /** Runs a read on the head's state. */
-  read(job: Omit<ReadJob, 'limits' | 'job' | 'name'>): Promise<ReadResult>
+  /** Runs a read on the state of a head, which stays until the read ended. Rejects when that state is no longer here. */
+  read(at: Head, asked: AskedRead): Promise<ReadResult>
   /** Orders a request; resolves when it is certified and durable here, or refused. Its body is already whole. */
   submit(request: Request, body: Uint8Array): Promise<Committed | Refusal>
   receipt(body: Receipt): Signed<Receipt>

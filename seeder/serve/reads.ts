@@ -17,7 +17,6 @@ import { requestHash } from '#protocol/message/request.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
 import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
-import type { ReadResult } from '#seeder/execute/port.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
@@ -190,24 +189,13 @@ export function createReads(options: ReadsOptions): Reads {
       leaveSite?.()
       return err({ code: 'overloaded' })
     }
-    let at = head
-    const newest = (): Head => (isAlone ? head : (site.head() ?? head))
-    const run = (nonce: Uint8Array): Promise<ReadResult> => {
-      at = newest()
-      return site.read({
-        time: at.time,
-        stateRoot: at.stateRoot,
+    const at = isAlone ? head : (site.head() ?? head)
+    try {
+      const nonce = chosen ?? random(16)
+      const result = await site.read(at, {
         request: { method: request.method, target: request.target, headers: request.headers, body: new Uint8Array(0) },
         requestHash: hashed,
         nonce,
-      })
-    }
-    try {
-      const nonce = chosen ?? random(16)
-      // While it waited in the runtime the state of its height may have gone: once more, of the newest.
-      const result = await run(nonce).catch((cause: unknown) => {
-        if (newest().height === at.height) throw cause
-        return run(nonce)
       })
       if (result.failure === OVERRUN) {
         log.warn('read_failed', { site: site.name, target: request.target, failure: result.failure })
@@ -226,7 +214,7 @@ export function createReads(options: ReadsOptions): Reads {
         head: at,
       })
     } catch (cause) {
-      // The state of a height that has passed may be gone: that is the asker's risk and nobody's fault.
+      // Who asks at a height that has passed asks at the risk that its state is gone: that is nobody's fault.
       const say = at.height === site.head()?.height ? log.error : log.debug
       say('read_broke', { site: site.name, target: request.target, height: at.height, cause })
       return err({ code: 'runtime_unavailable' })

@@ -25,9 +25,7 @@ export async function readAnswer(group: HostedGroup, member: number, target: str
   const head = group.head()
   const asked: Asked = { job: site.job, method: 'GET', target, headers: [['accept', '*/*']], bodyHash: NO_BODY }
   const hashed = requestHash(asked)
-  const { response, asked: what } = await site.read({
-    time: head.time,
-    stateRoot: head.stateRoot,
+  const { response, asked: what } = await site.read(head, {
     request: { method: 'GET', target, headers: asked.headers, body: new Uint8Array(0) },
     requestHash: hashed,
     nonce: NONCE,

@@ -256,9 +256,9 @@ export function hostedGroup(name: string, options: HostedGroupOptions = {}): Hos
           queued: 0,
           viewTimerMs: 2_000,
         }),
-        async read(job) {
+        async read(at, job) {
           reads++
-          const before = states.get(cidKey(job.stateRoot))
+          const before = states.get(cidKey(at.stateRoot))
           if (before === undefined) throw new Error('no such state')
           const asked = { time: false, chance: false }
           const values = new Map(before)
@@ -266,11 +266,11 @@ export function hostedGroup(name: string, options: HostedGroupOptions = {}): Hos
             state: values,
             time: () => {
               asked.time = true
-              return job.time
+              return at.time
             },
             chance: () => {
               asked.chance = true
-              return readSeed(job.stateRoot, job.requestHash, job.nonce)
+              return readSeed(at.stateRoot, job.requestHash, job.nonce)
             },
           })
           const wrote = JSON.stringify([...values]) !== JSON.stringify([...before])

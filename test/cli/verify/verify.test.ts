@@ -181,7 +181,7 @@ test('§6 a member that answers otherwise is found out, and takes nothing from t
     ...site,
     head: () => group.head(),
     file: () => undefined,
-    read: (job: Parameters<typeof site.read>[0]) => site.read({ ...job, stateRoot: liar.head().stateRoot }),
+    read: (...[, asked]: Parameters<typeof site.read>) => site.read(liar.head(), asked),
   }
   const sites = { byName: () => lying, all: () => [lying], onChange: () => () => {} }
   await using edge = await startEdge(liar, { sites, signer })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
+import type { Runtime } from '#seeder/execute/port.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { bound, type TestMember, type TestMembers, testMembers } from '#test/support/members.ts'
 import { until } from '#test/support/until.ts'
@@ -123,6 +125,33 @@ test('R1 nothing that a member votes leaves before it is durable', async () => {
   assert.ok('cert' in (await group.get('b').write('hello')))
   await until('a vote of its own', () => saved > 0)
   assert.equal(sentBefore, 0)
+})
+
+test('§5 a read that waits for its turn keeps the state that it was asked of, however many heights pass, and lets it go after', async () => {
+  await using group = testMembers()
+  const gate = Promise.withResolvers<void>()
+  const slow = (honest: Runtime): Runtime => ({
+    ...honest,
+    async executeRead(job) {
+      await gate.promise
+      return honest.executeRead(job)
+    },
+  })
+  const first = await group.start('a', { runtime: slow })
+  await Promise.all(['b', 'c', 'd'].map((name) => group.start(name)))
+  await until('links', () => first.network.connected().length === 3)
+  await writeLines(() => first, ['one'])
+  const head = first.site.head()
+  assert.ok(head !== undefined)
+  const requestHash = sha256(bytesFromText('a read'))
+  const asked = { method: 'GET', target: '/', headers: [], body: new Uint8Array(0) }
+  const read = first.site.read(head, { request: asked, requestHash, nonce: new Uint8Array(16) })
+  await writeLines(() => first, ['two', 'three', 'four'])
+  while (first.store.blocks.collect(1_000) > 0);
+  gate.resolve()
+  assert.equal(Buffer.from((await read).response.body).toString(), 'POST /lines one\n')
+  await writeLines(() => first, ['five'])
+  assert.equal(first.site.hasState(head.height), false)
 })
 
 test('§4 a member whose state is damaged, while the group went on, takes the state of now', async () => {
