@@ -44,7 +44,8 @@ export type Door = {
   readonly groups: Map<number, Group>
   /** Hashes inline bodies. */
   readonly hash: Sha256
-  readonly good: Set<string>
+  /** By the signature: good as a signature of this key on this statement. */
+  readonly good: Map<string, Pick<SignatureCheck, 'key' | 'message'>>
 }
 
 export type StartError =
@@ -67,7 +68,7 @@ export type VerifyAsync = (key: PublicKey, message: Uint8Array, signature: Signa
 
 /** `hash`: a native SHA-256 where there is one. */
 export function createDoor(domain: Domain, group: Group, hash: Sha256 = sha256): Door {
-  return { domain, group, groups: new Map([[group.epoch, group]]), hash, good: new Set() }
+  return { domain, group, groups: new Map([[group.epoch, group]]), hash, good: new Map() }
 }
 
 /** Statements of this group's epoch are known from now on. */
@@ -342,25 +343,25 @@ export function fetchedChecks(door: Door, fetched: FetchedBlock): Checks {
   )
 }
 
-function rememberedKey(check: SignatureCheck): string {
-  return keyOf(check.key) + keyOf(check.message) + keyOf(check.signature)
+function isRemembered(door: Door, { key, message, signature }: SignatureCheck): boolean {
+  const known = door.good.get(keyOf(signature))
+  return known !== undefined && bytesEqual(known.message, message) && bytesEqual(known.key, key)
 }
 
-function remember(door: Door, key: string): void {
+function remember(door: Door, check: SignatureCheck): void {
   if (door.good.size >= REMEMBERED_SIGNATURES) {
-    const oldest = door.good.values().next()
+    const oldest = door.good.keys().next()
     if (!oldest.done) door.good.delete(oldest.value)
   }
-  door.good.add(key)
+  door.good.set(keyOf(check.signature), check)
 }
 
 function through<T>(door: Door, value: T, checks: Checks, verify: Verify): Result<Verified<T>, DoorError> {
   if (!checks.ok) return checks
   for (const check of checks.value) {
-    const key = rememberedKey(check)
-    if (door.good.has(key)) continue
+    if (isRemembered(door, check)) continue
     if (!verify(check.key, check.message, check.signature)) return err({ code: 'bad_signature', index: check.index })
-    remember(door, key)
+    remember(door, check)
   }
   return ok(value as Verified<T>)
 }
@@ -373,11 +374,10 @@ async function throughAsync<T>(
 ): Promise<Result<Verified<T>, DoorError>> {
   if (!checks.ok) return checks
   for (const check of checks.value) {
-    const key = rememberedKey(check)
-    if (door.good.has(key)) continue
+    if (isRemembered(door, check)) continue
     if (!(await verify(check.key, check.message, check.signature)))
       return err({ code: 'bad_signature', index: check.index })
-    remember(door, key)
+    remember(door, check)
   }
   return ok(value as Verified<T>)
 }

@@ -10,9 +10,15 @@ import type { WireType } from '#protocol/message/wire.ts'
 /** Up to this many members votes go straight to all; above, to the leader, who hands on what they make (star). */
 export const STRAIGHT_VOTES_MAX = 4
 
-/** Bytes as a key of a `Map`: one character a byte, cheaper than hexadecimal. */
+const keys = new WeakMap<Uint8Array, string>()
+
+/** Bytes as a key of a `Map`: one character a byte. Hashes, keys and signatures are never changed once they are made, so each is spelt once. */
 export function keyOf(bytes: Uint8Array): string {
-  return String.fromCharCode.apply(undefined, bytes as unknown as number[])
+  const known = keys.get(bytes)
+  if (known !== undefined) return known
+  const key = String.fromCharCode.apply(undefined, bytes as unknown as number[])
+  keys.set(bytes, key)
+  return key
 }
 
 const indexes = new WeakMap<Group, ReadonlyMap<string, number>>()
@@ -26,12 +32,18 @@ export function memberIndex(group: Group, key: PublicKey): number | undefined {
   return byKey.get(keyOf(key))
 }
 
+const offsets = new WeakMap<Group, number>()
+
 /** Where the turn begins in an epoch: H(job, epoch) mod N. */
 export function leaderOffset(group: Group): number {
+  const known = offsets.get(group)
+  if (known !== undefined) return known
   const epoch = new Uint8Array(4)
   new DataView(epoch.buffer).setUint32(0, group.epoch)
   const seed: Digest = taggedHash('epoch', group.job, epoch)
-  return new DataView(seed.buffer, seed.byteOffset).getUint32(0) % group.members.length
+  const offset = new DataView(seed.buffer, seed.byteOffset).getUint32(0) % group.members.length
+  offsets.set(group, offset)
+  return offset
 }
 
 /** Everybody whom these groups name, each once, in the order in which they come; a later group only adds to it. */

@@ -55,10 +55,16 @@ export function genesisHash(domain: Domain, job: Digest): Digest {
 /** What one step of a block came to. */
 export type ReceiptLeaf = { readonly requestHash: Digest; readonly responseHash: Digest; readonly fuel: number }
 
+const leafHashes = new WeakMap<ReceiptLeaf, Digest>()
+
+/** The same object is hashed once. */
 export function receiptLeaf(leaf: ReceiptLeaf): Digest {
-  return merkleLeaf(
-    cborFromValue({ fuel: leaf.fuel, request_hash: leaf.requestHash, response_hash: leaf.responseHash }),
-  )
+  const known = leafHashes.get(leaf)
+  if (known !== undefined) return known
+  const { fuel, requestHash, responseHash } = leaf
+  const hash = merkleLeaf(cborFromValue({ fuel, request_hash: requestHash, response_hash: responseHash }))
+  leafHashes.set(leaf, hash)
+  return hash
 }
 
 export function receiptsRoot(leaves: readonly ReceiptLeaf[]): Digest {

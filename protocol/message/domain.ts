@@ -29,11 +29,18 @@ function prefix(domain: Domain, type: string): Uint8Array {
   return made
 }
 
-/** The 32 bytes that are signed for a statement. */
-export function statementHash(domain: Domain, type: string, body: unknown): Digest {
-  return domainHash(domain, type, cborFromValue(body))
+type Hashed = { readonly domain: Domain; readonly type: string; readonly hash: Digest }
+const hashes = new WeakMap<object, Hashed>()
+
+/** The 32 bytes that are signed for a statement. A statement is never changed once it is made, so the same object is hashed once. */
+export function statementHash(domain: Domain, type: string, body: object): Digest {
+  const known = hashes.get(body)
+  if (known !== undefined && known.domain === domain && known.type === type) return known.hash
+  const hash = domainHash(domain, type, cborFromValue(body))
+  hashes.set(body, { domain, type, hash })
+  return hash
 }
 
-export function signStatement<T>(domain: Domain, type: string, signer: Signer, body: T): Signed<T> {
+export function signStatement<T extends object>(domain: Domain, type: string, signer: Signer, body: T): Signed<T> {
   return { from: signer.publicKey, body, signature: signer.sign(statementHash(domain, type, body)) }
 }

@@ -84,9 +84,19 @@ export function requestToBytes(request: Request): Uint8Array {
   return encoded
 }
 
-/** Merkle root over whole REQUEST records: time and salt are bound, the order too. */
+const leaves = new WeakMap<Request, Digest>()
+
+function requestLeaf(request: Request): Digest {
+  const known = leaves.get(request)
+  if (known !== undefined) return known
+  const leaf = merkleLeaf(requestToBytes(request))
+  leaves.set(request, leaf)
+  return leaf
+}
+
+/** Merkle root over whole REQUEST records: time and salt are bound, the order too. The same object is hashed once. */
 export function requestsRoot(requests: readonly Request[]): Digest {
-  return merkleRoot(requests.map((request) => merkleLeaf(requestToBytes(request))))
+  return merkleRoot(requests.map(requestLeaf))
 }
 
 /** R9: the agreed key of a request that carries `Idempotency-Key`. */
