@@ -3,6 +3,7 @@
 
 import { VOTED_MAX } from '#protocol/agreement/limits.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { keepEncoding } from '#protocol/codec/cbor-encode.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import {
@@ -88,7 +89,11 @@ export function departedRecord(job: Digest, epoch: number): Uint8Array {
   })
 }
 
+/** What it is made of stands in the next records too. */
 export function recordToBytes(record: VoteRecord): Uint8Array {
+  const { start, next_start, close, timeout, vote1, vote2, proposal, tc, qc1s } = record
+  for (const part of [start, next_start, close, timeout, vote1, vote2, proposal?.signed, ...(tc ?? []), ...qc1s])
+    if (part != null) keepEncoding(part)
   return cborFromValue(record)
 }
 

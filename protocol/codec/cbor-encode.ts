@@ -17,6 +17,9 @@ const headOfKey = new Map<string, Uint8Array>()
 const ordersByCount: Map<string, { readonly keys: readonly string[]; readonly sorted: readonly string[] }[]>[] = []
 let remembered = 0
 
+/** Values that are never changed, with their encoding once they were written. */
+const encodings = new WeakMap<object, Uint8Array | null>()
+
 /** Thrown inside; never leaves this file. */
 const OTHER = Symbol('not written here')
 
@@ -134,6 +137,16 @@ function write(value: unknown, depth: number): void {
     head(2, value.length)
     return raw(value)
   }
+  const kept = encodings.get(value)
+  if (kept === undefined) return writeParts(value, depth)
+  if (kept !== null) return raw(kept)
+  const start = length
+  writeParts(value, depth)
+  encodings.set(value, buffer.slice(start, length))
+}
+
+/** A list or a map. */
+function writeParts(value: object, depth: number): void {
   if (Array.isArray(value)) {
     head(4, value.length)
     for (let index = 0; index < value.length; index++) write(value[index], depth + 1)
@@ -149,6 +162,17 @@ function write(value: unknown, depth: number): void {
     writeKey(key)
     write(record[key], depth + 1)
   }
+}
+
+/** `value` and all that is in it is never changed from now on: it is written once, however many messages and records it stands in. */
+export function keepEncoding(value: object): void {
+  if (!encodings.has(value)) encodings.set(value, null)
+}
+
+/** As `encodePlain`, the same bytes for the same object each time; nobody writes to them. */
+export function encodeOnce(value: object): Uint8Array | undefined {
+  keepEncoding(value)
+  return encodings.get(value) ?? (encodePlain(value) === undefined ? undefined : (encodings.get(value) ?? undefined))
 }
 
 /** The encoding, or undefined for a value that this writer leaves to the library. */

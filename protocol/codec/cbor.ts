@@ -3,7 +3,7 @@
 import { decode as dagDecode, encode as dagEncode } from '@ipld/dag-cbor'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { decodePlain } from '#protocol/codec/cbor-decode.ts'
-import { encodePlain } from '#protocol/codec/cbor-encode.ts'
+import { encodeOnce, encodePlain } from '#protocol/codec/cbor-encode.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
 export type CborError =
@@ -13,6 +13,11 @@ export type CborError =
 
 export function cborFromValue(value: unknown): Uint8Array {
   return encodePlain(value) ?? dagEncode(value)
+}
+
+/** Of a value that is never changed: encoded once, wherever it stands. Nobody writes to what is returned. */
+export function cborOnce(value: object): Uint8Array {
+  return encodeOnce(value) ?? dagEncode(value)
 }
 
 /** Refuses anything above `maxBytes` before it looks, and anything that would not encode to the very same bytes. */

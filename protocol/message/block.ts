@@ -1,7 +1,7 @@
 // A block of a site's history: what was asked, in which order, and the roots that every honest member computes from it.
 // It names no view and no epoch, so that a re-proposal is byte-identical.
 
-import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { cborFromValue, cborOnce } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
@@ -42,7 +42,7 @@ const hashes = new WeakMap<Block, { readonly domain: Domain; readonly hash: Dige
 export function blockHash(domain: Domain, block: Block): Digest {
   const known = hashes.get(block)
   if (known?.domain === domain) return known.hash
-  const hash = domainHash(domain, 'block', cborFromValue(block))
+  const hash = domainHash(domain, 'block', cborOnce(block))
   hashes.set(block, { domain, hash })
   return hash
 }

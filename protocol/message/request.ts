@@ -1,7 +1,7 @@
 // REQUEST: a visitor's write (or an uploader's UPDATE) on its way into a block. Bodies travel beside it, by hash.
 
 import { bytesConcat } from '#protocol/codec/bytes.ts'
-import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { cborFromValue, cborOnce } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
 import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 import { array, bytesExactly, digest, object, type Shaped, text, tuple, uint } from '#protocol/codec/shape.ts'
@@ -73,15 +73,9 @@ export function orderedRequestHash(request: Request): Digest {
   return hash
 }
 
-const encodings = new WeakMap<Request, Uint8Array>()
-
 /** Canonical bytes of a REQUEST record; the same object is encoded once. */
 export function requestToBytes(request: Request): Uint8Array {
-  const known = encodings.get(request)
-  if (known !== undefined) return known
-  const encoded = cborFromValue(request)
-  encodings.set(request, encoded)
-  return encoded
+  return cborOnce(request)
 }
 
 const leaves = new WeakMap<Request, Digest>()

@@ -100,6 +100,7 @@ export type Seat = {
   /** Nothing becomes durable before then. */
   stallDisk(until: number): void
   status(): MemberStatus
+  place(): Pick<MemberStatus, 'epoch' | 'height' | 'view'>
   boot(now: number): void
   deliver(input: Input, now: number): void
   /** The group of the next epoch is known from now on, whatever happens to it. */
@@ -354,7 +355,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     around.stepped(seat, stamped, effects, now)
     // Every so often: a fall between two looks shows in what is signed.
     if (steps++ % STATUS_EVERY === 0) {
-      const status = machine.status()
+      const status = machine.place()
       if (status.epoch < epoch) around.broken(seat, `epoch falls from ${epoch} to ${status.epoch}`, now, 'G4')
       if (status.epoch > epoch) view = 0
       epoch = status.epoch
@@ -426,6 +427,10 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     status() {
       assert(machine !== undefined, 'only a running seat has a status')
       return machine.status()
+    },
+    place() {
+      assert(machine !== undefined, 'only a running seat has a place')
+      return machine.place()
     },
     boot(now) {
       if (up) return

@@ -281,7 +281,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       }
       if (to === 'all') {
         chronicle.note(time, () => `${seat.index} -> all  ${lineOfMessage(message)}`)
-        const present = seat.status().epoch
+        const present = seat.place().epoch
         const audience = (member: number) =>
           scenario.epochs.some(
             ({ members }, epoch) =>
@@ -441,7 +441,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       glimpse(member) {
         const seat = seats.get(member)
         if (seat === undefined || !seat.up) return undefined
-        const { epoch, height, view } = seat.status()
+        const { epoch, height, view } = seat.place()
         return { epoch, height, view, clock: Math.floor(EPOCH_MS + now) }
       },
       send(from, to, message) {
@@ -520,7 +520,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     owed &&
     clients.writes.every((write) => write.acknowledged !== undefined || !write.keyed) &&
     sitting().every(
-      (seat) => seat.up && seat.disk.image.head >= judge.chain.size && seat.status().epoch === groups.length - 1,
+      (seat) => seat.up && seat.disk.image.head >= judge.chain.size && seat.place().epoch === groups.length - 1,
     )
 
   let settled = false
