@@ -2,6 +2,7 @@
 
 import type { Digest } from '#protocol/codec/digest.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { PublicKey } from '#protocol/identity/keys.ts'
 import { type Group, quorumOf } from '#protocol/message/certificate.ts'
@@ -10,7 +11,7 @@ import type { WireType } from '#protocol/message/wire.ts'
 /** Up to this many members votes go straight to all; above, to the leader, who hands on what they make (star). */
 export const STRAIGHT_VOTES_MAX = 4
 
-const keys = new WeakMap<Uint8Array, string>()
+const keys = createMemo<Uint8Array, string>()
 
 /** Bytes as a key of a `Map`: one character a byte. Hashes, keys and signatures are never changed once they are made, so each is spelt once. */
 export function keyOf(bytes: Uint8Array): string {

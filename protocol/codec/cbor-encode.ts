@@ -3,6 +3,7 @@
 // whatever else comes along is left to that library, which knows it or refuses it.
 
 import { bytesFromText } from '#protocol/codec/bytes.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 
 /** Longer texts and maps of more keys are rare: their order and bytes are not remembered. */
 const REMEMBERED_KEYS_MAX = 1024
@@ -18,7 +19,7 @@ const ordersByCount: Map<string, { readonly keys: readonly string[]; readonly so
 let remembered = 0
 
 /** Values that are never changed, with their encoding once they were written. */
-const encodings = new WeakMap<object, Uint8Array | null>()
+const encodings = createMemo<object, Uint8Array | null>()
 
 /** Thrown inside; never leaves this file. */
 const OTHER = Symbol('not written here')
@@ -166,7 +167,7 @@ function writeParts(value: object, depth: number): void {
 
 /** `value` and all that is in it is never changed from now on: it is written once, however many messages and records it stands in. */
 export function keepEncoding(value: object): void {
-  if (!encodings.has(value)) encodings.set(value, null)
+  if (encodings.get(value) === undefined) encodings.set(value, null)
 }
 
 /** As `encodePlain`, the same bytes for the same object each time; nobody writes to them. */

@@ -4,6 +4,7 @@
 import { cborFromValue, cborOnce } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 import { cid, digest, object, oneOf, type Shaped, uint } from '#protocol/codec/shape.ts'
 import { type Domain, domainHash } from '#protocol/message/domain.ts'
@@ -36,7 +37,7 @@ export const blockShape = object({
 })
 export type Block = Shaped<typeof blockShape>
 
-const hashes = new WeakMap<Block, { readonly domain: Domain; readonly hash: Digest }>()
+const hashes = createMemo<Block, { readonly domain: Domain; readonly hash: Digest }>()
 
 /** A block is never changed once it is made, so it is hashed once. */
 export function blockHash(domain: Domain, block: Block): Digest {
@@ -55,7 +56,7 @@ export function genesisHash(domain: Domain, job: Digest): Digest {
 /** What one step of a block came to. */
 export type ReceiptLeaf = { readonly requestHash: Digest; readonly responseHash: Digest; readonly fuel: number }
 
-const leafHashes = new WeakMap<ReceiptLeaf, Digest>()
+const leafHashes = createMemo<ReceiptLeaf, Digest>()
 
 /** The same object is hashed once. */
 export function receiptLeaf(leaf: ReceiptLeaf): Digest {

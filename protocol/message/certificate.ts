@@ -5,6 +5,7 @@
 
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { array, digest, nullable, object, type Shaped, tuple, uint } from '#protocol/codec/shape.ts'
 import { type PublicKey, type Signature, signature } from '#protocol/identity/keys.ts'
@@ -91,7 +92,7 @@ function place(qc: Qc1 | Qc2): { job: Digest; epoch: number; height: number; vie
 }
 
 type Hashes = { readonly domain: Domain; readonly byJview: Map<number | null, Digest> }
-const hashesByQc = new WeakMap<Qc1 | Qc2, Hashes>()
+const hashesByQc = createMemo<Qc1 | Qc2, Hashes>()
 
 /** What a QC's votes sign: those of one jview sign the same. A QC is never changed once it is made, so its hashes are computed once. */
 function hashesOf(domain: Domain, qc: Qc1 | Qc2): Map<number | null, Digest> {

@@ -4,6 +4,7 @@
 import { bytesConcat, bytesFromText } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, sha256 } from '#protocol/codec/digest.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 import type { PublicKey, Signature, Signer } from '#protocol/identity/keys.ts'
 
 export type Domain = { readonly chainId: Digest; readonly generation: number }
@@ -30,7 +31,7 @@ function prefix(domain: Domain, type: string): Uint8Array {
 }
 
 type Hashed = { readonly domain: Domain; readonly type: string; readonly hash: Digest }
-const hashes = new WeakMap<object, Hashed>()
+const hashes = createMemo<object, Hashed>()
 
 /** The 32 bytes that are signed for a statement. A statement is never changed once it is made, so the same object is hashed once. */
 export function statementHash(domain: Domain, type: string, body: object): Digest {

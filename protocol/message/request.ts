@@ -3,6 +3,7 @@
 import { bytesConcat } from '#protocol/codec/bytes.ts'
 import { cborFromValue, cborOnce } from '#protocol/codec/cbor.ts'
 import { type Digest, taggedHash } from '#protocol/codec/digest.ts'
+import { createMemo } from '#protocol/codec/memo.ts'
 import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 import { array, bytesExactly, digest, object, type Shaped, text, tuple, uint } from '#protocol/codec/shape.ts'
 
@@ -61,7 +62,7 @@ export function requestHash(facts: RequestFacts): Digest {
   return taggedHash('request', cborFromValue(body))
 }
 
-const hashes = new WeakMap<Request, Digest>()
+const hashes = createMemo<Request, Digest>()
 
 /** The same object is hashed once. */
 export function orderedRequestHash(request: Request): Digest {
@@ -78,7 +79,7 @@ export function requestToBytes(request: Request): Uint8Array {
   return cborOnce(request)
 }
 
-const leaves = new WeakMap<Request, Digest>()
+const leaves = createMemo<Request, Digest>()
 
 function requestLeaf(request: Request): Digest {
   const known = leaves.get(request)

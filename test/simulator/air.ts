@@ -57,7 +57,7 @@ export function placeName(epoch: number, height: number, view: number, hash: Uin
 export function createAir(domain: Domain): Air {
   const blocks = new Map<number, Known>()
   /** Hashing a block once is enough. */
-  const knownByBlock = new WeakMap<Block, Known>()
+  const knownByBlock = new Map<Block, Known>()
   const blocksByHeight = new Map<number, Known[]>()
   const polls = new Map<string, Poll>()
   const pollsByHeight = new Map<number, Poll[]>()

@@ -395,7 +395,7 @@ export function createJudge(options: JudgeOptions): Judge {
     if (lie !== undefined) violate('G3', `${lie} by honest member ${member} with its CLOSE of epoch ${epoch}`, now)
   }
 
-  const recordsRead = new WeakMap<Uint8Array, ReturnType<typeof recordFromBytes>>()
+  const recordsRead = new Map<Uint8Array, ReturnType<typeof recordFromBytes>>()
   /** Each record is read once, for all that leaves behind it. */
   const recordOfBytes = (bytes: Uint8Array) => {
     const read = recordsRead.get(bytes) ?? recordFromBytes(bytes)

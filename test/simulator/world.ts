@@ -167,7 +167,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
     image,
   }
 
-  const verdicts = groups.map(() => new WeakMap<WireMessage, ReturnType<typeof verifyWire>>())
+  const verdicts = groups.map(() => new Map<WireMessage, ReturnType<typeof verifyWire>>())
   const verify = (message: WireMessage, epochs: number) => {
     const known = verdicts[epochs - 1]
     let verdict = known?.get(message)
