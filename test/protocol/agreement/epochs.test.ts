@@ -392,7 +392,7 @@ test('§6 READYs of the largest group fit into a request', () => {
     index,
     height: Number.MAX_SAFE_INTEGER,
     state_root: EMPTY_DIRECTORY,
-    signature: signStatement(DOMAIN, 'ready', signerOf(0), index).signature,
+    signature: signStatement(DOMAIN, 'ready', signerOf(0), { index }).signature,
   }))
   const reconfig = { epoch: 0xffff_ffff, membersHash: taggedHash('members'), ready }
   const request = reconfigRequest(JOB, START, reconfig)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encode } from '@ipld/dag-cbor'
 import fc from 'fast-check'
-import { encodePlain } from '#protocol/codec/cbor-encode.ts'
+import { encodeOnce, encodePlain, keepEncoding } from '#protocol/codec/cbor-encode.ts'
 
 const leaf = fc.oneof(
   fc.maxSafeInteger(),
@@ -27,6 +27,22 @@ test('what the writer writes is byte for byte what the DAG-CBOR library writes',
     }),
     { numRuns: 400 },
   )
+})
+
+test('a value whose encoding is kept gives the same bytes alone, inside another, and again', () => {
+  fc.assert(
+    fc.property(value, value, (plain, beside) => {
+      const fresh = encodePlain({ beside, parts: [plain, plain] })
+      if (typeof plain === 'object' && plain !== null) keepEncoding(plain)
+      assert.deepEqual(encodePlain({ beside, parts: [plain, plain] }), fresh)
+      assert.deepEqual(encodePlain({ beside, parts: [plain, plain] }), fresh)
+    }),
+    { numRuns: 400 },
+  )
+  const statement = { height: 1, view: 0 }
+  assert.equal(encodeOnce(statement), encodeOnce(statement))
+  assert.deepEqual(encodeOnce(statement), new Uint8Array(encode(statement)))
+  assert.equal(encodeOnce({ fraction: 0.5 }), undefined)
 })
 
 for (const [name, plain] of [
