@@ -1,6 +1,6 @@
 // What was computed from an object that is never changed, kept in the object itself, where nobody else sees it: not in its keys, its copies or its
-// encoding. It goes when the object goes. A `WeakMap` says the same, but what it holds outlives its keys until the next full collection, and objects
-// here are many and short-lived: that was a fifth of the time.
+// encoding. It goes when the object goes. A `WeakMap` says the same at twice the price: objects here are many and short-lived (a new array of bytes, one
+// value and five look-ups: 0.4 to 0.6 µs against 0.9 to 1.3 µs).
 
 /** Returns the very object that it is given: a class that extends it adds its private fields to that one. */
 class Given {
