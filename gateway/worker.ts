@@ -9,8 +9,9 @@ import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import { type AsyncSigner, createGateway, type Gateway } from '#gateway/gateway.ts'
 import { hotRedirect } from '#gateway/redirect/redirect.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
-import { d1Store } from '#gateway/store/d1.ts'
+import { d1Sql } from '#gateway/store/d1.ts'
 import { refill, refillIsDue } from '#gateway/store/refill.ts'
+import { sqlStore } from '#gateway/store/sql.ts'
 import { durableTunnels } from '#gateway/tunnel/edge.ts'
 import type { Tunnel } from '#gateway/tunnel/object.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
@@ -46,7 +47,7 @@ function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> }
       ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
     },
     {
-      store: d1Store(env.DB),
+      store: sqlStore(d1Sql(env.DB)),
       now: () => Date.now(),
       verify,
       signer: async () => {
