@@ -1,9 +1,9 @@
 // What is answered from the isolate's memory alone, before the router: no store, no wait, no parsed address.
 
 import { hotDns } from '#gateway/dns/doh.ts'
-import { siteNamedBy } from '#gateway/dns/named-host.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { hotRedirect, hotRedirectTo } from '#gateway/redirect/redirect.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 
 /** Host and port of an absolute address, by slicing. */
 export function hostOf(url: string): string {

@@ -15,6 +15,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { takeFormKey } from '#page/form-request.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { assert } from '#protocol/codec/result.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
@@ -375,7 +376,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
-    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(only)
+    // A listener that is no single site's tells them apart by name, with `plain` too: a name that DNS gives has no port.
+    const named = only === MAIN ? siteNamedBy(request.host) : only
+    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(named ?? MAIN)
     if (site === undefined) {
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)

@@ -1,4 +1,4 @@
-// Hosts of the zones that `dns-query` answers for: a request for `wiki.peer` that arrives here is one for `/wiki/`.
+// Hosts of the zones: a request for `wiki.peer`, at a gateway or a seeder, is one for the site `wiki`.
 
 import { ZONES } from '#protocol/dns/zone.ts'
 
