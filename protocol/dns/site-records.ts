@@ -73,7 +73,7 @@ function addressesOf({ direct, gateway, isLocal }: SitePlace): readonly Uint8Arr
     for (const place of [origin, http]) {
       const [, host = '', port] = ORIGIN.exec(place ?? '') ?? []
       const address = addressOf(host, isLocal)
-      if (address !== undefined) (port === undefined ? own : others).push(address)
+      if (address !== undefined) (port === undefined || port === ':80' ? own : others).push(address)
     }
   }
   const itself = gateway.flatMap((text) => addressFromText(text) ?? [])

@@ -119,8 +119,15 @@ const MAIN = ''
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
 const LINGER_MS = 1_000
 
+const HTTP_PORT = 80
+
 function originHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address
+}
+
+/** As browsers write it (RFC 6454 §6.2): without the port that is http's own. */
+function originAt(host: string, port: number | undefined): string {
+  return port === HTTP_PORT ? `http://${host}` : `http://${host}:${port}`
 }
 
 export async function startServer(options: ServeOptions): Promise<SiteServer> {
@@ -562,7 +569,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     get mainOrigin() {
       const host = mode === 'hosts' ? hosts.own : originHost(address)
-      return `http://${host}:${ports.get(MAIN)}`
+      return originAt(host, ports.get(MAIN))
     },
     carry(connection, { site, scheme }) {
       carried.set(connection, { only: site ?? MAIN, scheme })
@@ -575,9 +582,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
-      if (mode === 'hosts') return `http://${hosts.hostOf(siteName)}:${ports.get(MAIN)}`
+      if (mode === 'hosts') return originAt(hosts.hostOf(siteName), ports.get(MAIN))
       const port = ports.get(siteName)
-      return port === undefined ? undefined : `http://${originHost(address)}:${port}`
+      return port === undefined ? undefined : originAt(originHost(address), port)
     },
     async drain(drainMs) {
       draining = true

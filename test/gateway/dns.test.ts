@@ -256,8 +256,8 @@ test('the JSON form has the same answers', async () => {
 test('a request whose host is the name is sent on as `/<name>/` is, whatever its path', async () => {
   const at = await scene()
   await living(at, { ana: 'http://10.0.0.1:8080' })
+  // Once by the router, and once from memory.
   for (const host of ['http://wiki.peer', 'http://wiki.ipn:80', 'http://WIKI.PEER', 'http://wiki.peer:8787'])
-    // Once by the router, and once from memory.
     for (const path of ['/', '/page?q=1', '/bootstrap', '/network', '/other/x', '//evil.example/'])
       for (let turn = 0; turn < 2; turn++) {
         const response = await at.ask(`${host}${path}`)
@@ -267,4 +267,12 @@ test('a request whose host is the name is sent on as `/<name>/` is, whatever its
   assert.deepEqual([nobody.status, await codeOf(nobody)], [404, 'unknown_name'])
   for (const host of ['http://www.wiki.peer/', 'http://bootstrap.peer/'])
     assert.equal((await at.ask(host)).status, 404, host)
+})
+
+test('no member can say that it has the site at a name that leads here', async () => {
+  const at = await scene()
+  for (const origin of ['http://wiki.peer', 'https://wiki.ipn:8443', 'http://other.peer']) {
+    const response = await at.register('ana', { sites: { wiki: origin } })
+    assert.deepEqual([response.status, await codeOf(response)], [400, 'bad_origin'], origin)
+  }
 })
