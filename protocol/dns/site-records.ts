@@ -70,10 +70,12 @@ function addressesOf({ direct, gateway, isLocal }: SitePlace): readonly Uint8Arr
   const own: Uint8Array[] = []
   const others: Uint8Array[] = []
   for (const { origin, http } of direct) {
+    // Whoever is reached by HTTPS is not to be reached without it for its name.
+    const isPlain = origin?.startsWith('http:') === true
     for (const place of [origin, http]) {
       const [, host = '', port] = ORIGIN.exec(place ?? '') ?? []
       const address = addressOf(host, isLocal)
-      if (address !== undefined) (port === undefined || port === ':80' ? own : others).push(address)
+      if (address !== undefined) (isPlain && (port === undefined || port === ':80') ? own : others).push(address)
     }
   }
   const itself = gateway.flatMap((text) => addressFromText(text) ?? [])
