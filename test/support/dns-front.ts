@@ -11,36 +11,40 @@ export type DnsFront = AsyncDisposable & {
   /** `https://127.0.0.1:<port>` */
   readonly url: string
   readonly port: number
-  readonly certificate: string
+  /** Of the authority that vouches for it, a PEM file. */
+  readonly authority: string
 }
 
 /** Files go into `directory`; what comes is passed to `gateway` as it is. */
 export async function startDnsFront(directory: string, gateway: string): Promise<DnsFront> {
-  const key = join(directory, 'front.key')
-  const certificate = join(directory, 'front.pem')
-  const names = 'subjectAltName=IP:127.0.0.1,DNS:localhost'
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
+  const [authority, authorityKey] = [join(directory, 'authority.pem'), join(directory, 'authority.key')]
+  const [certificate, key] = [join(directory, 'front.pem'), join(directory, 'front.key')]
+  const make = (...words: readonly string[]): void => {
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+    execFileSync('openssl', ['req', '-x509', ...curve, ...words], { stdio: 'ignore' })
+  }
+  make(
+    '-subj',
+    '/CN=authority',
+    '-addext',
+    'basicConstraints=critical,CA:TRUE',
+    '-keyout',
+    authorityKey,
+    '-out',
+    authority,
+  )
+  make(
+    ...[
+      '-CA',
+      authority,
+      '-CAkey',
+      authorityKey,
       '-subj',
       '/CN=front',
       '-addext',
-      names,
-      '-keyout',
-      key,
-      '-out',
-      certificate,
+      'basicConstraints=critical,CA:FALSE',
     ],
-    { stdio: 'ignore' },
+    ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', key, '-out', certificate],
   )
   const server = createSecureServer(
     { key: readFileSync(key), cert: readFileSync(certificate), allowHTTP1: true },
@@ -70,7 +74,7 @@ export async function startDnsFront(directory: string, gateway: string): Promise
   return {
     url: `https://127.0.0.1:${port}`,
     port,
-    certificate,
+    authority,
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy()
       await new Promise<void>((resolve) => server.close(() => resolve()))
