@@ -5,6 +5,7 @@
 
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { addressFromText, isGlobal } from '#protocol/dns/address.ts'
 import { DNS_MESSAGE_BYTES_MAX, PLAIN_UDP_BYTES, RCODE } from '#protocol/dns/constants.ts'
 import { answerToBytes, type Query, queryFromBytes, udpBytesMax } from '#protocol/dns/message.ts'
@@ -12,7 +13,6 @@ import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { Resolver } from '#seeder/dns/resolver.ts'
 import { createTurns } from '#seeder/dns/turns.ts'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
 
 /** Questions over UDP that wait for a gateway. */
 const UDP_WAITING_MAX = 512
