@@ -3,7 +3,7 @@
 // Invariant: nothing is kept longer than the target that it was made of, so it is bounded as those are, and whoever is out for a redirect is
 // out here.
 
-import type { Gateway } from '#gateway/gateway.ts'
+import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { LocatedMember } from '#gateway/locate/living.ts'
 import type { Target } from '#gateway/locate/locations.ts'
 import { FRESH_MS, RENEW_MS } from '#gateway/settings.ts'
@@ -11,12 +11,13 @@ import { assert } from '#protocol/codec/result.ts'
 import { RCODE, TYPE } from '#protocol/dns/constants.ts'
 import type { Answer, Query, RecordData } from '#protocol/dns/message.ts'
 import { type PlacedMember, siteRecords } from '#protocol/dns/site-records.ts'
-import { refused, type SiteRecords, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
+import { createZone, refused, type SiteRecords, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
 
 /** Addresses are given in turn, so that visitors who take the first one are spread. */
 type Kept = { readonly addresses: readonly RecordData[]; readonly texts: readonly RecordData[]; turn: number }
 
 const keptByTarget = new WeakMap<Target, Kept>()
+const zoneByNetwork = new WeakMap<HeldNetwork, Zone>()
 
 export function answerOf(gateway: Gateway, query: Query, now: number): Answer {
   const zone = zoneOf(gateway)
@@ -30,11 +31,16 @@ export function answerOf(gateway: Gateway, query: Query, now: number): Answer {
 
 function zoneOf({ config, locations, network }: Gateway): Zone | undefined {
   if (network === undefined) return undefined
-  return {
-    server: new URL(config.publicUrl).hostname,
-    serial: network.file.version,
-    isSite: (name) => locations.jobByName(name) !== undefined,
+  let zone = zoneByNetwork.get(network)
+  if (zone === undefined) {
+    zone = createZone({
+      server: new URL(config.publicUrl).hostname,
+      serial: network.file.version,
+      isSite: (name) => locations.jobByName(name) !== undefined,
+    })
+    zoneByNetwork.set(network, zone)
   }
+  return zone
 }
 
 function recordsOf(gateway: Gateway, name: string, now: number): SiteRecords | undefined {

@@ -5,7 +5,7 @@
 // Invariants: a query has exactly one question (RFC 9619) and no byte that is not accounted for; an answer begins with the question byte for
 // byte as it came, is never longer than its reader takes, and owners in it are pointers into that question.
 
-import { bytesConcat, bytesEqual } from '#protocol/codec/bytes.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { CLASS_IN, DNS_MESSAGE_BYTES_MAX, RCODE, type Rcode, TYPE, UDP_PAYLOAD_BYTES } from '#protocol/dns/constants.ts'
 import { endOfName, readWholeName } from '#protocol/dns/name.ts'
@@ -19,6 +19,7 @@ const QUERY_RECORDS_MAX = 4
 const ANSWER_RECORDS_MAX = 32
 /** RFC 7830, and RFC 8467 §4.1 for the size of blocks. */
 const OPTION_PADDING = 12
+const OPTION_HEAD_BYTES = 4
 const PADDED_BYTES = 468
 
 const FLAG = { answer: 0x8000, authoritative: 0x0400, truncated: 0x0200, desired: 0x0100, unchecked: 0x0010 } as const
@@ -87,7 +88,7 @@ export function queryFromBytes(bytes: Uint8Array): Result<Query, QueryError> {
   if (bytes.length < HEADER_BYTES || (word & FLAG.answer) !== 0) return err({ code: 'no_query' })
   const flags = word & (OPCODE | FLAG.desired | FLAG.unchecked)
   const no = (detail: string, rcode: Rcode = RCODE.FORMERR): Result<never, QueryError> =>
-    err({ code: 'bad_query', rcode, detail, answer: headerToBytes(id, FLAG.answer | flags | rcode, [0, 0, 0, 0]) })
+    err({ code: 'bad_query', rcode, detail, answer: headerToBytes(id, FLAG.answer | flags | rcode) })
   if ((word & OPCODE) !== 0) return no('another opcode than QUERY', RCODE.NOTIMP)
   if (u16(bytes, 4) !== 1) return no('not one question')
   if (u16(bytes, 6) !== 0 || u16(bytes, 8) !== 0) return no('answers in a query')
@@ -145,16 +146,50 @@ function ednsOf({ class: payloadBytes, ttl, data }: ReadRecord): Edns | undefine
   return { payloadBytes, version: Math.floor(ttl / 0x1_0000) & 255, dnssecOk: (ttl & DNSSEC_OK) !== 0, pads }
 }
 
-function headerToBytes(id: number, flags: number, counts: readonly [number, number, number, number]): Uint8Array {
-  return Uint8Array.from([id, flags, ...counts].flatMap((word) => [word >> 8, word & 255]))
+/** Writes into bytes of a known length. */
+class Writer {
+  readonly bytes: Uint8Array
+  #at = 0
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length)
+  }
+
+  u16(...words: readonly number[]): void {
+    for (const word of words) {
+      this.bytes[this.#at++] = word >> 8
+      this.bytes[this.#at++] = word
+    }
+  }
+
+  put(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  /** Its owner stands in the question, at `offset` of the message. */
+  record(offset: number, { type, ttl, data }: DnsRecord): void {
+    this.u16(0xc000 | offset, type, CLASS_IN, Math.floor(ttl / 0x1_0000), ttl & 0xffff, data.length)
+    this.put(data)
+  }
+
+  opt(ttl: number, data: Uint8Array): void {
+    this.put(ROOT)
+    this.u16(TYPE.OPT, UDP_PAYLOAD_BYTES, Math.floor(ttl / 0x1_0000), ttl & 0xffff, data.length)
+    this.put(data)
+  }
 }
 
-function recordToBytes(owner: readonly number[], { type, ttl, data }: DnsRecord, recordClass = CLASS_IN): Uint8Array {
-  const words = [type, recordClass, Math.floor(ttl / 0x1_0000), ttl & 0xffff, data.length]
-  return bytesConcat(Uint8Array.from([...owner, ...words.flatMap((word) => [word >> 8, word & 255])]), data)
-}
+const ROOT = Uint8Array.of(0)
+const NOTHING = new Uint8Array(0)
+const OWNER_BYTES = 2
+const OPT_BYTES = 1 + RECORD_HEAD_BYTES
 
-const pointerTo = (offset: number): readonly number[] => [0xc0 | (offset >> 8), offset & 255]
+function headerToBytes(id: number, flags: number): Uint8Array {
+  const writer = new Writer(HEADER_BYTES)
+  writer.u16(id, flags, 0, 0, 0, 0)
+  return writer.bytes
+}
 
 /** Where the last label of the question begins in a message. */
 function apexOf({ labels, bytes }: Question): number {
@@ -178,35 +213,34 @@ export function udpBytesMax({ edns }: Query, plainBytes: number): number {
 export function answerToBytes(query: Query, answer: Answer, { maxBytes, isPrivate }: Written): Uint8Array {
   const { id, question, edns } = query
   const { rcode } = answer
+  const bare = HEADER_BYTES + question.bytes.length + (edns === undefined ? 0 : OPT_BYTES)
+  let whole = bare
+  for (const { data } of answer.answers) whole += OWNER_BYTES + RECORD_HEAD_BYTES + data.length
+  for (const { data } of answer.authority) whole += OWNER_BYTES + RECORD_HEAD_BYTES + data.length
+  const isCut = whole > maxBytes
+  const { answers, authority } = isCut ? { answers: [], authority: [] } : answer
+  const length = isCut ? bare : whole
+  const filled = Math.ceil((length + OPTION_HEAD_BYTES) / PADDED_BYTES) * PADDED_BYTES
+  const padding = isPrivate && edns?.pads === true && filled <= maxBytes ? filled - length : 0
+
+  const writer = new Writer(length + padding)
   const isOurs = rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN
-  const flags = FLAG.answer | query.flags | (isOurs ? FLAG.authoritative : 0) | (rcode & 15)
-  const opt = (data: Uint8Array): Uint8Array => {
-    const ttl = (rcode >> 4) * 0x100_0000 + (edns?.dnssecOk === true ? DNSSEC_OK : 0)
-    return recordToBytes([0], { type: TYPE.OPT, ttl, data }, UDP_PAYLOAD_BYTES)
-  }
-  const end = edns === undefined ? [] : [opt(new Uint8Array(0))]
-  const owned = pointerTo(HEADER_BYTES)
-  const apex = pointerTo(apexOf(question))
-  const records = [
-    ...answer.answers.map((record) => recordToBytes(owned, record)),
-    ...answer.authority.map((record) => recordToBytes(apex, record)),
-  ]
-  const { length: answers } = answer.answers
-  const { length: authority } = answer.authority
-  const whole = bytesConcat(
-    headerToBytes(id, flags, [1, answers, authority, end.length]),
-    question.bytes,
-    ...records,
-    ...end,
-  )
-  if (whole.length > maxBytes)
-    return bytesConcat(headerToBytes(id, flags | FLAG.truncated, [1, 0, 0, end.length]), question.bytes, ...end)
-  const filled = Math.ceil((whole.length + 4) / PADDED_BYTES) * PADDED_BYTES
-  if (!isPrivate || edns?.pads !== true || filled > maxBytes) return whole
-  const padding = new Uint8Array(filled - whole.length)
-  padding.set([0, OPTION_PADDING, (padding.length - 4) >> 8, (padding.length - 4) & 255])
-  const [bare] = end
-  return bytesConcat(whole.subarray(0, whole.length - (bare?.length ?? 0)), opt(padding))
+  const flags =
+    FLAG.answer | query.flags | (isOurs ? FLAG.authoritative : 0) | (isCut ? FLAG.truncated : 0) | (rcode & 15)
+  writer.u16(id, flags, 1, answers.length, authority.length, edns === undefined ? 0 : 1)
+  writer.put(question.bytes)
+  for (const record of answers) writer.record(HEADER_BYTES, record)
+  for (const record of authority) writer.record(apexOf(question), record)
+  if (edns !== undefined) writer.opt((rcode >> 4) * 0x100_0000 + (edns.dnssecOk ? DNSSEC_OK : 0), paddingOf(padding))
+  return writer.bytes
+}
+
+/** The option that is so many bytes long in all. */
+function paddingOf(bytes: number): Uint8Array {
+  if (bytes === 0) return NOTHING
+  const writer = new Writer(bytes)
+  writer.u16(OPTION_PADDING, bytes - OPTION_HEAD_BYTES)
+  return writer.bytes
 }
 
 /** Of seconds: until when all of it may be kept; undefined: it is not to be kept (RFC 8484 §5.1, RFC 2308 §5). */
@@ -218,8 +252,11 @@ export function lifeOf({ rcode, answers, authority }: Answer): number | undefine
 
 /** A query for one name and type, with EDNS; its id is 0, so that equal ones are kept as one (RFC 8484 §4.1). */
 export function queryToBytes(question: Uint8Array): Uint8Array {
-  const opt = recordToBytes([0], { type: TYPE.OPT, ttl: 0, data: new Uint8Array(0) }, UDP_PAYLOAD_BYTES)
-  return bytesConcat(headerToBytes(0, FLAG.desired, [1, 0, 0, 1]), question, opt)
+  const writer = new Writer(HEADER_BYTES + question.length + OPT_BYTES)
+  writer.u16(0, FLAG.desired, 1, 0, 0, 1)
+  writer.put(question)
+  writer.opt(0, NOTHING)
+  return writer.bytes
 }
 
 export type AnswerError = { readonly code: 'bad_answer'; readonly detail: string }

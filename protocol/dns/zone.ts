@@ -19,13 +19,16 @@ const APEX_SECONDS = 300
 /** For secondaries, of which there are none: refresh, retry, expire. */
 const SOA_TIMES = [300, 60, 3600] as const
 
-export type Zone = {
+export type ZoneFacts = {
   /** Host name of the gateway, the only name server. */
   readonly server: string
   /** Version of the network file. */
   readonly serial: number
   isSite(name: string): boolean
 }
+
+/** The facts with what is said of the apex, written once. */
+export type Zone = Pick<ZoneFacts, 'isSite'> & { readonly soa: Uint8Array; readonly ns: Uint8Array }
 
 export type SiteRecords = {
   /** How long they, and that there are no others, may be kept: seconds. */
@@ -54,11 +57,15 @@ function serverName(server: string): Uint8Array {
   )
 }
 
-function soa({ server, serial }: Zone, ttl: number): DnsRecord {
-  const name = serverName(server)
-  const mailbox = bytesConcat(Uint8Array.of(10, ...Array.from('hostmaster', (c) => c.charCodeAt(0))), name)
+export function createZone({ server, serial, isSite }: ZoneFacts): Zone {
+  const ns = serverName(server)
+  const mailbox = bytesConcat(Uint8Array.of(10, ...Array.from('hostmaster', (c) => c.charCodeAt(0))), ns)
   const numbers = [serial, ...SOA_TIMES, NO_NAME_SECONDS].map(u32)
-  return { type: TYPE.SOA, ttl, data: bytesConcat(name, mailbox, ...numbers) }
+  return { isSite, ns, soa: bytesConcat(ns, mailbox, ...numbers) }
+}
+
+function soa(zone: Zone, ttl: number): DnsRecord {
+  return { type: TYPE.SOA, ttl, data: zone.soa }
 }
 
 /** RFC 8482 §4.2: what is said to whoever asks for everything. */
@@ -94,7 +101,7 @@ export function settle({ question, edns }: Query, zone: Zone | undefined): Settl
     }
   const apex: SiteRecords = {
     ttl: APEX_SECONDS,
-    records: [soa(zone, APEX_SECONDS), { type: TYPE.NS, data: serverName(zone.server) }],
+    records: [soa(zone, APEX_SECONDS), { type: TYPE.NS, data: zone.ns }],
   }
   return { kind: 'answer', answer: siteAnswer(type, zone, apex) }
 }

@@ -14,7 +14,7 @@ import { DNS_MESSAGE_BYTES_MAX, RCODE, TYPE } from '#protocol/dns/constants.ts'
 import { type Answer, answerFromBytes, type Query, queryToBytes, type RecordData } from '#protocol/dns/message.ts'
 import { questionToBytes } from '#protocol/dns/name.ts'
 import { siteRecords } from '#protocol/dns/site-records.ts'
-import { refused, type SiteRecords, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
+import { createZone, refused, type SiteRecords, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 import { call } from '#seeder/register/http.ts'
 
@@ -73,7 +73,11 @@ export function createResolver(options: ResolverOptions): Resolver {
     if (zoneOf?.file === newest) return zoneOf
     const jobs = new Map(newest.jobs.map((job) => [job.name, job]))
     const [gateway = 'http://localhost'] = newest.gateways
-    const zone = { server: new URL(gateway).hostname, serial: newest.version, isSite: (name: string) => jobs.has(name) }
+    const zone = createZone({
+      server: new URL(gateway).hostname,
+      serial: newest.version,
+      isSite: (name) => jobs.has(name),
+    })
     zoneOf = { file: newest, zone, jobs }
     return zoneOf
   }

@@ -37,7 +37,7 @@ import { readNetworkFile } from '#protocol/directory/network-file.ts'
 import { DNS_MESSAGE_BYTES_MAX, TYPE } from '#protocol/dns/constants.ts'
 import { answerFromBytes, answerToBytes, queryFromBytes, queryToBytes } from '#protocol/dns/message.ts'
 import { siteRecords } from '#protocol/dns/site-records.ts'
-import { settle, siteAnswer } from '#protocol/dns/zone.ts'
+import { createZone, settle, siteAnswer } from '#protocol/dns/zone.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { membersHash, reconfigOf, reconfigRequest, startShape } from '#protocol/message/epoch.ts'
 import { STATEMENTS, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
@@ -112,7 +112,7 @@ const OPENED: OpenHead = {
   body: null,
 }
 
-const DNS_ZONE = { server: 'gateway.example', serial: 7, isSite: (name: string) => name === 'wiki' }
+const DNS_ZONE = createZone({ server: 'gateway.example', serial: 7, isSite: (name) => name === 'wiki' })
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 

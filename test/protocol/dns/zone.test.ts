@@ -5,10 +5,11 @@ import { test } from 'node:test'
 import { RCODE, TYPE } from '#protocol/dns/constants.ts'
 import { answerToBytes, lifeOf, queryFromBytes } from '#protocol/dns/message.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
-import { NO_NAME_SECONDS, type Settled, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
+import { createZone, NO_NAME_SECONDS, type Settled, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
 import { decoded, messageOf, optOf, queryOf, questionOf } from '#test/support/dns.ts'
 
-const ZONE: Zone = { server: 'gateway.example', serial: 0xffff_fffe, isSite: (name) => name === 'wiki' }
+const FACTS = { server: 'gateway.example', serial: 0xffff_fffe, isSite: (name: string) => name === 'wiki' }
+const ZONE = createZone(FACTS)
 
 function settled(bytes: Uint8Array, zone: Zone | 'none' = ZONE): Settled {
   const query = queryFromBytes(bytes)
@@ -70,13 +71,13 @@ test('RFC 2308: a “no” lives no longer than the SOA says, nor than what it r
 
 test('a server that has no name of its own is called localhost, and serials count to 2³² − 1', () => {
   for (const server of ['127.0.0.1', '[::1]', '']) {
-    const end = settled(queryOf('peer', TYPE.SOA), { ...ZONE, server })
+    const end = settled(queryOf('peer', TYPE.SOA), createZone({ ...FACTS, server }))
     assert(end.kind === 'answer')
     const query = queryFromBytes(queryOf('peer', TYPE.SOA))
     assert(query.ok)
     const [soa] = decoded(answerToBytes(query.value, end.answer, { maxBytes: 512, isPrivate: false })).answers ?? []
     assert(soa?.type === 'SOA')
-    assert.deepEqual([soa.data.mname, soa.data.serial], ['localhost', ZONE.serial])
+    assert.deepEqual([soa.data.mname, soa.data.serial], ['localhost', FACTS.serial])
   }
 })
 
