@@ -102,6 +102,7 @@ async function launch(
     network,
     '--label',
     label,
+    '--accept',
     '--json',
     '--parent',
     '--log-level',
