@@ -8,10 +8,11 @@ import { createMember, type Member } from '#protocol/agreement/member.ts'
 import { step } from '#protocol/agreement/step.ts'
 import { inPatchedCopy, type Patch, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
 import { CASES } from './cases.ts'
-import { type Exploration, explore } from './explore.ts'
+import { explore } from './explore.ts'
 import { copyMember } from './member-copy.ts'
 import { EXPLORED_MUTANTS } from './mutants.ts'
 import { MASKED } from './mutants-masked.ts'
+import type { Exploration } from './search.ts'
 import { createWorld, NOW, requestOf, SETTINGS } from './world.ts'
 
 const SMALL = ['3all', '3all-crash', '3all-heights', '3all-epoch', '3all-reconfig']
@@ -96,7 +97,7 @@ test('a step of the copy leaves the member as it was', () => {
 function explorePatched(patches: readonly Patch[], explored: string): Promise<Exploration> {
   return inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
     const args = ['--case', explored, '--json', '--minutes', '10']
-    return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1])) as Exploration
+    return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, { exitCodes: [0, 1] })) as Exploration
   })
 }
 
