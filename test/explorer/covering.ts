@@ -24,6 +24,9 @@ import { hashName, startName } from './names.ts'
 import { offersTo } from './offers.ts'
 import type { World } from './world.ts'
 
+/** Steps that are looked ahead before a pair is walked to its end. */
+const LOOK_DEPTH = 2
+
 /** A member's inner state with all that it has sent. */
 export type Stand = {
   readonly member: number
@@ -124,40 +127,57 @@ export function createCovering(
     return found
   }
 
-  const covers = (by: Stand, what: Stand): boolean => {
-    if (by === what) return true
+  const keep = (by: Stand, what: Stand, found: boolean): boolean => {
     const answers = judged.get(by) ?? new Map<Stand, boolean>()
     judged.set(by, answers)
-    const before = answers.get(what)
-    // Whoever has no time left says no: nothing is left out for that.
-    if (before !== undefined || performance.now() > endsAt) return before ?? false
-    pairs++
-    // A pair that comes back to itself counts for nothing: what is found true rests on pairs found true before.
-    answers.set(what, false)
-    const found = judge(by, what)
     answers.set(what, found)
     return found
   }
 
-  const judge = (by: Stand, what: Stand): boolean => {
+  const covers = (by: Stand, what: Stand): boolean => {
+    if (by === what) return true
+    const before = judged.get(by)?.get(what)
+    // Whoever has no time left says no: nothing is left out for that.
+    if (before !== undefined || performance.now() > endsAt) return before ?? false
+    pairs++
+    if (differs(by, what) || !mayCover(by, what, LOOK_DEPTH)) return keep(by, what, false)
+    // A pair that comes back to itself counts for nothing: what is found true rests on pairs found true before.
+    keep(by, what, false)
+    return keep(by, what, answersAll(by, what, covers))
+  }
+
+  /** What shows without walking on. */
+  const differs = (by: Stand, what: Stand): boolean => {
     const [own, other] = [by.local.wrong, what.local.wrong]
-    if (
-      by.member !== what.member ||
-      (other !== undefined && own?.slice(0, RULE_LETTERS) !== other.slice(0, RULE_LETTERS))
-    )
-      return false
-    if (what.start !== '' && what.start !== by.start) return false
-    if (!isWithin(what.sent, by.sent) || !isWithin(what.holds, by.holds)) return false
+    const wrong = other !== undefined && own?.slice(0, RULE_LETTERS) !== other.slice(0, RULE_LETTERS)
+    if (by.member !== what.member || wrong || (what.start !== '' && what.start !== by.start)) return true
+    return !isWithin(what.sent, by.sent) || !isWithin(what.holds, by.holds)
+  }
+
+  /** Each step of `what` has an answer in `by`, as `answered` sees it. */
+  const answersAll = (by: Stand, what: Stand, answered: (by: Stand, what: Stand) => boolean): boolean => {
     const sameHeight = by.local.member.head.height === what.local.member.head.height
+    const own = stepsFrom(by)
     return stepsFrom(what).every(
       (step) =>
-        stepsFrom(by).some(
+        own.some(
           ({ action, crashes, to }) =>
             crashes <= step.crashes &&
             asksNoMore(action, step.action, sameHeight) &&
-            (to === step.to || covers(to, step.to)),
-        ) || covers(by, step.to),
+            (to === step.to || answered(to, step.to)),
+        ) || answered(by, step.to),
     )
+  }
+
+  /** Most that do not cover show it within a few steps: that is looked at first, for it is far less than walking as far as it goes. */
+  const mayCover = (by: Stand, what: Stand, depth: number): boolean => {
+    if (by === what) return true
+    const before = judged.get(by)?.get(what)
+    if (before !== undefined && !before) return false
+    if (before === true || depth === 0) return !differs(by, what)
+    if (!differs(by, what) && answersAll(by, what, (one, other) => mayCover(one, other, depth - 1))) return true
+    keep(by, what, false)
+    return false
   }
 
   return { standOf: create, covers, pairs: () => pairs, stands: () => byName.size }
