@@ -1,17 +1,20 @@
 // The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there.
 
-import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
-import { keyedPage } from '#gateway/carry/page.ts'
-import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
-import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
+import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
+import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
+import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
+import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
+import { sending, streamOf } from '#gateway/carry/sending.ts'
+import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
-import type { Host } from '#gateway/locate/locations.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
-import { TARGET_BYTES_MAX, VISIT_BODIES_BYTES_MAX } from '#gateway/settings.ts'
+import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import type { CheckRules } from '#protocol/answer/check.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
+import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { groupOf, handingOver, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 
 /** The site's name when the host is under the sites domain; undefined: it is not. */
@@ -51,82 +54,78 @@ export async function visitSite(
   source: string,
 ): Promise<Result<Response, GatewayError>> {
   const { network, locations, ports } = gateway
-  const { tunnels } = ports
+  const { tunnels, random, now } = ports
   if (network === undefined) return err({ code: 'no_network' })
-  const now = ports.now()
-  const job = locations.jobByName(name)
-  const target = locations.target(name, now)
-  if (job === undefined || target === undefined) return err({ code: 'unknown_name', name })
-  const asked = targetOf(request.url)
-  if (asked.length > TARGET_BYTES_MAX)
-    return err({ code: 'target_too_long', actualBytes: asked.length, maxBytes: TARGET_BYTES_MAX })
-  if (tunnels === undefined || target.hosts.length === 0) return err({ code: 'no_living_member', name })
-  const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX)
-  if (!body.ok) return body
-  if (gateway.visitBytes + body.value.length > VISIT_BODIES_BYTES_MAX) return err({ code: 'rate_limited' })
-  gateway.visitBytes += body.value.length
+  const found = locations.target(name, now())
+  if (found === undefined) return err({ code: 'unknown_name', name })
+  const target = targetOf(request.url)
+  if (target.length > TARGET_BYTES_MAX)
+    return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })
+  if (tunnels === undefined || found.hosts.length === 0) return err({ code: 'no_living_member', name })
+  const room = gateway.rooms.enter(sourceOf(source))
+  if (room === undefined) return err({ code: 'overloaded' })
+  let isSending = false
   try {
-    return await answered(
-      gateway,
-      tunnels,
-      request,
-      { name, job, network, hosts: turned(target.hosts, target.next++) },
-      {
-        body: body.value,
-        target: asked,
-        source,
-      },
-    )
+    const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
+    if (!body.ok) return body
+    const question = questionOf(request, body.value, { url: new URL(request.url), target, source, random })
+    const turn = found.next++
+    const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
+      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, waitMs })
+    const conditions = conditionsOf(request.headers)
+    const answer = await ask(question, conditions, 0)
+    if (!answer.ok) return answer
+    isSending = true
+    const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
+    return ok(responseOf(request.method, shownTo(request, following, name, random, answer.value), room.leave))
   } finally {
-    gateway.visitBytes -= body.value.length
+    if (!isSending) room.leave()
   }
 }
 
-type VisitedSite = {
-  readonly name: string
-  readonly job: NetworkJob
-  readonly network: HeldNetwork
-  readonly hosts: readonly Host[]
-}
-
-async function answered(
+/** The answer of the members that there are now. */
+async function askNow(
   gateway: Gateway,
   tunnels: Tunnels,
-  request: Request,
-  { name, job, network, hosts }: VisitedSite,
-  { body, target, source }: { readonly body: Uint8Array; readonly target: string; readonly source: string },
-): Promise<Result<Response, GatewayError>> {
-  const { ports } = gateway
-  const { random } = ports
-  const question = questionOf(request, body, { url: new URL(request.url), target, source, random })
+  name: string,
+  turn: number,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'waitMs'>,
+): Promise<Result<Carried, GatewayError>> {
+  const { locations, network, ports } = gateway
+  const job = locations.jobByName(name)
+  const hosts = locations.target(name, ports.now())?.hosts ?? []
+  if (network === undefined || job === undefined || hosts.length === 0) return err({ code: 'no_living_member', name })
   const group = groupOf(job)
   const former = handingOver(job, ports.now())
-  const carried = await carry({
-    gateway,
-    tunnels,
-    site: {
-      name,
-      job: group.job,
-      rules: () => ({
-        domain: network.domain,
-        group,
-        ...(former === undefined ? {} : { former }),
-        now: ports.now(),
-        freshMs: network.file.settings.fresh_ms,
-      }),
-    },
-    question,
-    conditions: conditionsOf(request.headers),
-    hosts,
+  const rules = (): CheckRules => ({
+    domain: network.domain,
+    group,
+    ...(former === undefined ? {} : { former }),
+    now: ports.now(),
+    freshMs: network.file.settings.fresh_ms,
   })
-  if (!carried.ok) return err(errorOf(name, carried.error))
-  const { status, headers, body: certified } = carried.value
-  const keyed =
-    isClient(request) || !(certified instanceof Uint8Array)
-      ? undefined
-      : keyedPage({ status, headers, body: certified }, { origin: originOf(question), siteName: name }, ports.random)
-  const sent = keyed === undefined ? carried.value : { ...keyed, length: keyed.body.length }
-  return ok(responseOf(request.method, sent))
+  const site = { name, job: group.job, rules }
+  const carried = await carry({ gateway, tunnels, site, hosts: turned(hosts, turn), ...visit })
+  return carried.ok ? carried : err(errorOf(name, carried.error))
+}
+
+/** What was certified, as this visitor gets it: forms with keys, events that go on. */
+function shownTo(
+  request: Request,
+  following: Following,
+  siteName: string,
+  random: (bytes: number) => Uint8Array,
+  answer: Carried,
+): Carried {
+  const { question } = following
+  if (isClient(request) || !(answer.body instanceof Uint8Array)) return answer
+  if (isFollowed(question, answer)) {
+    const body = streamOf(followed(following, answer.body))
+    return { status: answer.status, headers: editedHeaders(answer.headers), body, length: undefined }
+  }
+  const page = { status: answer.status, headers: answer.headers, body: answer.body }
+  const keyed = keyedPage(page, { origin: originOf(question), siteName }, random)
+  return keyed === undefined ? answer : { ...keyed, length: keyed.body.length }
 }
 
 /** Each visit begins with another member. */
@@ -135,7 +134,8 @@ function turned<T>(list: readonly T[], by: number): readonly T[] {
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-function responseOf(method: string, { status, headers, body, length }: Carried): Response {
+/** `left` is called when nothing of the answer is held here any more. */
+function responseOf(method: string, { status, headers, body, length }: Carried, left: () => void): Response {
   const fields = new Headers()
   for (const [name, value] of headers) {
     if (NOT_PASSED.test(name)) continue
@@ -143,10 +143,13 @@ function responseOf(method: string, { status, headers, body, length }: Carried):
   }
   const isBare = body === undefined || status === 204 || status === 205 || status === 304
   if (isBare) {
+    left()
     if (method === 'HEAD' && length !== undefined) fields.set('Content-Length', String(length))
     return new Response(null, { status, headers: fields })
   }
-  return new Response(body as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
+  if (length !== undefined) fields.set('Content-Length', String(length))
+  const sent = sending(body, length, left)
+  return new Response(sent as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
 }
 
 /** A cookie for the whole sites domain would be every site's (RFC 6265 §4.1.2.3). */
@@ -160,6 +163,7 @@ function hostOnly(cookie: string): string {
 function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
   if (status !== undefined && status >= 400 && status < 500 && status !== 404)
     return { code: 'site_refuses', name, status }
+  if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
   return reasons.some(({ code }) => code === 'lie')
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }

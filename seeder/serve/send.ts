@@ -4,8 +4,10 @@ import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { type ByteRange, evaluate, rangesOf } from '#protocol/answer/condition.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
+import { drained } from '#seeder/serve/drained.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
@@ -13,11 +15,12 @@ import type { FoundRead } from '#seeder/serve/reads.ts'
 import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
 import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
 
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
   read(response: ServerResponse, request: RequestHead, place: ReadPlace, found: FoundRead): undefined | Promise<void>
+  /** The head of a stream of events that begins with this answer. */
+  beginEvents(response: ServerResponse, place: ReadPlace, found: FoundRead): void
 }
 
 export type SenderOptions = {
@@ -203,6 +206,14 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return {
+    beginEvents(response, place, found) {
+      const { representation } = found
+      response.writeHead(
+        representation.status,
+        maker.read(place, representation, receiptOf(place, found), { kind: 'going_on' }),
+      )
+      response.flushHeaders()
+    },
     read(response, request, place, found) {
       const { representation } = found
       const keyed = keyedPage({ random, page: representation, request, siteName: place.site.name })
@@ -224,22 +235,4 @@ export function createSender(options: SenderOptions): Sender {
 
 function refused(response: ServerResponse, request: RequestHead, refusal: Refusal): undefined {
   refuse(response, refusal, { accept: request.accept, head: request.method === 'HEAD' })
-}
-
-/** False when the visitor took nothing for `stallMs` or went away. */
-function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
-  if (response.destroyed) return Promise.resolve(false)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const done = (moves: boolean) => (): void => {
-    clearTimeout(timer)
-    response.off('drain', onDrain)
-    response.off('close', onClose)
-    resolve(moves)
-  }
-  const onDrain = done(true)
-  const onClose = done(false)
-  const timer = setTimeout(done(false), stallMs)
-  response.once('drain', onDrain)
-  response.once('close', onClose)
-  return promise
 }

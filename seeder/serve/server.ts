@@ -13,7 +13,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
 import { takeFormKey } from '#page/form-request.ts'
+import { askedAfter } from '#protocol/answer/event-stream.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
@@ -24,19 +26,19 @@ import { bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
+import { createEventStreams } from '#seeder/serve/event-streams.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
 import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
-import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
+import { createReads, type FoundRead, type ReadRequest, readRequest, withHeaders } from '#seeder/serve/reads.ts'
 import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
 import { nativeSha256, representationOf, select } from '#seeder/serve/representation.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
 import { createSiteHosts } from '#seeder/serve/site-hosts.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
 import { createWrites } from '#seeder/serve/writes.ts'
@@ -151,6 +153,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     while (!response.destroyed && !(await bandwidth.turn()));
   }
   const sender = createSender({ fields, limits, random, ...(isBounded ? { pace } : {}) })
+  const events = createEventStreams({
+    limits,
+    pace: isBounded ? pace : undefined,
+    begin: ({ response, place }, found) => sender.beginEvents(response, place, found),
+  })
   const budget = new Share(limits.bodiesBytesMax)
   const connections = watchConnections(limits)
   const lingering = new WeakSet<Duplex>()
@@ -161,6 +168,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     bandwidthLimit: options.bandwidth ?? Number.POSITIVE_INFINITY,
     reads,
     writes,
+    events,
     bodies: budget,
     moved,
   })
@@ -234,7 +242,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (request.nonce === undefined) {
       const found = reads.find(asked, head)
       if (found !== undefined)
-        return sender.read(response, request, head === newest ? place : { ...place, head }, found)
+        return sendRead(response, request, asked, head === newest ? place : { ...place, head }, found, source)
     }
     return answerFresh(response, request, asked, site, head, newest, source)
   }
@@ -243,6 +251,31 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   function headAt(site: HostedSite, newest: Head, height: number | undefined): Head | undefined {
     if (height === undefined || height === newest.height) return newest
     return heads.at(site, height)
+  }
+
+  /** An answer by itself, or events that go on. */
+  function sendRead(
+    response: ServerResponse,
+    request: RequestHead,
+    asked: ReadRequest,
+    place: ReadPlace,
+    found: FoundRead,
+    source: string,
+  ): undefined | Promise<void> {
+    if (!events.concerns(request, found)) return sender.read(response, request, place, found)
+    const { site } = place
+    const ask = async (lastId: string): Promise<FoundRead | undefined> => {
+      const head = site.head()
+      if (head === undefined || options.sheds?.() === true) return undefined
+      const again = withHeaders(asked, askedAfter(asked.headers, lastId))
+      const known = reads.find(again, head)
+      if (known !== undefined) return { ...known, head }
+      const outcome = await reads.run(site, again, head, source)
+      return outcome.ok && outcome.value !== 'writes' ? outcome.value : undefined
+    }
+    return events.answer({ response, request, place, asked, ask }, found, (one) =>
+      sender.read(response, request, { ...place, head: one.head ?? place.head }, one),
+    )
   }
 
   async function answerFresh(
@@ -264,11 +297,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
     }
     if (outcome.value !== 'writes')
-      return sender.read(
+      return sendRead(
         response,
         request,
+        asked,
         { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
         outcome.value,
+        source,
       )
     const committed = await writes.resubmit(site, asked, source)
     return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
@@ -578,6 +613,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     async drain(drainMs) {
       draining = true
+      events.end()
       cameAt = performance.now()
       const end = cameAt + drainMs
       while (performance.now() < end && (underWay > 0 || performance.now() - cameAt < QUIET_MS))
@@ -585,6 +621,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       stopping = true
+      events.end()
       stopWatching()
       await opening
       connections[Symbol.dispose]()
