@@ -10,7 +10,7 @@
 // the way to a violation, and t one that is explored and from which each member can get, by itself, to what covers its state in s. From t
 // every next move of s is answered; if the exploration left that answer out, it explored one that leads to what covers it, or found that where it
 // stands covers it. A move that leads to what covers the place it came from can be taken at once and alone, whosever it is: all answers
-// are still there afterwards. So t gets to the violation too, or to another one, in as many moves or fewer.
+// are still there afterwards. So t gets to a violation of the same invariant.
 //
 // What others may ever say has to be known: `universe` is all messages of an earlier pass, and a pass that meets a new one is repeated. In the last
 // pass none is missing: the first message outside it that any run sends would, by the argument above, be sent in the pass too.
