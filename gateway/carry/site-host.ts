@@ -3,6 +3,7 @@
 import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
 import { keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
+import { placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
 import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import type { Host } from '#gateway/locate/locations.ts'
@@ -56,7 +57,8 @@ export async function visitSite(
   const now = ports.now()
   const job = locations.jobByName(name)
   const target = locations.target(name, now)
-  if (job === undefined || target === undefined) return err({ code: 'unknown_name', name })
+  if (job === undefined || target === undefined)
+    return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
   const asked = targetOf(request.url)
   if (asked.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: asked.length, maxBytes: TARGET_BYTES_MAX })
@@ -121,12 +123,16 @@ async function answered(
   })
   if (!carried.ok) return err(errorOf(name, carried.error))
   const { status, headers, body: certified } = carried.value
+  const page = { status, headers, body: certified instanceof Uint8Array ? certified : undefined }
+  const at = { base: gateway.locations.canonicalBase, siteName: name, target }
+  const placed = isClient(request) ? undefined : placedPage(page, at)
   const keyed =
     isClient(request) || !(certified instanceof Uint8Array)
       ? undefined
       : keyedPage({ status, headers, body: certified }, { origin: originOf(question), siteName: name }, ports.random)
-  const sent = keyed === undefined ? carried.value : { ...keyed, length: keyed.body.length }
-  return ok(responseOf(request.method, sent))
+  const edited = keyed ?? placed
+  const sent = edited === undefined ? carried.value : { ...edited, length: edited.body?.length }
+  return ok(responseOf(request.method, { ...sent, headers: withOwnLinks({ ...page, headers: sent.headers }, at) }))
 }
 
 /** Each visit begins with another member. */

@@ -4,6 +4,7 @@ import { unreachable } from '#protocol/codec/result.ts'
 
 export type GatewayError =
   | { readonly code: 'unknown_name'; readonly name: string }
+  | { readonly code: 'gone_name'; readonly name: string }
   | { readonly code: 'unknown_peer' }
   | { readonly code: 'not_found' }
   | { readonly code: 'no_living_member'; readonly name: string }
@@ -33,7 +34,24 @@ export type GatewayError =
   | { readonly code: 'store_unavailable' }
   | { readonly code: 'internal' }
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 421 | 426 | 429 | 500 | 501 | 502 | 503
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 409
+  | 410
+  | 413
+  | 414
+  | 421
+  | 426
+  | 429
+  | 500
+  | 501
+  | 502
+  | 503
 
 /** A stranger's fault is 4xx, our own limit 503, and 500 always means our bug. */
 export function statusOf(error: GatewayError): ErrorStatus {
@@ -42,6 +60,8 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'unknown_peer':
     case 'not_found':
       return 404
+    case 'gone_name':
+      return 410
     case 'no_honest_member':
       return 502
     // The members' own word, which nothing certifies: that the request is at fault, and no more.
@@ -94,6 +114,8 @@ export function messageOf(error: GatewayError): string {
   switch (error.code) {
     case 'unknown_name':
       return `No site is called ${error.name}.`
+    case 'gone_name':
+      return `${error.name} was taken off this network by whoever published it.`
     case 'unknown_peer':
       return 'No member of this network has this key.'
     case 'not_found':

@@ -7,6 +7,7 @@ import { leavesToBytes } from '#protocol/answer/chunks.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
+import { addressAt } from '#protocol/site/asset-address.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
@@ -14,6 +15,7 @@ import type { Headers } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
+import { generatedFile } from '#seeder/serve/crawl.ts'
 import { MEMORY_FILE_BYTES_MAX } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import {
@@ -27,6 +29,7 @@ import {
 export type AssetFinder = {
   /** Request headers that this site's script sees beyond the agreed list. */
   listed(site: HostedSite, head: Head): readonly string[]
+  manifest(site: HostedSite, head: Head): SiteManifest | undefined
   /** It logs people in: one origin for all its members. */
   wantsOneOrigin(site: HostedSite, head: Head): boolean
   /** The answer of the bundle to a GET, or undefined when the script has to be asked. */
@@ -146,13 +149,20 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
   }
 
   return {
+    manifest: (site, head) => knownOf(site, head)?.manifest,
     wantsOneOrigin: (site, head) => knownOf(site, head)?.manifest.origin === STABLE_ORIGIN,
     listed: (site, head) => knownOf(site, head)?.manifest.headers ?? [],
     async find(site, head, target) {
       const known = knownOf(site, head)
       if (known?.beforeScript === undefined) return undefined
       const at = target.indexOf('?')
-      const answer = resolveAsset(known.beforeScript, at < 0 ? target : target.slice(0, at))
+      const path = at < 0 ? target : target.slice(0, at)
+      const stands =
+        known.manifest.scriptBytes > 0 || addressAt(known.beforeScript, path) !== undefined
+          ? undefined
+          : generatedFile(known.manifest, site.name, target)
+      if (stands !== undefined) return stands
+      const answer = resolveAsset(known.beforeScript, path)
       if (answer.kind === 'file') return fileAnswer(site, head, answer)
       if (answer.kind === 'redirect') {
         const location = at < 0 ? answer.location : answer.location + target.slice(at)

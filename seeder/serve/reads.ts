@@ -19,6 +19,7 @@ import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
+import { generatedFile } from '#seeder/serve/crawl.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
@@ -207,7 +208,11 @@ export function createReads(options: ReadsOptions): Reads {
         log.warn('script_answer', { site: site.name, target: request.target, status: result.response.status })
         return err({ code: representation.error })
       }
-      const { value } = representation
+      const stands =
+        request.method === 'GET' && (result.response.status === 404 || result.response.status === 410)
+          ? generatedFile(assets.manifest(site, at), site.name, request.target)
+          : undefined
+      const value = stands ?? representation.value
       return ok({
         entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined, at),
         representation: value,

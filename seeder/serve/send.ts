@@ -6,6 +6,7 @@ import { type ByteRange, evaluate, rangesOf } from '#protocol/answer/condition.t
 import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
+import { placedFile } from '#seeder/serve/crawl.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
@@ -24,6 +25,8 @@ export type SenderOptions = {
   readonly fields: FieldMaker
   readonly limits: ServeLimits
   readonly random: (bytes: number) => Uint8Array
+  /** By whose address sites are to be known. */
+  readonly gateway: () => string | undefined
   /** Between the parts of a stream: resolves when more may go. Absent: at once. */
   readonly pace?: (response: ServerResponse) => Promise<void>
 }
@@ -205,7 +208,10 @@ export function createSender(options: SenderOptions): Sender {
   return {
     read(response, request, place, found) {
       const { representation } = found
-      const keyed = keyedPage({ random, page: representation, request, siteName: place.site.name })
+      const { name } = place.site
+      const keyed =
+        keyedPage({ random, page: representation, request, siteName: name }) ??
+        placedFile(representation, request, name, options.gateway())
       if (keyed !== undefined)
         return keyed.then((selected) => {
           const sent: SentContent = { kind: 'edited', selected }

@@ -1,0 +1,122 @@
+// What a member does for crawlers: the `robots.txt` and sitemap of a site that has none, the addresses in them, and the one canonical link of
+// each page (protocol/site/crawl-files.ts, page/places.ts, protocol/site/canonical.ts).
+//
+// Invariant: a page has at most one canonical address: its own word, else its script's, else the address at the gateway under which it is
+// found without a redirect.
+
+import { namesCanonical, scriptCanonical } from '#page/canonical-link.ts'
+import { placedBody } from '#page/places.ts'
+import { addressAt } from '#protocol/site/asset-address.ts'
+import { canonicalLink, linksOf } from '#protocol/site/canonical.ts'
+import { crawlFile, crawlPathOf } from '#protocol/site/crawl-files.ts'
+import { type SiteManifest, scriptOrigin } from '#protocol/site/manifest.ts'
+import { selectedOf } from '#seeder/serve/keyed-page.ts'
+import type { Head, HostedSite } from '#seeder/serve/port.ts'
+import { type Representation, representationOfFile, type Selected } from '#seeder/serve/representation.ts'
+import type { RequestHead } from '#seeder/serve/request-head.ts'
+
+/** As for the bundle's files: asked about each time, so that a new version is seen at once. */
+const CACHE_CONTROL = 'public, max-age=0, must-revalidate'
+
+const generated = new WeakMap<SiteManifest, Map<string, Representation>>()
+
+/** The file that stands in for one that neither bundle nor script has, as certain as the manifest it is made of. */
+export function generatedFile(
+  manifest: SiteManifest | undefined,
+  siteName: string,
+  target: string,
+): Representation | undefined {
+  const path = manifest === undefined ? undefined : crawlPathOf(target)
+  if (manifest === undefined || path === undefined) return undefined
+  let files = generated.get(manifest)
+  if (files === undefined) {
+    files = new Map()
+    generated.set(manifest, files)
+  }
+  const before = files.get(target)
+  if (before !== undefined) return before
+  const made = crawlFile(path, manifest, siteName)
+  if (made === undefined) return undefined
+  const representation = representationOfFile(
+    200,
+    [
+      ['content-type', made.type],
+      ['cache-control', CACHE_CONTROL],
+    ],
+    { bytes: Buffer.from(made.bytes) },
+  )
+  files.set(target, representation)
+  return representation
+}
+
+/** The file as a crawler gets it; undefined: as it is certified. `gateway` undefined: the network has none, and the site is known where it was asked. */
+export function placedFile(
+  page: Representation,
+  request: RequestHead,
+  siteName: string,
+  gateway: string | undefined,
+): Promise<Selected> | undefined {
+  const { bytes } = page.plain
+  if (request.client || page.sealed || bytes === undefined) return undefined
+  const address = gateway === undefined ? request.origin : `${gateway}/${siteName}`
+  const placed = placedBody({ target: request.target, status: page.status, body: bytes }, siteName, address)
+  if (placed === undefined) return undefined
+  const whole = Buffer.from(placed.buffer, placed.byteOffset, placed.length)
+  return selectedOf(whole, page.codable ? request.acceptEncoding : undefined)
+}
+
+/** Where an answer stands; `head` undefined: it was ordered, and no file. */
+export type LinkedPlace = { readonly site: HostedSite; readonly head: Head | undefined; readonly target: string }
+/** The `Link` fields of an answer but that of the evidence: name, value, name, value, … */
+export type LinkMaker = (place: LinkedPlace, representation: Representation) => readonly string[]
+
+const ownWord = new WeakMap<Representation, boolean>()
+
+function hasOwnWord(page: Representation): boolean {
+  const { bytes } = page.plain
+  if (bytes === undefined) return false
+  let known = ownWord.get(page)
+  if (known === undefined) {
+    known = namesCanonical(bytes, page.contentType)
+    ownWord.set(page, known)
+  }
+  return known
+}
+
+export type LinkOptions = {
+  readonly manifestOf: (site: HostedSite, head: Head) => SiteManifest | undefined
+  /** Origin of the network's first gateway. */
+  readonly gateway: () => string | undefined
+}
+
+export function createLinks({ manifestOf, gateway }: LinkOptions): LinkMaker {
+  function canonicalOf(
+    { site, head, target }: LinkedPlace,
+    page: Representation,
+    said: string | undefined,
+  ): string | undefined {
+    const base = gateway()
+    if (base === undefined || page.status !== 200 || hasOwnWord(page)) return undefined
+    const manifest = head === undefined ? undefined : manifestOf(site, head)
+    if (said !== undefined) {
+      const origin = scriptOrigin(manifest, site.name)
+      return scriptCanonical(said, { gateway: base, siteName: site.name, origin, target })
+    }
+    return canonicalLink(base, site.name, fileAddress(manifest, target) ?? target)
+  }
+
+  return (place, page) => {
+    const values = page.fields.filter((_, index) => index % 2 === 1 && page.fields[index - 1] === 'link')
+    const { rest, canonical: said } = linksOf(values)
+    const canonical = canonicalOf(place, page, said)
+    return [...rest, ...(canonical === undefined ? [] : [canonical])].flatMap((value) => ['Link', value])
+  }
+}
+
+/** Of the bundle's file that answers this target; undefined: the script does, or nothing. */
+function fileAddress(manifest: SiteManifest | undefined, target: string): string | undefined {
+  if (manifest === undefined || manifest.assets === null) return undefined
+  if (manifest.scriptBytes > 0 && manifest.assets.scriptFirst) return undefined
+  const at = target.indexOf('?')
+  return addressAt(manifest.assets, at < 0 ? target : target.slice(0, at))
+}
