@@ -1,7 +1,7 @@
 // What crawlers read of a site that the gateway carries. `Link` is no part of what is certified, so of a member's links only the one to its
 // certificate goes on, and the canonical one is the gateway's own word.
 
-import { namesCanonical } from '#page/canonical-link.ts'
+import { isWholeAddress, pageCanonical } from '#page/canonical-link.ts'
 import { placedBody } from '#page/places.ts'
 import { CERTIFICATE_RELATION, WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { canonicalLink } from '#protocol/site/canonical.ts'
@@ -23,7 +23,8 @@ export type CarriedAt = { readonly base: string; readonly siteName: string; read
 export function withOwnLinks({ status, headers, body }: CarriedPage, { base, siteName, target }: CarriedAt): Headers {
   const kept = headers.filter(([name, value]) => name.toLowerCase() !== 'link' || CERTIFICATE_LINK.test(value))
   const type = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]
-  if (status !== 200 || (body !== undefined && namesCanonical(body, type))) return kept
+  const written = body === undefined ? undefined : pageCanonical(body, type)
+  if (status !== 200 || (written !== undefined && isWholeAddress(written))) return kept
   const link = canonicalLink(base, siteName, target)
   return link === undefined ? kept : [...kept, ['Link', link]]
 }

@@ -4,7 +4,7 @@
 // Invariant: a page has at most one canonical address: its own word, else its script's, else the address at the gateway under which it is
 // found without a redirect.
 
-import { namesCanonical, scriptCanonical } from '#page/canonical-link.ts'
+import { isWholeAddress, pageCanonical, scriptCanonical } from '#page/canonical-link.ts'
 import { placedBody } from '#page/places.ts'
 import { addressAt } from '#protocol/site/asset-address.ts'
 import { canonicalLink, linksOf } from '#protocol/site/canonical.ts'
@@ -70,17 +70,17 @@ export type LinkedPlace = { readonly site: HostedSite; readonly head: Head | und
 /** The `Link` fields of an answer but that of the evidence: name, value, name, value, … */
 export type LinkMaker = (place: LinkedPlace, representation: Representation) => readonly string[]
 
-const ownWord = new WeakMap<Representation, boolean>()
+const ownWords = new WeakMap<Representation, { readonly said: string | undefined }>()
 
-function hasOwnWord(page: Representation): boolean {
+function ownWord(page: Representation): string | undefined {
   const { bytes } = page.plain
-  if (bytes === undefined) return false
-  let known = ownWord.get(page)
+  if (bytes === undefined) return undefined
+  let known = ownWords.get(page)
   if (known === undefined) {
-    known = namesCanonical(bytes, page.contentType)
-    ownWord.set(page, known)
+    known = { said: pageCanonical(bytes, page.contentType) }
+    ownWords.set(page, known)
   }
-  return known
+  return known.said
 }
 
 export type LinkOptions = {
@@ -93,22 +93,25 @@ export function createLinks({ manifestOf, gateway }: LinkOptions): LinkMaker {
   function canonicalOf(
     { site, head, target }: LinkedPlace,
     page: Representation,
-    said: string | undefined,
+    linked: string | undefined,
   ): string | undefined {
     const base = gateway()
-    if (base === undefined || page.status !== 200 || hasOwnWord(page)) return undefined
+    if (base === undefined || page.status !== 200) return undefined
+    const written = ownWord(page)
+    if (written !== undefined && isWholeAddress(written)) return undefined
     const manifest = head === undefined ? undefined : manifestOf(site, head)
-    if (said !== undefined) {
-      const origin = scriptOrigin(manifest, site.name)
-      return scriptCanonical(said, { gateway: base, siteName: site.name, origin, target })
-    }
+    const said = linked ?? written
+    const origin = scriptOrigin(manifest, site.name)
+    const own =
+      said === undefined ? undefined : scriptCanonical(said, { gateway: base, siteName: site.name, origin, target })
+    if (own !== undefined) return own
     return canonicalLink(base, site.name, fileAddress(manifest, target) ?? target)
   }
 
   return (place, page) => {
     const values = page.fields.filter((_, index) => index % 2 === 1 && page.fields[index - 1] === 'link')
-    const { rest, canonical: said } = linksOf(values)
-    const canonical = canonicalOf(place, page, said)
+    const { rest, canonical: linked } = linksOf(values)
+    const canonical = canonicalOf(place, page, linked)
     return [...rest, ...(canonical === undefined ? [] : [canonical])].flatMap((value) => ['Link', value])
   }
 }

@@ -19,6 +19,8 @@ const files = hostedGroup('files', {
     '/ünï.html': '<h1>letters</h1>',
     '/own.html':
       '<!doctype html><title>x</title><script>"<body>"</script><link rel="nofollow Canonical" href="https://author.example/own">',
+    '/local.html': '<link rel="canonical" href="file:///usr/share/local.html">',
+    '/path.html': '<link rel=canonical href=/chosen?x>',
     '/late.html': '<head></head><body><link rel="canonical" href="https://author.example/late">',
     '/style.css': 'body {}',
     '/404.html': 'nothing here',
@@ -90,7 +92,9 @@ test('what a page or its script says of its canonical address counts', async () 
   assert.deepEqual(await of(filesEdge, '/late'), [`${GATEWAY}/files/late`])
   assert.deepEqual(await of(scriptEdge, '/two'), [`${GATEWAY}/script/2?a`])
   assert.deepEqual(await of(scriptEdge, '/other'), ['https://author.example/'])
-  assert.deepEqual(await of(scriptEdge, '/none'), [])
+  assert.deepEqual(await of(scriptEdge, '/none'), [`${GATEWAY}/script/none`])
+  assert.deepEqual(await of(filesEdge, '/local'), [`${GATEWAY}/files/local`])
+  assert.deepEqual(await of(filesEdge, '/path'), [`${GATEWAY}/files/chosen?x`])
   const { link } = (await scriptEdge.ask('/one')).headers
   assert.deepEqual(canonicalsOf(link), [`${GATEWAY}/script/the-one`])
   assert.match(String(link), /<\/next>; rel=next/)
@@ -107,7 +111,18 @@ test('a site without robots.txt and sitemap gets them, certified like its files'
   const locations = Array.from(String(sitemap.body).matchAll(/<loc>(.*?)<\/loc>/g), ([, address]) => address)
   assert.deepEqual(
     locations,
-    ['/', '/404', '/a%20b/', '/about', '/it&apos;s%20&amp;%20%3Cmore%3E', '/late', '/own', '/%C3%BCn%C3%AF']
+    [
+      '/',
+      '/404',
+      '/a%20b/',
+      '/about',
+      '/it&apos;s%20&amp;%20%3Cmore%3E',
+      '/late',
+      '/local',
+      '/own',
+      '/path',
+      '/%C3%BCn%C3%AF',
+    ]
       .sort()
       .map((path) => `${GATEWAY}/files${path}`),
   )
