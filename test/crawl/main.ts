@@ -13,6 +13,7 @@ import { type Found, linkinator, neededTools, scrapy, wget } from '#test/crawl/t
 import { until } from '#test/support/until.ts'
 
 const SITE = 'pydoc'
+const FILES = '/project/public'
 const WIKI = join(import.meta.dirname, '..', '..', 'examples', 'wiki')
 const PLAIN = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--target', 'plain']]))
 
@@ -27,7 +28,9 @@ function addressOf(path: string): string {
   return encodeURI(path.endsWith('/index.html') ? path.slice(0, -'index.html'.length) : path.slice(0, -'.html'.length))
 }
 
+/** Below the site, or below the folder of the files. */
 function pathOf(url: string): string {
+  if (url.startsWith('/')) return url.slice(url.indexOf(FILES) + FILES.length)
   const { pathname } = new URL(url)
   return pathname.startsWith(`/${SITE}/`) ? pathname.slice(SITE.length + 1) : pathname
 }

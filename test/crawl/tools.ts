@@ -96,20 +96,27 @@ export async function wget(start: string, site: string, folder: string): Promise
   return { ok: Array.from(text.matchAll(/ URL:\s?\S+ \[/g)).length, broken, seconds }
 }
 
+/** A place on this machine: a file, or an address. */
+const OWN = /^(?:\/|https?:\/\/(?:localhost|127\.0\.0\.1)[:/])/
+
 export type Checked = { readonly links: number; readonly broken: readonly string[]; readonly seconds: number }
 
 /** Checks every link of the site, or of a folder. Links to elsewhere are left alone. */
 export async function linkinator(place: string, site: string, folder: string): Promise<Checked> {
   const log = join(folder, `linkinator-${site}.log`)
-  const words = ['--recurse', '--format', 'json', '--concurrency', '8', '--timeout', '60000', '--verbosity', 'error']
-  const own = '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'
+  const words = ['--recurse', '--format', 'json', '--concurrency', '8', '--timeout', '60000', '--verbosity', 'info']
   const command = process.env.LINKINATOR
   const [program, first] = command === undefined ? ['npx', ['--yes', LINKINATOR]] : [command, []]
-  const { out, seconds } = await run(program, [...first, place, ...words, '--skip', own], folder, log)
+  const { out, seconds } = await run(
+    program,
+    [...first, place, ...words, '--skip', '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'],
+    folder,
+    log,
+  )
   const { links } = JSON.parse(out.slice(out.indexOf('{'))) as {
     links: { url: string; state: string; status: number; parent?: string }[]
   }
-  const asked = links.filter(({ state }) => state !== 'SKIPPED')
+  const asked = links.filter(({ url, state }) => state !== 'SKIPPED' && OWN.test(url))
   const broken = asked.filter(({ state }) => state === 'BROKEN').map(({ url, status }) => `${status} ${url}`)
   return { links: asked.length, broken, seconds }
 }
