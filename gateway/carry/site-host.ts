@@ -22,9 +22,9 @@ export function siteOfHost(host: string, sitesDomain: string | undefined): strin
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
-/** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1). */
+/** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1); and a coding, of which what was checked has none. */
 const NOT_PASSED =
-  /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date)$/i
+  /^(?:connection|content-encoding|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date)$/i
 
 const CONDITION_FIELDS = {
   ifMatch: 'if-match',

@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import process from 'node:process'
 import { startGroup } from '#test/byzantine/group.ts'
-import { type Found, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
+import { type Found, lighthouse, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'pydoc'
+const UNLINKED_SHOWN = 20
 const FILES = '/project/public'
 const WIKI = join(import.meta.dirname, '..', '..', 'examples', 'wiki')
 const PLAIN = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--target', 'plain']]))
@@ -109,7 +110,8 @@ async function crawl(source: string, folder: string): Promise<void> {
   row(SITE, 'Scrapy, links', linked.pages.length, html.length, byLinks.size, broken.length, Math.round(linked.seconds))
   for (const address of byLinks) assert.ok(wanted.has(address), `${address} is a page of the tree`)
   const unlinked = [...wanted].filter((address) => !byLinks.has(address))
-  console.log(`pages that no link leads to: ${unlinked.length === 0 ? 'none' : unlinked.join(' ')}`)
+  const shown = unlinked.slice(0, UNLINKED_SHOWN).join(' ')
+  console.log(`${unlinked.length} pages that no link leads to: ${shown}`)
   assert.deepEqual(
     broken.filter((path) => !known.has(path)),
     [],
@@ -132,6 +134,11 @@ async function crawl(source: string, folder: string): Promise<void> {
     [],
   )
 
+  await crawlWiki(gateway, folder)
+  await audit(gateway, folder)
+}
+
+async function crawlWiki(gateway: string, folder: string): Promise<void> {
   const wiki = `${gateway}/wiki`
   const wikiPages = await scrapy('pages', { start: `${wiki}/`, site: 'wiki' }, folder)
   const wikiHtml = wikiPages.pages.filter(({ html, status }) => html && status === 200)
@@ -153,6 +160,23 @@ async function crawl(source: string, folder: string): Promise<void> {
   const wikiLinks = await linkinator(`${wiki}/`, 'wiki', folder)
   row('wiki', 'linkinator', wikiLinks.links, '', '', wikiLinks.broken.length, Math.round(wikiLinks.seconds))
   assert.deepEqual(wikiLinks.broken, [])
+}
+
+/** The mark that a page of ours has to have. */
+const SCORE_MIN = 95
+
+async function audit(gateway: string, folder: string): Promise<void> {
+  row('page', 'SEO by Lighthouse', 'not passed')
+  row('---', '--:', '---')
+  for (const [path, isOurs] of [
+    ['/', true],
+    ['/wiki/', true],
+    [`/${SITE}/`, false],
+  ] as const) {
+    const { score, failed } = await lighthouse(gateway + path, path.replaceAll('/', ''), folder)
+    row(path, score, failed.join(', '))
+    if (isOurs) assert.ok(score >= SCORE_MIN, `${path} has ${score}: ${failed}`)
+  }
 }
 
 await main()

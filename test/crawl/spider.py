@@ -52,13 +52,17 @@ def line(response):
 
 class Pages(scrapy.Spider):
     name = "pages"
-    custom_settings = SETTINGS
-    handle_httpstatus_all = True
+    custom_settings = {**SETTINGS, "HTTPERROR_ALLOW_ALL": True}
 
     def __init__(self, start, **arguments):
         super().__init__(**arguments)
         self.start_urls = [start]
-        self.links = LinkExtractor(allow_domains=["127.0.0.1"], deny_extensions=[], tags=("a", "area", "link", "img", "script"), attrs=("href", "src"))
+        self.links = LinkExtractor(
+            allow=r"^https?://127\.0\.0\.1[:/]",
+            deny_extensions=[],
+            tags=("a", "area", "link", "img", "script"),
+            attrs=("href", "src"),
+        )
 
     def parse(self, response):
         yield line(response)
@@ -72,10 +76,11 @@ class Sitemaps(SitemapSpider):
     custom_settings = SETTINGS
 
     def __init__(self, robots, site, **arguments):
-        super().__init__(**arguments)
+        # Read by the constructor.
         self.sitemap_urls = [robots]
         self.sitemap_rules = [(f"/{site}/", "parse")]
         self.sitemap_follow = [rf"/{site}/sitemap", r"^https?://[^/]+/sitemap\.xml$"]
+        super().__init__(**arguments)
 
     def parse(self, response):
         yield line(response)

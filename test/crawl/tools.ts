@@ -8,6 +8,7 @@ import process from 'node:process'
 /** Debian's package of the documentation of some version of Python. */
 const DOCUMENTATION = ['3.11', '3.12', '3.13', '3.14'].map((version) => `/usr/share/doc/python${version}/html`)
 export const LINKINATOR = 'linkinator@7.6.1'
+export const LIGHTHOUSE = 'lighthouse@12.8.2'
 const RUN_MS_MAX = 30 * 60_000
 
 export type Found = {
@@ -119,4 +120,23 @@ export async function linkinator(place: string, site: string, folder: string): P
   const asked = links.filter(({ url, state }) => state !== 'SKIPPED' && OWN.test(url))
   const broken = asked.filter(({ state }) => state === 'BROKEN').map(({ url, status }) => `${status} ${url}`)
   return { links: asked.length, broken, seconds }
+}
+
+/** The audits of a page that Lighthouse does not pass, and its mark out of 100. */
+export type Audited = { readonly score: number; readonly failed: readonly string[] }
+
+export async function lighthouse(url: string, name: string, folder: string): Promise<Audited> {
+  const log = join(folder, `lighthouse-${name}.log`)
+  const words = ['--only-categories=seo', '--output=json', '--quiet', '--chrome-flags=--headless=new --no-sandbox']
+  const command = process.env.LIGHTHOUSE
+  const [program, first] = command === undefined ? ['npx', ['--yes', LIGHTHOUSE]] : [command, []]
+  process.env.CHROME_PATH ??= '/usr/bin/chromium'
+  const { out, code } = await run(program, [...first, url, ...words], folder, log)
+  if (code !== 0) throw new Error(`lighthouse ended with ${code}: ${log}`)
+  const report = JSON.parse(out.slice(out.indexOf('{'))) as {
+    categories: { seo: { score: number } }
+    audits: Record<string, { score: number | null }>
+  }
+  const failed = Object.entries(report.audits).filter(([, { score }]) => score !== null && score < 1)
+  return { score: Math.round(100 * report.categories.seo.score), failed: failed.map(([audit]) => audit) }
 }
