@@ -4,9 +4,10 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
-import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX } from '#gateway/settings.ts'
+import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX, VISITS_BYTES_MAX } from '#gateway/settings.ts'
 import type { Store } from '#gateway/store/port.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -97,8 +98,8 @@ export type Gateway = {
   readonly bodies: Bodies
   /** Of visitors whose sites it carries. */
   readonly visitBodies: Bodies
-  /** Of those bodies, what is whole and not answered yet. */
-  visitBytes: number
+  /** What those visits hold. */
+  readonly rooms: Rooms
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -120,7 +121,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     locations: new Locations(config.publicUrl, sitesDomainOf(config)),
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
-    visitBytes: 0,
+    rooms: createRooms(VISITS_BYTES_MAX),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

@@ -44,7 +44,9 @@ export const BOOTSTRAP_KEPT_MS = 50
 export const BOOTSTRAP_TURN_MS = 1_000
 /** What a client is told to wait when nobody is there. */
 export const RETRY_AFTER_SECONDS = 5
-/** What visitors send to sites that the gateway carries, all together: an isolate has 128 MB. */
+/** What the visits of sites that the gateway carries hold, all together: an isolate has 128 MB. */
+export const VISITS_BYTES_MAX = 64 * 1024 * 1024
+/** Of it, what their visitors send and what is not whole yet. */
 export const VISIT_BODIES_BYTES_MAX = 32 * 1024 * 1024
 /** 8 MiB at 1 Mbit/s. */
 export const VISIT_BODY_MS_MAX = 75_000

@@ -11,12 +11,12 @@ import {
   answerOf,
   type CarriedSite,
   type CertifiedAnswer,
-  discard,
   type NoAnswer,
-  wholeOf,
 } from '#gateway/carry/answer.ts'
 import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
+import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
+import type { Room } from '#gateway/carry/room.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
@@ -27,7 +27,7 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
-import { bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
+import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
 
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
@@ -58,6 +58,8 @@ export type Visit = {
   readonly conditions: Conditions
   /** Whom to ask, best first. */
   readonly hosts: readonly Host[]
+  /** What it may hold here; left by whoever began the visit. */
+  readonly room: Room
 }
 
 /** What a visit has learnt of its members. */
@@ -82,9 +84,10 @@ type Answered = { readonly answer: CertifiedAnswer; readonly host: Host }
 
 /** The first answer that holds. */
 async function askInTurn(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
+  const { verify } = course.gateway.ports
   for (const host of course.hosts) {
     if (course.failed.has(host)) continue
-    const answer = await answerOf(course.site, question, askerOf(course, host), course.gateway.ports.verify)
+    const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
     if (answer.ok) return ok({ answer: answer.value, host })
     // The visitor's own doing, and no member's.
     if (answer.error.code === 'unreachable' && answer.error.why === 'head_refused')
@@ -145,7 +148,7 @@ async function answeredByConditions(
     return ok({ status: 416, headers: [['Content-Range', `bytes */${size}`]], body: undefined, length: 0 })
   const [span] = ranges
   if (ranges === 'whole' || span === undefined || typeof span === 'string' || ranges.length > 1) return undefined
-  const body = await partOf(course, host, answer.root, span, undefined)
+  const body = await partOf(course, host, { root: answer.root, size, span, first: undefined })
   if (body === undefined) return undefined
   const length = span.end + 1 - span.start
   const fields = headers.filter(([name]) => !/^(content-length|content-digest|signature(-input)?)$/i.test(name))
@@ -163,31 +166,36 @@ async function whole(course: Course, { answer, host }: Answered): Promise<Result
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
   if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size })
   if (Number.isSafeInteger(size)) {
-    const body = await partOf(course, host, answer.root, { start: 0, end: size - 1 }, answer.body)
+    const span = { start: 0, end: size - 1 }
+    const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
     if (body !== undefined) return ok({ status, headers, body, length: size })
   }
   // Without leaves: a script's answer, which fits in memory.
-  const bytes = await wholeOf(answer.body, BODY_BYTES_MAX)
-  if (bytes !== undefined && hexFromBytes(bodyRoot(bytes)) === hexFromBytes(answer.root))
-    return ok({ status, headers, body: bytes, length: bytes.length })
-  noted(
-    course,
-    host,
-    bytes === undefined ? { code: 'unreachable', why: 'broke_off' } : { code: 'lie', check: 'body_root' },
-  )
+  const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
+  if (bytes.ok && hexFromBytes(bodyRoot(bytes.value)) === hexFromBytes(answer.root))
+    return ok({ status, headers, body: bytes.value, length: bytes.value.length })
+  if (bytes.ok) course.room.give(bytes.value.length)
+  noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
   const again = await askInTurn(course, course.question)
   return again.ok ? whole(course, again.value) : again
 }
 
-/** A part of the body with this root, checked as it goes; undefined: no member tells its leaves. `first`: all of it, on its way. */
+type Part = {
+  readonly root: Digest
+  /** Of the whole body, bytes. */
+  readonly size: number
+  readonly span: Span
+  /** All of the body, on its way. */
+  readonly first: ReadableStream<Uint8Array> | undefined
+}
+
+/** A part of a body, checked as it goes; undefined: the member does not tell its leaves. */
 async function partOf(
   course: Course,
   host: Host,
-  root: Digest,
-  span: Span,
-  first: ReadableStream<Uint8Array> | undefined,
+  { root, size, span, first }: Part,
 ): Promise<ReadableStream<Uint8Array> | undefined> {
-  const leaves = await leavesAt(course, host, root)
+  const leaves = await leavesAt(course, host, root, size)
   if (leaves === undefined) return undefined
   let from = host
   return checkedBody({
@@ -210,7 +218,12 @@ async function partOf(
   })
 }
 
-async function leavesAt(course: Course, host: Host, root: Digest): Promise<readonly Digest[] | undefined> {
+async function leavesAt(
+  course: Course,
+  host: Host,
+  root: Digest,
+  size: number,
+): Promise<readonly Digest[] | undefined> {
   const target = `${WELL_KNOWN}chunks/${hexFromBytes(root)}`
   const found = await askerOf(course, host)({ method: 'GET', target, headers: [] }, undefined)
   if (!found.ok) return undefined
@@ -218,8 +231,12 @@ async function leavesAt(course: Course, host: Host, root: Digest): Promise<reado
     await discard(found.value.body)
     return undefined
   }
-  const bytes = await wholeOf(found.value.body, LEAVES_MAX * DIGEST_BYTES)
-  return bytes === undefined ? undefined : leavesOf(bytes, root)
+  const count = Math.min(Math.ceil(size / BODY_CHUNK_BYTES), LEAVES_MAX)
+  const bytes = await wholeOf(found.value.body, count * DIGEST_BYTES, course.room)
+  if (!bytes.ok) return undefined
+  const leaves = leavesOf(bytes.value, root)
+  if (leaves === undefined) course.room.give(bytes.value.length)
+  return leaves
 }
 
 /** The body from `start` on as another member sends it; each of its chunks is held against the leaves, so its head need not be. */
@@ -233,5 +250,7 @@ async function restAt(course: Course, host: Host, start: number): Promise<Readab
     await discard(body)
     return undefined
   }
-  return body instanceof Uint8Array ? new Blob([body as Uint8Array<ArrayBuffer>]).stream() : body
+  const rest = streamed(body, course.room)
+  if (rest === undefined) await discard(body)
+  return rest
 }

@@ -3,14 +3,17 @@
 import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
 import { keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
+import type { Room } from '#gateway/carry/room.ts'
+import { sending } from '#gateway/carry/sending.ts'
 import { placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
 import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
-import { TARGET_BYTES_MAX, VISIT_BODIES_BYTES_MAX } from '#gateway/settings.ts'
+import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
+import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { groupOf, handingOver, type NetworkJob } from '#protocol/directory/network-file.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
@@ -63,24 +66,20 @@ export async function visitSite(
   if (asked.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: asked.length, maxBytes: TARGET_BYTES_MAX })
   if (tunnels === undefined || target.hosts.length === 0) return err({ code: 'no_living_member', name })
-  const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX)
-  if (!body.ok) return body
-  if (gateway.visitBytes + body.value.length > VISIT_BODIES_BYTES_MAX) return err({ code: 'rate_limited' })
-  gateway.visitBytes += body.value.length
+  const room = gateway.rooms.enter(sourceOf(source))
+  if (room === undefined) return err({ code: 'overloaded' })
+  let isSending = false
   try {
-    return await answered(
-      gateway,
-      tunnels,
-      request,
-      { name, job, network, hosts: turned(target.hosts, target.next++) },
-      {
-        body: body.value,
-        target: asked,
-        source,
-      },
-    )
+    const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
+    if (!body.ok) return body
+    const site = { name, job, network, hosts: turned(target.hosts, target.next++) }
+    const visited = { body: body.value, target: asked, source, room }
+    const carried = await answered(gateway, tunnels, request, site, visited)
+    if (!carried.ok) return carried
+    isSending = true
+    return ok(responseOf(request.method, carried.value, room.leave))
   } finally {
-    gateway.visitBytes -= body.value.length
+    if (!isSending) room.leave()
   }
 }
 
@@ -91,13 +90,20 @@ type VisitedSite = {
   readonly hosts: readonly Host[]
 }
 
+type Visited = {
+  readonly body: Uint8Array
+  readonly target: string
+  readonly source: string
+  readonly room: Room
+}
+
 async function answered(
   gateway: Gateway,
   tunnels: Tunnels,
   request: Request,
   { name, job, network, hosts }: VisitedSite,
-  { body, target, source }: { readonly body: Uint8Array; readonly target: string; readonly source: string },
-): Promise<Result<Response, GatewayError>> {
+  { body, target, source, room }: Visited,
+): Promise<Result<Carried, GatewayError>> {
   const { ports } = gateway
   const { random } = ports
   const question = questionOf(request, body, { url: new URL(request.url), target, source, random })
@@ -120,6 +126,7 @@ async function answered(
     question,
     conditions: conditionsOf(request.headers),
     hosts,
+    room,
   })
   if (!carried.ok) return err(errorOf(name, carried.error))
   const { status, headers, body: certified } = carried.value
@@ -132,7 +139,7 @@ async function answered(
       : keyedPage({ status, headers, body: certified }, { origin: originOf(question), siteName: name }, ports.random)
   const edited = keyed ?? placed
   const sent = edited === undefined ? carried.value : { ...edited, length: edited.body?.length }
-  return ok(responseOf(request.method, { ...sent, headers: withOwnLinks({ ...page, headers: sent.headers }, at) }))
+  return ok({ ...sent, headers: withOwnLinks({ ...page, headers: sent.headers }, at) })
 }
 
 /** Each visit begins with another member. */
@@ -141,7 +148,8 @@ function turned<T>(list: readonly T[], by: number): readonly T[] {
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-function responseOf(method: string, { status, headers, body, length }: Carried): Response {
+/** `left` is called when nothing of the answer is held here any more. */
+function responseOf(method: string, { status, headers, body, length }: Carried, left: () => void): Response {
   const fields = new Headers()
   for (const [name, value] of headers) {
     if (NOT_PASSED.test(name)) continue
@@ -149,10 +157,13 @@ function responseOf(method: string, { status, headers, body, length }: Carried):
   }
   const isBare = body === undefined || status === 204 || status === 205 || status === 304
   if (isBare) {
+    left()
     if (method === 'HEAD' && length !== undefined) fields.set('Content-Length', String(length))
     return new Response(null, { status, headers: fields })
   }
-  return new Response(body as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
+  if (length !== undefined) fields.set('Content-Length', String(length))
+  const sent = sending(body, length, left)
+  return new Response(sent as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
 }
 
 /** A cookie for the whole sites domain would be every site's (RFC 6265 §4.1.2.3). */
@@ -166,6 +177,7 @@ function hostOnly(cookie: string): string {
 function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
   if (status !== undefined && status >= 400 && status < 500 && status !== 404)
     return { code: 'site_refuses', name, status }
+  if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
   return reasons.some(({ code }) => code === 'lie')
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }

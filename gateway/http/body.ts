@@ -9,8 +9,8 @@ import { bytesConcat } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
 export type Bodies = {
-  /** A longer one, and one that is too slow, is left unread. */
-  read(request: Request, maxBytes: number): Promise<Result<Uint8Array, GatewayError>>
+  /** A longer one, and one that is too slow, is left unread; so is one for which `take` finds no room. */
+  read(request: Request, maxBytes: number, take?: (bytes: number) => boolean): Promise<Result<Uint8Array, GatewayError>>
   /** Bytes of those that are not whole yet. */
   readonly held: number
 }
@@ -38,7 +38,11 @@ export function createBodies(limits = { bytesMax: BODIES_BYTES_MAX, msMax: BODY_
     }
   }
 
-  async function read(request: Request, maxBytes: number): Promise<Result<Uint8Array, GatewayError>> {
+  async function read(
+    request: Request,
+    maxBytes: number,
+    fits: (bytes: number) => boolean = () => true,
+  ): Promise<Result<Uint8Array, GatewayError>> {
     const tooLarge: GatewayError = { code: 'body_too_large', maxBytes }
     if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return err(tooLarge)
     if (request.body === null) return ok(new Uint8Array(0))
@@ -52,14 +56,16 @@ export function createBodies(limits = { bytesMax: BODIES_BYTES_MAX, msMax: BODY_
     try {
       for (;;) {
         const part = await Promise.race([reader.read(), slow.promise])
-        const isSlow = part === 'slow'
-        if (!isSlow && part.done) return ok(bytesConcat(...parts))
-        if (!isSlow) take(coming, part.value.length)
-        if (isSlow || coming.bytes > maxBytes) {
-          // Nothing of it is awaited: it may never come.
+        // Nothing more of it is awaited: it may never come.
+        const unread = (error: GatewayError): Result<Uint8Array, GatewayError> => {
           reader.cancel().catch(() => {})
-          return err(isSlow ? { code: 'body_too_slow', maxMs: limits.msMax } : tooLarge)
+          return err(error)
         }
+        if (part === 'slow') return unread({ code: 'body_too_slow', maxMs: limits.msMax })
+        if (part.done) return ok(bytesConcat(...parts))
+        take(coming, part.value.length)
+        if (coming.bytes > maxBytes) return unread(tooLarge)
+        if (!fits(part.value.length)) return unread({ code: 'overloaded' })
         parts.push(part.value)
       }
     } finally {

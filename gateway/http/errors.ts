@@ -29,6 +29,7 @@ export type GatewayError =
   | { readonly code: 'wrong_network' }
   | { readonly code: 'bad_evidence'; readonly detail: string }
   | { readonly code: 'rate_limited' }
+  | { readonly code: 'overloaded' }
   | { readonly code: 'no_network' }
   | { readonly code: 'no_gateway_key' }
   | { readonly code: 'store_unavailable' }
@@ -98,6 +99,7 @@ export function statusOf(error: GatewayError): ErrorStatus {
       return 409
     case 'rate_limited':
       return 429
+    case 'overloaded':
     case 'no_living_member':
     case 'no_network':
     case 'no_gateway_key':
@@ -164,6 +166,8 @@ export function messageOf(error: GatewayError): string {
       return `This proves nothing: ${error.detail}.`
     case 'rate_limited':
       return 'Too many requests from this address; wait a few seconds.'
+    case 'overloaded':
+      return 'This gateway carries as many visits as it can; try again in a few seconds.'
     case 'no_network':
       return 'This gateway has no network file yet.'
     case 'no_gateway_key':

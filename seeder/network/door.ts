@@ -7,7 +7,7 @@
 // Invariant: connections from addresses that no peer names take no place from those that one does; nobody takes all of either.
 
 import type { MultiaddrConnection } from '@libp2p/interface'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 
 /** Handshakes at once with addresses of the network file, and with others. */
 export const KNOWN_HANDSHAKES_MAX = 512

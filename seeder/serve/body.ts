@@ -1,10 +1,10 @@
 // A request body, read whole within its bound and within what all bodies together may take.
 
 import type { IncomingMessage } from 'node:http'
+import type { Share } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import type { RefusalCode } from '#seeder/serve/refusal.ts'
-import type { Share } from '#seeder/serve/share.ts'
 
 /** What is held; give it back when the body is done with. */
 export type HeldBody = { readonly bytes: Buffer; release(): void }

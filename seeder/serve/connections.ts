@@ -8,8 +8,8 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { sourceOf } from '#protocol/bounds/share.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
-import { sourceOf } from '#seeder/serve/share.ts'
 
 const LOOK_MS = 1_000
 /** As soon as so much of `unsentBytesMax` has come to wait since the last look, there is another one. */

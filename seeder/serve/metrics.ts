@@ -1,10 +1,10 @@
 // What the HTTP edge tells of itself: answers counted as they leave, everything else looked up when somebody asks.
 
+import type { Share } from '#protocol/bounds/share.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { Bandwidth } from '#seeder/serve/bandwidth.ts'
 import type { Connections } from '#seeder/serve/connections.ts'
 import type { Reads } from '#seeder/serve/reads.ts'
-import type { Share } from '#seeder/serve/share.ts'
 import type { Writes } from '#seeder/serve/writes.ts'
 
 /** What a request was. */

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { type ByteRange, evaluate, rangesOf } from '#protocol/answer/condition.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { placedFile } from '#seeder/serve/crawl.ts'
@@ -14,7 +15,6 @@ import type { FoundRead } from '#seeder/serve/reads.ts'
 import { type Refusal, refuse } from '#seeder/serve/refusal.ts'
 import { bodyBytes, type Representation, type Selected, select } from '#seeder/serve/representation.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
 
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */

@@ -4,7 +4,7 @@
 //   enter ──> free? ──> now
 //        └──> its source's line ──> round robin ──> when somebody leaves      no share left, or waited too long: refused
 
-import { Share } from '#seeder/serve/share.ts'
+import { Share } from '#protocol/bounds/share.ts'
 
 export type TurnLimits = {
   readonly atOnce: number

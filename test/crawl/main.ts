@@ -71,7 +71,7 @@ async function crawl(source: string, folder: string): Promise<void> {
   cpSync(source, join(project, 'public'), { recursive: true, dereference: true })
   writeFileSync(join(project, 'interpeer.jsonc'), JSON.stringify({ name: SITE, assets: { directory: 'public' } }))
   const addresses = new Set(htmlOf(join(project, 'public')).map(addressOf))
-  const original = await linkinator(join(project, 'public'), 'original', folder)
+  const original = await linkinator([join(project, 'public')], 'original', folder)
   const known = new Set(brokenPaths(original.broken))
 
   await using group = await startGroup([], { site: { name: SITE, folder: project }, arguments: PLAIN })
@@ -126,7 +126,7 @@ async function crawl(source: string, folder: string): Promise<void> {
     [],
   )
 
-  const checked = await linkinator(`${base}/`, SITE, folder)
+  const checked = await linkinator([...inSitemap], SITE, folder)
   const failed = brokenPaths(checked.broken)
   row(SITE, 'linkinator', checked.links, '', '', failed.length, Math.round(checked.seconds))
   assert.deepEqual(
@@ -157,7 +157,7 @@ async function crawlWiki(gateway: string, folder: string): Promise<void> {
   const wikiWget = await wget(`${wiki}/`, 'wiki', folder)
   row('wiki', 'wget', wikiWget.ok, '', '', wikiWget.broken.length, Math.round(wikiWget.seconds))
   assert.deepEqual(wikiWget.broken, [])
-  const wikiLinks = await linkinator(`${wiki}/`, 'wiki', folder)
+  const wikiLinks = await linkinator([...wikiNames], 'wiki', folder)
   row('wiki', 'linkinator', wikiLinks.links, '', '', wikiLinks.broken.length, Math.round(wikiLinks.seconds))
   assert.deepEqual(wikiLinks.broken, [])
 }

@@ -102,15 +102,20 @@ const OWN = /^(?:\/|https?:\/\/(?:localhost|127\.0\.0\.1)[:/])/
 
 export type Checked = { readonly links: number; readonly broken: readonly string[]; readonly seconds: number }
 
-/** Checks every link of the site, or of a folder. Links to elsewhere are left alone. */
-export async function linkinator(place: string, site: string, folder: string): Promise<Checked> {
+/**
+ * Checks every link of these pages, or of a folder and what is found in it. Links to elsewhere are left alone. It follows no page to another origin
+ * than the one it was given, so that pages behind a redirect have to be given one by one.
+ */
+export async function linkinator(places: readonly string[], site: string, folder: string): Promise<Checked> {
   const log = join(folder, `linkinator-${site}.log`)
-  const words = ['--recurse', '--format', 'json', '--concurrency', '8', '--timeout', '60000', '--verbosity', 'info']
+  const words = ['--format', 'json', '--concurrency', '8', '--timeout', '60000', '--verbosity', 'info']
+  const recurses = places.length === 1 ? ['--recurse'] : []
+  const skipped = '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'
   const command = process.env.LINKINATOR
   const [program, first] = command === undefined ? ['npx', ['--yes', LINKINATOR]] : [command, []]
   const { out, seconds } = await run(
     program,
-    [...first, place, ...words, '--skip', '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'],
+    [...first, ...places, ...words, ...recurses, '--skip', skipped],
     folder,
     log,
   )

@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type AskError, type TunnelAnswer, TunnelConnection } from '#gateway/tunnel/connection.ts'
+import type { AskError, TunnelAnswer } from '#gateway/tunnel/connection.ts'
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { assert as must, type Result } from '#protocol/codec/result.ts'
 import { STREAM_WINDOW_BYTES, STREAMS_MAX } from '#protocol/tunnel/streams.ts'
-import { TunnelBridge } from '#seeder/tunnel/bridge.ts'
 import { startEdge } from '#test/support/edge.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
+import { type JoinedTunnel, joinTunnel } from '#test/support/joined-tunnel.ts'
 import { until } from '#test/support/until.ts'
 
 const FILE_BYTES = 5 * 1024 * 1024 + 17
@@ -45,40 +45,6 @@ const group = hostedGroup('demo', {
 const edge = await startEdge(group)
 after(() => edge[Symbol.asyncDispose]())
 
-type Joined = {
-  readonly gateway: TunnelConnection
-  readonly seeder: TunnelBridge
-  cut(): void
-  readonly closed: string[]
-}
-
-/** Both ends, with turns of the event loop between them. */
-function join(): Joined {
-  const closed: string[] = []
-  let isCut = false
-  const toSeeder = (message: Uint8Array): void => {
-    setImmediate(() => {
-      if (!isCut) must(seeder.receive(message).ok, 'the gateway keeps the rules')
-    })
-  }
-  const gateway: TunnelConnection = new TunnelConnection(
-    { send: toSeeder, close: (_, reason) => closed.push(reason) },
-    { anew: false },
-  )
-  const toGateway = (message: Uint8Array): void => {
-    setImmediate(() => {
-      if (!isCut) gateway.receive(message)
-    })
-  }
-  const seeder: TunnelBridge = new TunnelBridge({ send: toGateway, hasRoom: () => true }, edge.server.carry)
-  const cut = (): void => {
-    isCut = true
-    gateway.closed()
-    seeder.close()
-  }
-  return { gateway, seeder, cut, closed }
-}
-
 type Ask = {
   method?: string
   site?: string | null
@@ -88,7 +54,7 @@ type Ask = {
   headMs?: number
 }
 
-function ask({ gateway }: Joined, target: string, how: Ask = {}): Promise<Result<TunnelAnswer, AskError>> {
+function ask({ gateway }: JoinedTunnel, target: string, how: Ask = {}): Promise<Result<TunnelAnswer, AskError>> {
   const { method = 'GET', site = 'demo', headers = [], body, signal, headMs = 20_000 } = how
   const head = {
     site,
@@ -123,7 +89,7 @@ function pieces(count: number, bytes: number): ReadableStream<Uint8Array> {
 }
 
 test('F38 a read and a write are answered with their evidence, cookies and all', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const read = await ask(joined, '/a?b=c')
   assert.equal(await textOf(read), 'hello GET /a?b=c')
   assert.deepEqual(fieldsOf(read, 'set-cookie'), ['a=1', 'b=2'])
@@ -140,7 +106,7 @@ test('F38 a read and a write are answered with their evidence, cookies and all',
 })
 
 test('a body that is too large for one message streams, up and down', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const up = await ask(joined, '/', { method: 'POST', body: pieces(30, 70_000) })
   assert.match(await textOf(up), /^got 2100000 /)
   const down = await ask(joined, '/file.bin')
@@ -151,7 +117,7 @@ test('a body that is too large for one message streams, up and down', async () =
 })
 
 test('HEAD and 304 have no body, and what the edge refuses is refused', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const head = await ask(joined, '/file.bin', { method: 'HEAD' })
   assert.equal((await bytesOf(head)).length, 0)
   assert.deepEqual(fieldsOf(head, 'content-length'), [String(FILE_BYTES)])
@@ -165,7 +131,7 @@ test('HEAD and 304 have no body, and what the edge refuses is refused', async ()
 })
 
 test('a reader that takes nothing holds one window, and others are answered meanwhile', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const bulk = await Promise.all(Array.from({ length: 8 }, () => ask(joined, '/file.bin')))
   for (let turn = 0; turn < 5; turn++) assert.match(await textOf(await ask(joined, `/small?${turn}`)), /^hello/)
   const [first, ...others] = bulk
@@ -177,7 +143,7 @@ test('a reader that takes nothing holds one window, and others are answered mean
 })
 
 test('a visitor who goes away before the answer, or waits too long, ends the request at the seeder', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const gone = new AbortController()
   const asked = ask(joined, '/held', { signal: gone.signal })
   await until('the script runs', () => waiting > 0, 20_000)
@@ -189,7 +155,7 @@ test('a visitor who goes away before the answer, or waits too long, ends the req
 })
 
 test('a tunnel that ends in the midst of a body breaks that off, and nobody takes it for the whole', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   const found = await ask(joined, '/file.bin')
   must(found.ok && found.value.body instanceof ReadableStream, 'it streams')
   const reader = found.value.body.getReader()
@@ -202,7 +168,7 @@ test('a tunnel that ends in the midst of a body breaks that off, and nobody take
 })
 
 test('a body that breaks off is no request', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   let sent = 0
   const broken = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -217,7 +183,7 @@ test('a body that breaks off is no request', async () => {
 })
 
 test('a head that no frame holds, and more streams than fit, are told', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   assert.deepEqual(await ask(joined, '/wide'), { ok: false, error: { code: 'gone' } })
   const all = Array.from({ length: STREAMS_MAX }, (_, at) => ask(joined, `/many?${at}`))
   assert.deepEqual(await ask(joined, '/one-more'), { ok: false, error: { code: 'busy' } })
@@ -225,7 +191,7 @@ test('a head that no frame holds, and more streams than fit, are told', async ()
 })
 
 test('a seeder that breaks the rules loses its tunnel', async () => {
-  const joined = join()
+  const joined = joinTunnel(edge.server.carry)
   joined.gateway.receive(bytesFromText('not a frame'))
   assert.deepEqual(joined.closed, ['frame_type'])
   assert.deepEqual(await ask(joined, '/'), { ok: false, error: { code: 'gone' } })

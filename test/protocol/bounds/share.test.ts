@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Share, sourceOf } from '#seeder/serve/share.ts'
+import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { createTurns } from '#seeder/serve/turns.ts'
 
 test('a source is an IPv4 address, however it is written, or an IPv6 network of 64 bits', () => {

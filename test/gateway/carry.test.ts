@@ -1,0 +1,147 @@
+// F38 What the visits of carried sites hold of a gateway: shared by source, and given back with their last byte. In this process, in front of
+// the real HTTP edge of a member.
+
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { beginningOf, streamed, wholeOf } from '#gateway/carry/read.ts'
+import { createRooms, type Room } from '#gateway/carry/room.ts'
+import { visitSite } from '#gateway/carry/site-host.ts'
+import type { Gateway } from '#gateway/gateway.ts'
+import { assert as must, type Result } from '#protocol/codec/result.ts'
+import { startEdge } from '#test/support/edge.ts'
+import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
+import { joinTunnel } from '#test/support/joined-tunnel.ts'
+import { until } from '#test/support/until.ts'
+import { scene } from './scene.ts'
+
+const MEBIBYTE = 1024 * 1024
+const LARGE_BYTES = 6 * MEBIBYTE + 5
+const MEDIUM_BYTES = 700 * 1024
+const large = new Uint8Array(LARGE_BYTES).map((_, at) => (at * 2654435761) >>> 11)
+
+const at = await scene({ clock: { now: Date.now() } })
+const group = hostedGroup('wiki', {
+  network: at.network,
+  members: ['ana', 'ben', 'cleo', 'dan'],
+  now: () => at.clock.now,
+  assets: { '/large.bin': large, '/medium.bin': large.subarray(0, MEDIUM_BYTES) },
+  app: (request) => textResponse(200, `got ${request.body.length}`),
+})
+const edge = await startEdge(group)
+after(() => edge[Symbol.asyncDispose]())
+assert.equal((await at.register('ana', { sites: { wiki: null }, tunnel: true })).status, 200)
+
+/** The gateway of the scene with so much room, and a tunnel to the member. */
+function gatewayWith(bytesMax: number): Gateway {
+  const tunnel = joinTunnel(edge.server.carry)
+  const tunnels: Gateway['ports']['tunnels'] = {
+    accept: async () => new Response(null),
+    ask: (_, head, body, options) => tunnel.gateway.ask(head, body, options),
+  }
+  return { ...at.gateway, ports: { ...at.gateway.ports, tunnels }, rooms: createRooms(bytesMax) }
+}
+
+async function visit(
+  gateway: Gateway,
+  path: string,
+  source: string,
+  init: RequestInit = {},
+): Promise<Response | string> {
+  const request = new Request(`https://wiki.sites.example${path}`, init)
+  const answered = await visitSite(gateway, request, 'wiki', source)
+  return answered.ok ? answered.value : answered.error.code
+}
+
+async function bytesOf(answer: Response | string): Promise<Uint8Array> {
+  must(answer instanceof Response, `an answer came: ${answer}`)
+  return new Uint8Array(await answer.arrayBuffer())
+}
+
+test('one that takes nothing of large answers has half the room, others are served, and what it gives up is there again', async () => {
+  const gateway = gatewayWith(4 * MEBIBYTE)
+  const taken: Response[] = []
+  let refused: Response | string = ''
+  while (refused === '') {
+    const answer = await visit(gateway, '/large.bin', '192.0.2.1')
+    if (answer instanceof Response) taken.push(answer)
+    else refused = answer
+  }
+  assert.equal(refused, 'overloaded')
+  assert.ok(taken.length >= 3, `${taken.length} at once`)
+  assert.ok(gateway.rooms.held <= 2 * MEBIBYTE, `${gateway.rooms.held} bytes`)
+  assert.deepEqual(await bytesOf(await visit(gateway, '/large.bin', '198.51.100.1')), large)
+  for (const answer of taken) await answer.body?.cancel()
+  await until('the room', () => gateway.rooms.held === 0)
+  assert.deepEqual(await bytesOf(await visit(gateway, '/large.bin', '192.0.2.1')), large)
+  await until('the room', () => gateway.rooms.held === 0)
+})
+
+test('answers that are checked whole count until their last byte was taken, bodies of requests until they are answered', async () => {
+  const gateway = gatewayWith(4 * MEBIBYTE)
+  const [first, second] = [
+    await visit(gateway, '/medium.bin', '192.0.2.1'),
+    await visit(gateway, '/medium.bin', '192.0.2.1'),
+  ]
+  assert.ok(gateway.rooms.held > 2 * MEDIUM_BYTES)
+  assert.equal(await visit(gateway, '/medium.bin', '192.0.2.1'), 'overloaded')
+  assert.equal((await bytesOf(first)).length, MEDIUM_BYTES)
+  assert.equal((await bytesOf(second)).length, MEDIUM_BYTES)
+  assert.equal(gateway.rooms.held, 0)
+  const body = new Uint8Array(3 * MEBIBYTE)
+  assert.equal(await visit(gateway, '/', '192.0.2.1', { method: 'POST', body }), 'overloaded')
+  assert.equal(gateway.rooms.held, 0)
+  const posted = await visit(gateway, '/', '192.0.2.1', { method: 'POST', body: body.subarray(0, MEBIBYTE) })
+  assert.equal(Buffer.from(await bytesOf(posted)).toString(), `got ${MEBIBYTE}`)
+  assert.equal(gateway.rooms.held, 0)
+})
+
+function inPieces(count: number, bytes: number, breaks: boolean): ReadableStream<Uint8Array> {
+  let sent = 0
+  return new ReadableStream({
+    pull(controller) {
+      if (sent++ < count) controller.enqueue(new Uint8Array(bytes))
+      else if (breaks) controller.error(new Error('broke off'))
+      else controller.close()
+    },
+  })
+}
+
+function heldBy(work: (room: Room) => Promise<unknown>, bytesMax = MEBIBYTE): Promise<[unknown, number]> {
+  const rooms = createRooms(2 * bytesMax)
+  const room = rooms.enter('one')
+  must(room !== undefined, 'there is room')
+  const before = rooms.held
+  return work(room).then((result) => [result, rooms.held - before])
+}
+
+test('what is refused, too long or breaks off is given back', async () => {
+  const code = (found: Result<unknown, unknown>): unknown => (found.ok ? 'whole' : found.error)
+  for (const [body, most, expected, held] of [
+    [inPieces(4, 1_000, false), 4_000, 'whole', 4_000],
+    [inPieces(5, 1_000, false), 4_000, 'too_long', 0],
+    [inPieces(3, 1_000, true), 4_000, 'broke_off', 0],
+    [inPieces(30, 100_000, false), 4_000_000, 'no_room', 0],
+    [new Uint8Array(4_000), 4_000, 'whole', 4_000],
+    [new Uint8Array(4_001), 4_000, 'too_long', 0],
+  ] as const)
+    assert.deepEqual(await heldBy(async (room) => code(await wholeOf(body, most, room))), [expected, held])
+})
+
+test('a stream gives back when it ends, breaks off or nobody takes it any more', async () => {
+  for (const breaks of [false, true])
+    for (const cancels of [false, true]) {
+      const [, held] = await heldBy(async (room) => {
+        const begun = await beginningOf(inPieces(9, 1_000, breaks), 2_500, room)
+        must(begun.ok && begun.value.rest !== undefined, 'it is longer')
+        if (cancels) return begun.value.rest.cancel()
+        return new Response(begun.value.rest as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer().catch(() => {})
+      })
+      assert.equal(held, 0)
+    }
+  const [, held] = await heldBy(async (room) => {
+    while (streamed(inPieces(1, 10, false), room) !== undefined);
+    room.leave()
+    assert.equal(room.take(1), false)
+  })
+  assert.ok(held < 0, 'its place too')
+})
