@@ -9,6 +9,7 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { addressAt } from '#protocol/site/asset-address.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
+import { crawlPathOf } from '#protocol/site/crawl-files.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
@@ -30,6 +31,8 @@ export type AssetFinder = {
   /** Request headers that this site's script sees beyond the agreed list. */
   listed(site: HostedSite, head: Head): readonly string[]
   manifest(site: HostedSite, head: Head): SiteManifest | undefined
+  /** Of what crawlers ask for and neither the bundle nor the script has: what the manifest tells; undefined for all else. */
+  standIn(site: HostedSite, head: Head, target: string): Representation | undefined
   /** It logs people in: one origin for all its members. */
   wantsOneOrigin(site: HostedSite, head: Head): boolean
   /** The answer of the bundle to a GET, or undefined when the script has to be asked. */
@@ -148,7 +151,21 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     return representation
   }
 
+  function standIn(site: HostedSite, head: Head, manifest: SiteManifest, target: string): Representation | undefined {
+    if (crawlPathOf(target) === undefined) return undefined
+    const key = `${cidKey(head.codeRoot)}\n${site.name} ${target}`
+    const before = files.get(key)
+    if (before !== undefined) return before
+    const made = generatedFile(manifest, site.name, target)
+    if (made !== undefined) files.set(key, made, weightOf(made))
+    return made
+  }
+
   return {
+    standIn(site, head, target) {
+      const known = knownOf(site, head)
+      return known === undefined ? undefined : standIn(site, head, known.manifest, target)
+    },
     manifest: (site, head) => knownOf(site, head)?.manifest,
     wantsOneOrigin: (site, head) => knownOf(site, head)?.manifest.origin === STABLE_ORIGIN,
     listed: (site, head) => knownOf(site, head)?.manifest.headers ?? [],
@@ -160,7 +177,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
       const stands =
         known.manifest.scriptBytes > 0 || addressAt(known.beforeScript, path) !== undefined
           ? undefined
-          : generatedFile(known.manifest, site.name, target)
+          : standIn(site, head, known.manifest, target)
       if (stands !== undefined) return stands
       const answer = resolveAsset(known.beforeScript, path)
       if (answer.kind === 'file') return fileAnswer(site, head, answer)

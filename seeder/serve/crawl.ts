@@ -10,6 +10,7 @@ import { addressAt } from '#protocol/site/asset-address.ts'
 import { canonicalLink, linksOf } from '#protocol/site/canonical.ts'
 import { crawlFile, crawlPathOf } from '#protocol/site/crawl-files.ts'
 import { type SiteManifest, scriptOrigin } from '#protocol/site/manifest.ts'
+import type { Headers } from '#protocol/site/response-hash.ts'
 import { selectedOf } from '#seeder/serve/keyed-page.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import { type Representation, representationOfFile, type Selected } from '#seeder/serve/representation.ts'
@@ -18,35 +19,16 @@ import type { RequestHead } from '#seeder/serve/request-head.ts'
 /** As for the bundle's files: asked about each time, so that a new version is seen at once. */
 const CACHE_CONTROL = 'public, max-age=0, must-revalidate'
 
-const generated = new WeakMap<SiteManifest, Map<string, Representation>>()
-
 /** The file that stands in for one that neither bundle nor script has, as certain as the manifest it is made of. */
-export function generatedFile(
-  manifest: SiteManifest | undefined,
-  siteName: string,
-  target: string,
-): Representation | undefined {
-  const path = manifest === undefined ? undefined : crawlPathOf(target)
-  if (manifest === undefined || path === undefined) return undefined
-  let files = generated.get(manifest)
-  if (files === undefined) {
-    files = new Map()
-    generated.set(manifest, files)
-  }
-  const before = files.get(target)
-  if (before !== undefined) return before
-  const made = crawlFile(path, manifest, siteName)
+export function generatedFile(manifest: SiteManifest, siteName: string, target: string): Representation | undefined {
+  const path = crawlPathOf(target)
+  const made = path === undefined ? undefined : crawlFile(path, manifest, siteName)
   if (made === undefined) return undefined
-  const representation = representationOfFile(
-    200,
-    [
-      ['content-type', made.type],
-      ['cache-control', CACHE_CONTROL],
-    ],
-    { bytes: Buffer.from(made.bytes) },
-  )
-  files.set(target, representation)
-  return representation
+  const headers: Headers = [
+    ['content-type', made.type],
+    ['cache-control', CACHE_CONTROL],
+  ]
+  return representationOfFile(200, headers, { bytes: Buffer.from(made.bytes) })
 }
 
 /** The file as a crawler gets it; undefined: as it is certified. `gateway` undefined: the network has none, and the site is known where it was asked. */

@@ -19,7 +19,6 @@ import { NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
-import { generatedFile } from '#seeder/serve/crawl.ts'
 import type { ServeLimits } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Refusal } from '#seeder/serve/refusal.ts'
@@ -210,7 +209,7 @@ export function createReads(options: ReadsOptions): Reads {
       }
       const stands =
         request.method === 'GET' && (result.response.status === 404 || result.response.status === 410)
-          ? generatedFile(assets.manifest(site, at), site.name, request.target)
+          ? assets.standIn(site, at, request.target)
           : undefined
       const value = stands ?? representation.value
       return ok({
