@@ -13,6 +13,8 @@ import { canonicalOrigin } from '#protocol/site/request-headers.ts'
 export const SITEMAP_URLS_MAX = 5_000
 /** Of one file before the gateway's address is put in. */
 export const SITEMAP_BYTES_MAX = 512 * 1024
+/** Of all parts of a site: what has no place any more is left to the links. Of the most files a bundle may have each has 200 bytes. */
+export const SITEMAPS_BYTES_MAX = 4 * 1024 * 1024
 /** With a gateway's address before it a URL stays below the 2,048 characters of sitemaps.org. */
 const ADDRESS_CHARS_MAX = 1_700
 
@@ -52,14 +54,17 @@ export function pagesOf({ assets, scriptBytes }: SiteManifest): readonly string[
   return [...pages].sort((a, b) => (a < b ? -1 : 1))
 }
 
-/** The pages' entries, in as many parts as it takes. */
-function partsOf(manifest: SiteManifest, siteName: string): readonly string[] {
+/** The entries of the pages, in as many parts as it takes: dear to make, so to be kept while the manifest is. */
+export function sitemapParts(manifest: SiteManifest, siteName: string): readonly string[] {
   const origin = canonicalOrigin(siteName)
   const parts: string[] = []
   let part: string[] = []
   let length = 0
+  let total = 0
   for (const page of pagesOf(manifest)) {
     const entry = `${URL_OPEN}${origin}${escaped(page)}${URL_CLOSE}`
+    total += entry.length
+    if (total > SITEMAPS_BYTES_MAX) break
     if (part.length > 0 && (part.length >= SITEMAP_URLS_MAX || length + entry.length > SITEMAP_BYTES_MAX)) {
       parts.push(part.join(''))
       part = []
@@ -72,8 +77,7 @@ function partsOf(manifest: SiteManifest, siteName: string): readonly string[] {
   return parts
 }
 
-function sitemap(manifest: SiteManifest, siteName: string, asked: number | undefined): string | undefined {
-  const parts = partsOf(manifest, siteName)
+function sitemap(parts: readonly string[], siteName: string, asked: number | undefined): string | undefined {
   const [first] = parts
   const single = parts.length === 1
   const entries = asked === undefined ? (single ? first : undefined) : single ? undefined : parts[asked - 1]
@@ -88,9 +92,9 @@ function robots(siteName: string): string {
   return `User-agent: *\nDisallow: /.well-known/interpeer/\n\nSitemap: ${canonicalOrigin(siteName)}/sitemap.xml\n`
 }
 
-/** What a site without such a file of its own answers there; undefined: nothing. */
-export function crawlFile(path: CrawlPath, manifest: SiteManifest, siteName: string): CrawlFile | undefined {
+/** What a site without such a file of its own answers there; undefined: nothing. `parts`: its `sitemapParts`. */
+export function crawlFile(path: CrawlPath, parts: () => readonly string[], siteName: string): CrawlFile | undefined {
   if (path.kind === 'robots') return { type: 'text/plain; charset=utf-8', bytes: bytesFromText(robots(siteName)) }
-  const text = sitemap(manifest, siteName, path.part)
+  const text = sitemap(parts(), siteName, path.part)
   return text === undefined ? undefined : { type: 'application/xml; charset=utf-8', bytes: bytesFromText(text) }
 }

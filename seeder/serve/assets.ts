@@ -9,7 +9,7 @@ import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
 import { addressAt } from '#protocol/site/asset-address.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
-import { crawlPathOf } from '#protocol/site/crawl-files.ts'
+import { crawlPathOf, SITEMAPS_BYTES_MAX, sitemapParts } from '#protocol/site/crawl-files.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
@@ -43,6 +43,8 @@ export type AssetFinder = {
 
 /** Manifests of sites and of their last few versions. */
 const MANIFEST_CACHE_BYTES = 8 * 1024 * 1024
+/** A few of the largest. */
+const SITEMAP_CACHE_BYTES = 4 * SITEMAPS_BYTES_MAX
 const MANIFEST_OVERHEAD_BYTES = 1024
 const DIGEST_OVERHEAD_BYTES = 256
 const DIGEST_CACHE_BYTES = 8 * 1024 * 1024
@@ -62,6 +64,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
   const manifests = byteCache<{ readonly known: Known | undefined }>(MANIFEST_CACHE_BYTES)
   const latest = new WeakMap<HostedSite, { readonly codeRoot: Cid; readonly known: Known }>()
   const files = byteCache<Representation>(options.cacheBytes)
+  const sitemaps = byteCache<readonly string[]>(SITEMAP_CACHE_BYTES)
   const digests = byteCache<FileDigests>(DIGEST_CACHE_BYTES)
   const cidOfRoot = new Map<string, string>()
   const digesting = new Map<string, Promise<FileDigests>>()
@@ -151,12 +154,25 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     return representation
   }
 
+  function partsOf(code: string, manifest: SiteManifest, siteName: string): readonly string[] {
+    const before = sitemaps.get(code)
+    if (before !== undefined) return before
+    const parts = sitemapParts(manifest, siteName)
+    sitemaps.set(
+      code,
+      parts,
+      parts.reduce((sum, part) => sum + part.length, MANIFEST_OVERHEAD_BYTES),
+    )
+    return parts
+  }
+
   function standIn(site: HostedSite, head: Head, manifest: SiteManifest, target: string): Representation | undefined {
     if (crawlPathOf(target) === undefined) return undefined
-    const key = `${cidKey(head.codeRoot)}\n${site.name} ${target}`
+    const code = `${cidKey(head.codeRoot)}\n${site.name}`
+    const key = `${code} ${target}`
     const before = files.get(key)
     if (before !== undefined) return before
-    const made = generatedFile(manifest, site.name, target)
+    const made = generatedFile(() => partsOf(code, manifest, site.name), site.name, target)
     if (made !== undefined) files.set(key, made, weightOf(made))
     return made
   }

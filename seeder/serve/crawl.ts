@@ -19,10 +19,14 @@ import type { RequestHead } from '#seeder/serve/request-head.ts'
 /** As for the bundle's files: asked about each time, so that a new version is seen at once. */
 const CACHE_CONTROL = 'public, max-age=0, must-revalidate'
 
-/** The file that stands in for one that neither bundle nor script has, as certain as the manifest it is made of. */
-export function generatedFile(manifest: SiteManifest, siteName: string, target: string): Representation | undefined {
+/** The file that stands in for one that neither bundle nor script has, as certain as the manifest of which `parts` (`sitemapParts`) are made. */
+export function generatedFile(
+  parts: () => readonly string[],
+  siteName: string,
+  target: string,
+): Representation | undefined {
   const path = crawlPathOf(target)
-  const made = path === undefined ? undefined : crawlFile(path, manifest, siteName)
+  const made = path === undefined ? undefined : crawlFile(path, parts, siteName)
   if (made === undefined) return undefined
   const headers: Headers = [
     ['content-type', made.type],

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { placedBody } from '#page/places.ts'
 import { canonicalLink, linksOf } from '#protocol/site/canonical.ts'
-import { crawlFile, crawlPathOf, pagesOf, SITEMAP_BYTES_MAX, SITEMAP_URLS_MAX } from '#protocol/site/crawl-files.ts'
+import {
+  crawlFile,
+  crawlPathOf,
+  pagesOf,
+  SITEMAP_BYTES_MAX,
+  SITEMAP_URLS_MAX,
+  SITEMAPS_BYTES_MAX,
+  sitemapParts,
+} from '#protocol/site/crawl-files.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { MANIFEST_VERSION, type SiteManifest } from '#protocol/site/manifest.ts'
 
@@ -30,9 +38,16 @@ function manifestOf(files: readonly string[], change: Partial<SiteManifest> = {}
   }
 }
 
+const known = new WeakMap<SiteManifest, readonly string[]>()
+function partsOf(manifest: SiteManifest): readonly string[] {
+  const parts = known.get(manifest) ?? sitemapParts(manifest, 'demo')
+  known.set(manifest, parts)
+  return parts
+}
+
 function textAt(manifest: SiteManifest, target: string): string | undefined {
   const path = crawlPathOf(target)
-  const file = path === undefined ? undefined : crawlFile(path, manifest, 'demo')
+  const file = path === undefined ? undefined : crawlFile(path, () => partsOf(manifest), 'demo')
   return file === undefined ? undefined : Buffer.from(file.bytes).toString()
 }
 
@@ -63,8 +78,8 @@ test('the pages are the HTML files that are answered with 200, and a script’s 
 })
 
 test('sitemaps.org: no file is larger than is allowed, however many pages there are, and each page stands in one', () => {
-  for (const length of [10, 150]) {
-    const files = Array.from({ length: LIMITS.assets }, (_, index) => `/${String(index).padStart(length, 'ü')}.html`)
+  for (const length of [10, 120]) {
+    const files = Array.from({ length: LIMITS.assets }, (_, index) => `/${String(index).padStart(length, 'a')}.html`)
     const manifest = manifestOf(files)
     const index = textAt(manifest, '/sitemap.xml')
     assert.match(index ?? '', /<sitemapindex/)
@@ -85,6 +100,13 @@ test('sitemaps.org: no file is larger than is allowed, however many pages there 
     )
     assert.equal(textAt(manifest, `/sitemap-${parts.length + 1}.xml`), undefined)
   }
+})
+
+test('all sitemaps of a site together are bounded: what has no place is left to its links', () => {
+  const files = Array.from({ length: 5_000 }, (_, index) => `/${String(index).padStart(250, 'ü')}.html`)
+  const parts = partsOf(manifestOf(files))
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+  assert.ok(bytes <= SITEMAPS_BYTES_MAX && bytes > SITEMAPS_BYTES_MAX - SITEMAP_BYTES_MAX)
 })
 
 test('a site of no page has no sitemap, and one of few has no parts', () => {
