@@ -9,7 +9,11 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type DefaultTreeAdapterTypes, parse } from 'parse5'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
+import { signStatement } from '#protocol/message/domain.ts'
 import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
+import { until } from '#test/support/until.ts'
 
 const SITE = 'maze'
 const PAGES_MAX = 200
@@ -207,4 +211,18 @@ test('wget finds the same pages', { skip: hasWget ? false : 'wget is not install
     broken.map((each) => each.replace(/http:\/\/127\.0\.0\.1:\d+/, '')),
     ['404 /nowhere.html'],
   )
+})
+
+test('a site that was unpublished is gone, at every address that it had', async () => {
+  const { admission, uploader } = group.seeders
+  const file = admission.file()
+  const job = file.jobs.find(({ name }) => name === SITE)
+  assert.ok(job)
+  const statement = signStatement(domainOf(file), 'job_end', uploader, { job: groupOf(job).job, time: Date.now() })
+  const ended = await exchange(`${file.admission}/jobs/end`, { method: 'POST', body: cborFromValue(statement) })
+  assert.equal(ended.status, 200, String(ended.body))
+  const page = `${group.gateway}/${SITE}/deep/er/page`
+  await until('the gateway knows', async () => (await exchange(page)).status === 410, 60_000)
+  assert.doesNotMatch(String((await exchange(`${group.gateway}/sitemap.xml`)).body), /maze/)
+  assert.equal((await exchange(`${group.gateway}/never-was/`)).status, 404)
 })
