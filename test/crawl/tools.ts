@@ -108,7 +108,8 @@ export type Checked = { readonly links: number; readonly broken: readonly string
  */
 export async function linkinator(places: readonly string[], site: string, folder: string): Promise<Checked> {
   const log = join(folder, `linkinator-${site}.log`)
-  const words = ['--format', 'json', '--concurrency', '8', '--timeout', '60000', '--verbosity', 'info']
+  // Without a time-out: one that ends while a body is left unread ends linkinator with it.
+  const words = ['--format', 'json', '--concurrency', '8', '--verbosity', 'info']
   const recurses = places.length === 1 ? ['--recurse'] : []
   const skipped = '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'
   const command = process.env.LINKINATOR
@@ -119,6 +120,7 @@ export async function linkinator(places: readonly string[], site: string, folder
     folder,
     log,
   )
+  if (!out.includes('{')) throw new Error(`linkinator broke off: ${log}`)
   const { links } = JSON.parse(out.slice(out.indexOf('{'))) as {
     links: { url: string; state: string; status: number; parent?: string }[]
   }
