@@ -48,5 +48,11 @@ export const RETRY_AFTER_SECONDS = 5
 export const VISITS_BYTES_MAX = 64 * 1024 * 1024
 /** Of it, what their visitors send and what is not whole yet. */
 export const VISIT_BODIES_BYTES_MAX = 32 * 1024 * 1024
+/** How long a member is asked to wait for an event. */
+export const EVENT_WAIT_SECONDS = 10
+/** Between two questions for a stream of events that brought none. */
+export const EVENT_RETRY_MS = 1_000
+/** A stream of events that no member goes on with for so long ends; the browser comes again. */
+export const EVENT_TRIES_MS = 30_000
 /** 8 MiB at 1 Mbit/s. */
 export const VISIT_BODY_MS_MAX = 75_000

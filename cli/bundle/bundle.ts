@@ -98,6 +98,7 @@ async function bundleConfigured(directory: string, config: SiteConfig): Promise<
     headers: [...new Set(config.headers)].sort(),
     volatile: [...new Set(config.volatile)].sort(),
     origin: config.origin,
+    ...(config.csp === undefined ? {} : { csp: config.csp }),
   }
   if (issues.length > 0) return err(issues)
   const text = manifestToText(manifest)

@@ -60,6 +60,8 @@ export type Visit = {
   readonly hosts: readonly Host[]
   /** What it may hold here; left by whoever began the visit. */
   readonly room: Room
+  /** Beside what an answer takes, a member may wait so long with it, ms. */
+  readonly waitMs?: number
 }
 
 /** What a visit has learnt of its members. */
@@ -111,7 +113,7 @@ function noted(course: Course, host: Host, reason: NoAnswer): void {
   })
 }
 
-function askerOf({ tunnels, site, question }: Visit, host: Host): AskMember {
+function askerOf({ tunnels, site, question, waitMs = 0 }: Visit, host: Host): AskMember {
   const { scheme, host: name, source } = question
   const headMs = isSafe(question.method) ? READ_HEAD_MS : WRITE_HEAD_MS
   return ({ method, target, headers }, body) =>
@@ -119,7 +121,7 @@ function askerOf({ tunnels, site, question }: Visit, host: Host): AskMember {
       host.peer,
       { site: site.name, scheme, host: name, source, method, target, headers },
       body === undefined ? undefined : new Blob([body as Uint8Array<ArrayBuffer>]).stream(),
-      { headMs },
+      { headMs: headMs + waitMs },
     )
 }
 

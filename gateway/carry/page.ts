@@ -20,18 +20,30 @@ export function keyedPage(
 ): Page | undefined {
   const fields = (name: string): string[] =>
     headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
-  const cacheControl = fields('cache-control').join(', ').toLowerCase()
-  if (cacheControl.includes('no-transform')) return undefined
+  if (cacheControlOf(headers).includes('no-transform')) return undefined
   const offsets = formOffsets(body, fields('content-type')[0], [at.origin, canonicalOrigin(at.siteName)])
   if (offsets.length === 0) return undefined
-  const kept = ['no-store', 'private'].filter((directive) => cacheControl.includes(directive))
   return {
     status,
-    headers: [
-      ...headers.filter(([name]) => !NOT_KEPT.test(name)),
-      ['Cache-Control', ['no-cache', ...kept].join(', ')],
-      ['Interpeer-Body', 'edited'],
-    ],
+    headers: editedHeaders(headers),
     body: pageWithKeys(body, offsets, base64url(random(KEY_BYTES))),
   }
+}
+
+/** The headers of an answer that is sent otherwise than it was certified. */
+export function editedHeaders(headers: Headers): Headers {
+  const kept = ['no-store', 'private'].filter((directive) => cacheControlOf(headers).includes(directive))
+  return [
+    ...headers.filter(([name]) => !NOT_KEPT.test(name)),
+    ['Cache-Control', ['no-cache', ...kept].join(', ')],
+    ['Interpeer-Body', 'edited'],
+  ]
+}
+
+function cacheControlOf(headers: Headers): string {
+  return headers
+    .filter(([name]) => name.toLowerCase() === 'cache-control')
+    .map(([, value]) => value)
+    .join(', ')
+    .toLowerCase()
 }

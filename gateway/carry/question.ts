@@ -24,6 +24,7 @@ const NOT_PASSED: ReadonlySet<string> = new Set([
   'interpeer-height',
   'interpeer-nonce',
   'keep-alive',
+  'prefer',
   'proxy-authorization',
   'proxy-connection',
   'range',

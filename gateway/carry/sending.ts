@@ -17,8 +17,20 @@ export function sending(body: Body, length: number | undefined, left: () => void
     left()
     return body
   }
-  const pieces = body instanceof Uint8Array ? piecesOf(body) : partsOf(body)
-  const stream = new ReadableStream<Uint8Array>(
+  const stream = streamOf(body instanceof Uint8Array ? piecesOf(body) : partsOf(body), left)
+  // Where there is none, a length in the head of the answer does the same.
+  const { FixedLengthStream } = globalThis as Edge
+  return length === undefined || FixedLengthStream === undefined
+    ? stream
+    : stream.pipeThrough(new FixedLengthStream(length))
+}
+
+/** Pieces as they are asked for; `left` is called when there are no more, or nobody takes them. */
+export function streamOf(
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+  left: () => void = () => {},
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
@@ -31,18 +43,14 @@ export function sending(body: Body, length: number | undefined, left: () => void
           throw cause
         }
       },
-      async cancel() {
+      cancel() {
         left()
-        await pieces.return(undefined)
+        // Whoever makes the next piece may take a while, for nobody.
+        pieces.return(undefined).catch(() => {})
       },
     },
     { highWaterMark: 0 },
   )
-  // Where there is none, a length in the head of the answer does the same.
-  const { FixedLengthStream } = globalThis as Edge
-  return length === undefined || FixedLengthStream === undefined
-    ? stream
-    : stream.pipeThrough(new FixedLengthStream(length))
 }
 
 async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

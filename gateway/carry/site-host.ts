@@ -1,21 +1,21 @@
 // The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there.
 
-import { type Carried, carry, type NotCarried } from '#gateway/carry/carry.ts'
-import { keyedPage } from '#gateway/carry/page.ts'
-import { isClient, originOf, questionOf } from '#gateway/carry/question.ts'
-import type { Room } from '#gateway/carry/room.ts'
-import { sending } from '#gateway/carry/sending.ts'
-import { placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
-import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
+import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
+import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
+import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
+import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
+import { sending, streamOf } from '#gateway/carry/sending.ts'
+import { type CarriedAt, placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
+import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
-import type { Host } from '#gateway/locate/locations.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
 import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import type { CheckRules } from '#protocol/answer/check.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
 import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { groupOf, handingOver, type NetworkJob } from '#protocol/directory/network-file.ts'
+import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 
 /** The site's name when the host is under the sites domain; undefined: it is not. */
@@ -55,91 +55,89 @@ export async function visitSite(
   source: string,
 ): Promise<Result<Response, GatewayError>> {
   const { network, locations, ports } = gateway
-  const { tunnels } = ports
+  const { tunnels, random, now } = ports
   if (network === undefined) return err({ code: 'no_network' })
-  const now = ports.now()
-  const job = locations.jobByName(name)
-  const target = locations.target(name, now)
-  if (job === undefined || target === undefined)
-    return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
-  const asked = targetOf(request.url)
-  if (asked.length > TARGET_BYTES_MAX)
-    return err({ code: 'target_too_long', actualBytes: asked.length, maxBytes: TARGET_BYTES_MAX })
-  if (tunnels === undefined || target.hosts.length === 0) return err({ code: 'no_living_member', name })
+  const found = locations.target(name, now())
+  if (found === undefined) return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
+  const target = targetOf(request.url)
+  if (target.length > TARGET_BYTES_MAX)
+    return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })
+  if (tunnels === undefined || found.hosts.length === 0) return err({ code: 'no_living_member', name })
   const room = gateway.rooms.enter(sourceOf(source))
   if (room === undefined) return err({ code: 'overloaded' })
   let isSending = false
   try {
     const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
     if (!body.ok) return body
-    const site = { name, job, network, hosts: turned(target.hosts, target.next++) }
-    const visited = { body: body.value, target: asked, source, room }
-    const carried = await answered(gateway, tunnels, request, site, visited)
-    if (!carried.ok) return carried
+    const question = questionOf(request, body.value, { url: new URL(request.url), target, source, random })
+    const turn = found.next++
+    const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
+      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, waitMs })
+    const conditions = conditionsOf(request.headers)
+    const answer = await ask(question, conditions, 0)
+    if (!answer.ok) return answer
     isSending = true
-    return ok(responseOf(request.method, carried.value, room.leave))
+    const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
+    const at = { base: locations.canonicalBase, siteName: name, target }
+    const shown = shownTo(request, following, at, random, answer.value)
+    const certified = answer.value.body instanceof Uint8Array ? answer.value.body : undefined
+    const headers = withOwnLinks({ ...shown, body: certified }, at)
+    return ok(responseOf(request.method, { ...shown, headers }, room.leave))
   } finally {
     if (!isSending) room.leave()
   }
 }
 
-type VisitedSite = {
-  readonly name: string
-  readonly job: NetworkJob
-  readonly network: HeldNetwork
-  readonly hosts: readonly Host[]
-}
-
-type Visited = {
-  readonly body: Uint8Array
-  readonly target: string
-  readonly source: string
-  readonly room: Room
-}
-
-async function answered(
+/** The answer of the members that there are now. */
+async function askNow(
   gateway: Gateway,
   tunnels: Tunnels,
-  request: Request,
-  { name, job, network, hosts }: VisitedSite,
-  { body, target, source, room }: Visited,
+  name: string,
+  turn: number,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'waitMs'>,
 ): Promise<Result<Carried, GatewayError>> {
-  const { ports } = gateway
-  const { random } = ports
-  const question = questionOf(request, body, { url: new URL(request.url), target, source, random })
+  const { locations, network, ports } = gateway
+  const job = locations.jobByName(name)
+  const hosts = locations.target(name, ports.now())?.hosts ?? []
+  if (network === undefined || job === undefined || hosts.length === 0) return err({ code: 'no_living_member', name })
   const group = groupOf(job)
   const former = handingOver(job, ports.now())
-  const carried = await carry({
-    gateway,
-    tunnels,
-    site: {
-      name,
-      job: group.job,
-      rules: () => ({
-        domain: network.domain,
-        group,
-        ...(former === undefined ? {} : { former }),
-        now: ports.now(),
-        freshMs: network.file.settings.fresh_ms,
-      }),
-    },
-    question,
-    conditions: conditionsOf(request.headers),
-    hosts,
-    room,
+  const rules = (): CheckRules => ({
+    domain: network.domain,
+    group,
+    ...(former === undefined ? {} : { former }),
+    now: ports.now(),
+    freshMs: network.file.settings.fresh_ms,
   })
-  if (!carried.ok) return err(errorOf(name, carried.error))
-  const { status, headers, body: certified } = carried.value
-  const page = { status, headers, body: certified instanceof Uint8Array ? certified : undefined }
-  const at = { base: gateway.locations.canonicalBase, siteName: name, target }
-  const placed = isClient(request) ? undefined : placedPage(page, at)
-  const keyed =
-    isClient(request) || !(certified instanceof Uint8Array)
-      ? undefined
-      : keyedPage({ status, headers, body: certified }, { origin: originOf(question), siteName: name }, ports.random)
-  const edited = keyed ?? placed
-  const sent = edited === undefined ? carried.value : { ...edited, length: edited.body?.length }
-  return ok({ ...sent, headers: withOwnLinks({ ...page, headers: sent.headers }, at) })
+  const site = { name, job: group.job, rules }
+  const carried = await carry({ gateway, tunnels, site, hosts: turned(hosts, turn), ...visit })
+  return carried.ok ? carried : err(errorOf(name, carried.error))
+}
+
+/** What was certified, as this visitor gets it: forms with keys, addresses in files for crawlers, events that go on. */
+function shownTo(
+  request: Request,
+  following: Following,
+  at: CarriedAt,
+  random: (bytes: number) => Uint8Array,
+  answer: Carried,
+): Carried {
+  const { question } = following
+  if (isClient(request)) return answer
+  const page = { status: answer.status, headers: answer.headers, body: undefined }
+  const { body } = answer
+  if (!(body instanceof Uint8Array)) {
+    const head = body === undefined ? placedPage(page, at) : undefined
+    return head === undefined ? answer : { ...head, length: undefined }
+  }
+  if (isFollowed(question, answer)) {
+    const events = streamOf(followed(following, body))
+    return { status: answer.status, headers: editedHeaders(answer.headers), body: events, length: undefined }
+  }
+  const edited =
+    keyedPage({ ...page, body }, { origin: originOf(question), siteName: at.siteName }, random) ??
+    placedPage({ ...page, body }, at)
+  return edited === undefined ? answer : { ...edited, length: edited.body?.length }
 }
 
 /** Each visit begins with another member. */

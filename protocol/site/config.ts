@@ -9,6 +9,7 @@ import {
   NOT_FOUND_HANDLING,
   type NotFoundHandling,
   STABLE_ORIGIN,
+  STRICT_CSP,
 } from '#protocol/site/manifest.ts'
 
 export type AssetsConfig = {
@@ -30,6 +31,7 @@ export type SiteConfig = {
   readonly headers: readonly string[]
   readonly volatile: readonly string[]
   readonly origin: string | null
+  readonly csp: typeof STRICT_CSP | undefined
 }
 
 export type ConfigIssue = {
@@ -45,6 +47,7 @@ const KEYS = [
   'assets',
   'compatibility_date',
   'compatibility_flags',
+  'csp',
   'd1_databases',
   'files',
   'headers',
@@ -239,9 +242,25 @@ export function configFromValue(
       `"${origin}" is no origin: write "stable", or one like "https://example.org", without a path`,
     )
   }
+  const policy = reader.text(root.csp, ['csp'], 'a content policy')
+  if (policy !== undefined && policy !== STRICT_CSP)
+    reader.issue('wrong_value', ['csp'], `"${policy}" is no content policy: write "strict", or leave it out`)
+  const csp = policy === STRICT_CSP ? policy : undefined
 
   if (reader.issues.length > 0) return err(reader.issues)
-  const site: SiteConfig = { name: name ?? '', main, assets, databases, kv, files, crons, headers, volatile, origin }
+  const site: SiteConfig = {
+    name: name ?? '',
+    main,
+    assets,
+    databases,
+    kv,
+    files,
+    crons,
+    headers,
+    volatile,
+    origin,
+    csp,
+  }
   return ok(site)
 }
 

@@ -52,10 +52,13 @@ export type SiteManifest = {
   readonly headers: readonly string[]
   /** `db/<BINDING>`, `kv/<BINDING>` or `files/<BINDING>`: changes by reads are dropped without a new ordered request. */
   readonly volatile: readonly string[]
-  /** Origin that the script sees as its own, when the site has one of its own; null: that of the name. */
-  /** How the script knows itself, an origin; or `stable`: by its own name, and visitors by one origin for all its members. */
+  /** How the script knows itself, an origin (null: that of its name); or `stable`: by its name, and visitors by one origin for all its members. */
   readonly origin: string | null
+  /** Its pages load and send nothing outside the site; absent: as they say themselves. */
+  readonly csp?: typeof STRICT_CSP
 }
+
+export const STRICT_CSP = 'strict'
 
 /** A site that logs people in: its visitors meet it at one origin, whichever member answers. */
 export const STABLE_ORIGIN = 'stable'
@@ -119,7 +122,10 @@ const FIELDS = [
 
 function firstWrongField(value: unknown): string | undefined {
   if (!isRecord(value)) return 'site.json'
-  const keys = Object.keys(value).sort()
+  if ('csp' in value && value.csp !== STRICT_CSP) return 'csp'
+  const keys = Object.keys(value)
+    .filter((key) => key !== 'csp')
+    .sort()
   if (keys.join() !== FIELDS.join())
     return keys.find((key) => !FIELDS.includes(key)) ?? FIELDS.find((key) => !keys.includes(key))
   if (value.version !== MANIFEST_VERSION) return 'version'

@@ -10,6 +10,7 @@ export const LISTED_HEADERS: readonly string[] = [
   'content-type',
   'cookie',
   'idempotency-key',
+  'last-event-id',
   'origin',
   'referer',
   'x-requested-with',

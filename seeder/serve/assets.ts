@@ -12,6 +12,7 @@ import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
 import { crawlPathOf, SITEMAPS_BYTES_MAX, sitemapParts } from '#protocol/site/crawl-files.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
+import { policyOf } from '#protocol/site/policy.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { manifestFromBytes } from '#seeder/execute/host/bundle.ts'
@@ -133,19 +134,17 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     site: HostedSite,
     head: Head,
     answer: Extract<AssetAnswer, { kind: 'file' }>,
+    policy: Headers,
   ): Promise<Representation | undefined> {
     const path = `app/assets${answer.path}`
     const file = site.file(head.stateRoot, path)
     if (file === undefined) return undefined
-    const headers: Headers = [
-      ['content-type', answer.entry.type],
-      ['cache-control', CACHE_CONTROL],
-    ]
+    const headers: Headers = [['content-type', answer.entry.type], ['cache-control', CACHE_CONTROL], ...policy]
     if (file.size > MEMORY_FILE_BYTES_MAX) {
       const made = await digestsOf(site, head, path)
       return made === undefined ? undefined : representationOfFile(answer.status, headers, { file, digests: made })
     }
-    const key = `${cidKey(file.cid)}\n${answer.status} ${answer.entry.type}`
+    const key = `${cidKey(file.cid)}\n${answer.status} ${answer.entry.type}${policy.length === 0 ? '' : '\nstrict'}`
     const before = files.get(key)
     if (before !== undefined) return before
     const bytes = Buffer.from(file.read(0, file.size))
@@ -172,7 +171,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     const key = `${code} ${target}`
     const before = files.get(key)
     if (before !== undefined) return before
-    const made = generatedFile(() => partsOf(code, manifest, site.name), site.name, target)
+    const made = generatedFile(() => partsOf(code, manifest, site.name), site.name, target, policyOf(manifest))
     if (made !== undefined) files.set(key, made, weightOf(made))
     return made
   }
@@ -196,13 +195,14 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
           : standIn(site, head, known.manifest, target)
       if (stands !== undefined) return stands
       const answer = resolveAsset(known.beforeScript, path)
-      if (answer.kind === 'file') return fileAnswer(site, head, answer)
+      const policy = policyOf(known.manifest)
+      if (answer.kind === 'file') return fileAnswer(site, head, answer, policy)
       if (answer.kind === 'redirect') {
         const location = at < 0 ? answer.location : answer.location + target.slice(at)
-        return representationOfFile(307, [['location', location]], { bytes: Buffer.alloc(0) })
+        return representationOfFile(307, [['location', location], ...policy], { bytes: Buffer.alloc(0) })
       }
       if (known.manifest.scriptBytes > 0) return undefined
-      return representationOfFile(404, [['content-type', 'text/plain; charset=utf-8']], {
+      return representationOfFile(404, [['content-type', 'text/plain; charset=utf-8'], ...policy], {
         bytes: Buffer.from(NOT_FOUND_BODY),
       })
     },

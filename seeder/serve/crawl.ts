@@ -24,14 +24,12 @@ export function generatedFile(
   parts: () => readonly string[],
   siteName: string,
   target: string,
+  policy: Headers,
 ): Representation | undefined {
   const path = crawlPathOf(target)
   const made = path === undefined ? undefined : crawlFile(path, parts, siteName)
   if (made === undefined) return undefined
-  const headers: Headers = [
-    ['content-type', made.type],
-    ['cache-control', CACHE_CONTROL],
-  ]
+  const headers: Headers = [['content-type', made.type], ['cache-control', CACHE_CONTROL], ...policy]
   return representationOfFile(200, headers, { bytes: Buffer.from(made.bytes) })
 }
 

@@ -74,6 +74,8 @@ export type SentContent =
   /** A page with keys in its forms: what is sent is not what is certified. */
   | { readonly kind: 'edited'; readonly selected: Selected }
   | { readonly kind: 'not_modified'; readonly etag: string | undefined }
+  /** Events, of which what is certified is the beginning. */
+  | { readonly kind: 'going_on' }
   | {
       readonly kind: 'part'
       readonly length: number
@@ -159,11 +161,12 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
           if (name === 'link') continue
           if (name === 'content-type' && sent.kind === 'part' && sent.contentType !== undefined)
             fields.push(name, sent.contentType)
-          else if (sent.kind !== 'edited' || !STORED_FIELDS.has(name))
+          else if ((sent.kind !== 'edited' && sent.kind !== 'going_on') || !STORED_FIELDS.has(name))
             fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
         }
-        if (sent.kind === 'edited') fields.push(...editedFields(representation))
-        if (sent.kind === 'whole' || sent.kind === 'edited') {
+        if (sent.kind === 'edited' || sent.kind === 'going_on') fields.push(...editedFields(representation))
+        if (sent.kind === 'going_on') fields.push('X-Accel-Buffering', 'no')
+        else if (sent.kind === 'whole' || sent.kind === 'edited') {
           const { selected } = sent
           if (selected.etag !== undefined) fields.push('ETag', selected.etag)
           if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)

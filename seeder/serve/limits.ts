@@ -36,6 +36,10 @@ export type ServeLimits = {
   readonly bodiesBytesMax: number
   /** Files that stream at once, a share for each source. */
   readonly streamsMax: number
+  /** Streams of events that go on or wait at once, a share for each source; one more gets an answer that ends. */
+  readonly eventStreamsMax: number
+  /** A stream of events without one says that it lives. */
+  readonly eventCommentMs: number
   /** Certified reads and the bundle's files in memory. */
   readonly readCacheBytes: number
   readonly assetCacheBytes: number
@@ -63,6 +67,8 @@ export const SERVE_LIMITS: ServeLimits = {
   turnMs: 20_000,
   bodiesBytesMax: 64 * 1024 * 1024,
   streamsMax: 128,
+  eventStreamsMax: 1024,
+  eventCommentMs: 15_000,
   readCacheBytes: 24 * 1024 * 1024,
   assetCacheBytes: 16 * 1024 * 1024,
   resubmitsPerSecond: 20,

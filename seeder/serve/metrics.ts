@@ -4,6 +4,7 @@ import type { Share } from '#protocol/bounds/share.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { Bandwidth } from '#seeder/serve/bandwidth.ts'
 import type { Connections } from '#seeder/serve/connections.ts'
+import type { EventStreams } from '#seeder/serve/event-streams.ts'
 import type { Reads } from '#seeder/serve/reads.ts'
 import type { Writes } from '#seeder/serve/writes.ts'
 
@@ -59,6 +60,7 @@ export type Observed = {
   readonly bandwidthLimit: number
   readonly reads: Reads
   readonly writes: Writes
+  readonly events: EventStreams
   /** Of request bodies in memory. */
   readonly bodies: Share
   /** Of connections that are closed. */
@@ -98,6 +100,7 @@ export function observeServing(registry: Registry, observed: Observed): void {
     { labels: ['read'], value: reads.running },
     { labels: ['write'], value: writes.waiting },
   ])
+  plain('interpeer_event_streams', 'Streams of events that go on or wait.', () => observed.events.count)
   plain('interpeer_http_body_bytes', 'Request bodies in memory.', () => observed.bodies.total)
   plain('interpeer_read_cache_bytes', 'Certified answers in memory.', () => reads.cacheBytes)
 }

@@ -15,7 +15,7 @@ import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { requestHash } from '#protocol/message/request.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
-import { NO_BODY } from '#protocol/site/response-hash.ts'
+import { type Headers, NO_BODY } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
@@ -46,7 +46,9 @@ export type ReadRequest = {
   /** GET or OPTIONS: a HEAD is the GET it stands for. */
   readonly method: string
   readonly target: string
-  readonly headers: readonly (readonly [string, string])[]
+  readonly headers: Headers
+  /** The site, and the origin that was asked. */
+  readonly at: string
   /** Names the request and the origin it was sent to among all of all sites. */
   readonly key: string
 }
@@ -93,9 +95,20 @@ export function readRequest(
 ): ReadRequest {
   const headers = requestHeaders(pairs, origin, site.name, alsoListed)
   const verb = method === 'HEAD' ? 'GET' : method
-  let key = `${site.name} ${origin}\n${verb} ${target}`
+  const at = `${site.name} ${origin}`
+  return { method: verb, target, headers, at, key: keyOf(at, verb, target, headers) }
+}
+
+/** The same read with other headers. */
+export function withHeaders(request: ReadRequest, headers: Headers): ReadRequest {
+  const { at, method, target } = request
+  return { ...request, headers, key: keyOf(at, method, target, headers) }
+}
+
+function keyOf(at: string, method: string, target: string, headers: Headers): string {
+  let key = `${at}\n${method} ${target}`
   for (const [name, value] of headers) key += `\n${name}: ${value}`
-  return { method: verb, target, headers, key }
+  return key
 }
 
 /**

@@ -27,6 +27,7 @@ export type RequestHead = {
   readonly listed: readonly (readonly [string, string])[]
   readonly accept: string | undefined
   readonly acceptEncoding: string | undefined
+  readonly prefer: string | undefined
   readonly conditions: Conditions | undefined
   /** Chosen by whoever compares answers; never from another site's page. */
   readonly nonce: Uint8Array | undefined
@@ -51,6 +52,7 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
   let host: string | undefined
   let accept: string | undefined
   let acceptEncoding: string | undefined
+  let prefer: string | undefined
   let conditions: Conditions | undefined
   let nonceText: string | undefined
   let heightText: string | undefined
@@ -72,6 +74,9 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
         break
       case 'accept-encoding':
         acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding}, ${value}`
+        break
+      case 'prefer':
+        prefer = prefer === undefined ? value : `${prefer}, ${value}`
         break
       case 'if-match':
         conditions ??= {}
@@ -169,6 +174,7 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
     listed,
     accept,
     acceptEncoding,
+    prefer,
     conditions,
     nonce,
     height,

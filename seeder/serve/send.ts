@@ -8,6 +8,7 @@ import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { placedFile } from '#seeder/serve/crawl.ts'
+import { drained } from '#seeder/serve/drained.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { CODED_FILE_BYTES_MAX, type ServeLimits, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
@@ -19,6 +20,8 @@ import type { RequestHead } from '#seeder/serve/request-head.ts'
 export type Sender = {
   /** Resolves when the answer is on its way; large files stream until then. Nothing is awaited when all is in memory. */
   read(response: ServerResponse, request: RequestHead, place: ReadPlace, found: FoundRead): undefined | Promise<void>
+  /** The head of a stream of events that begins with this answer. */
+  beginEvents(response: ServerResponse, place: ReadPlace, found: FoundRead): void
 }
 
 export type SenderOptions = {
@@ -206,6 +209,14 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return {
+    beginEvents(response, place, found) {
+      const { representation } = found
+      response.writeHead(
+        representation.status,
+        maker.read(place, representation, receiptOf(place, found), { kind: 'going_on' }),
+      )
+      response.flushHeaders()
+    },
     read(response, request, place, found) {
       const { representation } = found
       const { name } = place.site
@@ -230,22 +241,4 @@ export function createSender(options: SenderOptions): Sender {
 
 function refused(response: ServerResponse, request: RequestHead, refusal: Refusal): undefined {
   refuse(response, refusal, { accept: request.accept, head: request.method === 'HEAD' })
-}
-
-/** False when the visitor took nothing for `stallMs` or went away. */
-function drained(response: ServerResponse, stallMs: number): Promise<boolean> {
-  if (response.destroyed) return Promise.resolve(false)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const done = (moves: boolean) => (): void => {
-    clearTimeout(timer)
-    response.off('drain', onDrain)
-    response.off('close', onClose)
-    resolve(moves)
-  }
-  const onDrain = done(true)
-  const onClose = done(false)
-  const timer = setTimeout(done(false), stallMs)
-  response.once('drain', onDrain)
-  response.once('close', onClose)
-  return promise
 }

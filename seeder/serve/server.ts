@@ -13,6 +13,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
 import { takeFormKey } from '#page/form-request.ts'
+import { askedAfter } from '#protocol/answer/event-stream.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -26,13 +27,14 @@ import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
 import { createLinks } from '#seeder/serve/crawl.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
+import { createEventStreams } from '#seeder/serve/event-streams.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
 import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
-import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
+import { createReads, type FoundRead, type ReadRequest, readRequest, withHeaders } from '#seeder/serve/reads.ts'
 import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
 import { nativeSha256, representationOf, select } from '#seeder/serve/representation.ts'
@@ -153,6 +155,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     while (!response.destroyed && !(await bandwidth.turn()));
   }
   const sender = createSender({ fields, limits, random, gateway, ...(isBounded ? { pace } : {}) })
+  const events = createEventStreams({
+    limits,
+    pace: isBounded ? pace : undefined,
+    begin: ({ response, place }, found) => sender.beginEvents(response, place, found),
+  })
   const budget = new Share(limits.bodiesBytesMax)
   const connections = watchConnections(limits)
   const lingering = new WeakSet<Duplex>()
@@ -163,6 +170,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     bandwidthLimit: options.bandwidth ?? Number.POSITIVE_INFINITY,
     reads,
     writes,
+    events,
     bodies: budget,
     moved,
   })
@@ -236,7 +244,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (request.nonce === undefined) {
       const found = reads.find(asked, head)
       if (found !== undefined)
-        return sender.read(response, request, head === newest ? place : { ...place, head }, found)
+        return sendRead(response, request, asked, head === newest ? place : { ...place, head }, found, source)
     }
     return answerFresh(response, request, asked, site, head, newest, source)
   }
@@ -245,6 +253,31 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   function headAt(site: HostedSite, newest: Head, height: number | undefined): Head | undefined {
     if (height === undefined || height === newest.height) return newest
     return heads.at(site, height)
+  }
+
+  /** An answer by itself, or events that go on. */
+  function sendRead(
+    response: ServerResponse,
+    request: RequestHead,
+    asked: ReadRequest,
+    place: ReadPlace,
+    found: FoundRead,
+    source: string,
+  ): undefined | Promise<void> {
+    if (!events.concerns(request, found)) return sender.read(response, request, place, found)
+    const { site } = place
+    const ask = async (lastId: string): Promise<FoundRead | undefined> => {
+      const head = site.head()
+      if (head === undefined || options.sheds?.() === true) return undefined
+      const again = withHeaders(asked, askedAfter(asked.headers, lastId))
+      const known = reads.find(again, head)
+      if (known !== undefined) return { ...known, head }
+      const outcome = await reads.run(site, again, head, source)
+      return outcome.ok && outcome.value !== 'writes' ? outcome.value : undefined
+    }
+    return events.answer({ response, request, place, asked, ask }, found, (one) =>
+      sender.read(response, request, { ...place, head: one.head ?? place.head }, one),
+    )
   }
 
   async function answerFresh(
@@ -266,11 +299,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
     }
     if (outcome.value !== 'writes')
-      return sender.read(
+      return sendRead(
         response,
         request,
+        asked,
         { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
         outcome.value,
+        source,
       )
     const committed = await writes.resubmit(site, asked, source)
     return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
@@ -580,6 +615,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     async drain(drainMs) {
       draining = true
+      events.end()
       cameAt = performance.now()
       const end = cameAt + drainMs
       while (performance.now() < end && (underWay > 0 || performance.now() - cameAt < QUIET_MS))
@@ -587,6 +623,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       stopping = true
+      events.end()
       stopWatching()
       await opening
       connections[Symbol.dispose]()

@@ -171,6 +171,26 @@ test('F29 the wiki and the guestbook work without JavaScript', async () => {
   assert.equal(await page.locator('.entry').count(), 1)
 })
 
+test('a line that one visitor writes appears at another one, at another member, without a reload', async () => {
+  await using context = await visitor(browser)
+  const [reader, writer] = [await context.newPage(), await context.newPage()]
+  const [here, there] = await originsOf('guestbook')
+  await reader.goto(`${here}/`)
+  await writer.goto(`${there}/`)
+  for (const line of ['Is anybody here?', 'I am: <b>hello</b>.']) {
+    await writer.fill('input[name=author]', 'Linus')
+    await writer.fill('textarea[name=message]', line)
+    await writer.click('button:text-is("Sign")')
+    await reader.locator(`.entry p:text-is("${line}")`).waitFor()
+  }
+  assert.equal(await reader.locator('.entry b:text-is("Linus")').count(), 2, 'each once')
+  assert.match(
+    (await reader.locator('.entry').first().textContent()) ?? '',
+    /I am: <b>hello<\/b>/,
+    'the newest is first',
+  )
+})
+
 test('R9 a form sent twice runs once, on a site that does nothing about it; filled in otherwise it is another one', async () => {
   await using context = await visitor(browser)
   const page = await context.newPage()

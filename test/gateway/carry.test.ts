@@ -9,6 +9,7 @@ import { visitSite } from '#gateway/carry/site-host.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { assert as must, type Result } from '#protocol/codec/result.ts'
 import { startEdge } from '#test/support/edge.ts'
+import { eventApp } from '#test/support/events.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
 import { joinTunnel } from '#test/support/joined-tunnel.ts'
 import { until } from '#test/support/until.ts'
@@ -25,7 +26,10 @@ const group = hostedGroup('wiki', {
   members: ['ana', 'ben', 'cleo', 'dan'],
   now: () => at.clock.now,
   assets: { '/large.bin': large, '/medium.bin': large.subarray(0, MEDIUM_BYTES) },
-  app: (request) => textResponse(200, `got ${request.body.length}`),
+  app: (request, context) =>
+    request.target === '/lines' || request.target === '/events'
+      ? eventApp(request, context)
+      : textResponse(200, `got ${request.body.length}`),
 })
 const edge = await startEdge(group)
 after(() => edge[Symbol.asyncDispose]())
@@ -93,6 +97,39 @@ test('answers that are checked whole count until their last byte was taken, bodi
   const posted = await visit(gateway, '/', '192.0.2.1', { method: 'POST', body: body.subarray(0, MEBIBYTE) })
   assert.equal(Buffer.from(await bytesOf(posted)).toString(), `got ${MEBIBYTE}`)
   assert.equal(gateway.rooms.held, 0)
+})
+
+test('a stream of events goes on as heights pass, holds its room while it does, and gives it back when its visitor goes', async () => {
+  const gateway = gatewayWith(4 * MEBIBYTE)
+  const add = async (line: string): Promise<void> => {
+    await bytesOf(await visit(gateway, '/lines', '192.0.2.1', { method: 'POST', body: line }))
+  }
+  await add('one')
+  const answer = await visit(gateway, '/events', '192.0.2.1', { headers: { accept: 'text/event-stream' } })
+  must(answer instanceof Response && answer.body !== null, 'it is answered')
+  assert.equal(answer.headers.get('cache-control'), 'no-cache')
+  let text = ''
+  const reader = answer.body.getReader()
+  const reading = (async () => {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) text += Buffer.from(next.value)
+  })()
+  const lines = (): string[] => Array.from(text.matchAll(/^data: (.*)$/gm), ([, line = '']) => line)
+  await until('the first', () => lines().length === 1)
+  assert.ok(gateway.rooms.held > 0)
+  for (const line of ['two', 'three', 'four']) await add(line)
+  await until('the others', () => lines().length === 4)
+  assert.deepEqual(lines(), ['one', 'two', 'three', 'four'])
+  await reader.cancel()
+  await reading
+  await until('the room', () => gateway.rooms.held === 0)
+  const once = await visit(gateway, '/events', '192.0.2.1')
+  assert.equal(
+    Buffer.from(await bytesOf(once))
+      .toString()
+      .split('id: ').length,
+    5,
+    'who asks for none gets one answer',
+  )
 })
 
 function inPieces(count: number, bytes: number, breaks: boolean): ReadableStream<Uint8Array> {

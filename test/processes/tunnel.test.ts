@@ -11,7 +11,9 @@ import { after, before, test } from 'node:test'
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
+import { listen } from '#test/support/events.ts'
 import { LINES } from '#test/support/lines.ts'
+import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'lines'
@@ -117,39 +119,66 @@ async function slowly(path: string): Promise<{ readonly go: () => Promise<Buffer
   }
 }
 
-test('a download goes on through the kill of the member that sends it', async () => {
-  const { head, go } = await slowly('/file.bin')
-  assert.equal(head.statusCode, 200)
-  const sending = await until(
-    'who sends it',
-    async () => {
-      for (const seeder of group.seeders.all)
-        if (/interpeer_tunnel_requests_under_way [1-9]/.test(await seeder.metrics())) return seeder
-      return undefined
-    },
-    20_000,
-  )
-  sending.kill('SIGKILL')
-  await sending.exited
-  const got = await go()
-  assert.equal(hash('sha256', got, 'hex'), hash('sha256', file, 'hex'))
-  await group.seeders.restart(sending, '--reach', 'tunnel')
+/** A member that answers through its tunnel just now. */
+async function underWay(): Promise<SeederProcess | undefined> {
+  for (const seeder of group.seeders.all)
+    if (/interpeer_tunnel_requests_under_way [1-9]/.test(await seeder.metrics())) return seeder
+  return undefined
+}
+
+async function backAgain(killed: SeederProcess): Promise<void> {
+  await group.seeders.restart(killed, '--reach', 'tunnel')
   await until(
     'its tunnel again',
     async () => (await group.located()).every(({ tunnel, state }) => tunnel && state === 'living'),
     60_000,
   )
+}
+
+test('a download goes on through the kill of the member that sends it', async () => {
+  const { head, go } = await slowly('/file.bin')
+  assert.equal(head.statusCode, 200)
+  const sending = await until('who sends it', underWay, 20_000)
+  sending.kill('SIGKILL')
+  await sending.exited
+  const got = await go()
+  assert.equal(hash('sha256', got, 'hex'), hash('sha256', file, 'hex'))
+  await backAgain(sending)
+})
+
+test('a stream of events goes on through the kill of the member that is asked: none is missed, none comes twice', async () => {
+  const listener = await listen(`${origin}/events`)
+  assert.equal(listener.status, 200)
+  await until('what was there', () => listener.lines().length > 0)
+  const before = listener.lines().length
+  const asked = await until('who is asked', underWay, 20_000)
+  const wrote: string[] = []
+  const write = async (line: string): Promise<void> => {
+    const answer = await ask('/', { method: 'POST', body: Buffer.from(line) })
+    assert.equal(answer.status, 201, answer.body.toString())
+    wrote.push(line)
+  }
+  await write('before it is killed')
+  asked.kill('SIGKILL')
+  await asked.exited
+  for (const line of ['after', 'and again']) await write(line)
+  await until('all of them', () => listener.lines().length >= before + wrote.length, 60_000)
+  assert.deepEqual(listener.lines().slice(before), wrote)
+  assert.ok(!listener.isOver())
+  listener.leave()
+  await backAgain(asked)
 })
 
 test('a member that forges is passed over: nothing of what it says is shown', async () => {
   const [liar] = group.seeders.all
   assert.ok(liar)
+  const honest = (await ask('/')).body.toString()
   liar.kill('SIGKILL')
   await liar.exited
   await group.seeders.restart(liar, '--reach', 'tunnel', '--byzantine', 'forge')
   for (let turn = 0; turn < 12; turn++) {
     const answer = await ask(`/?turn=${turn}`)
     assert.equal(answer.status, 200, answer.body.toString())
-    assert.equal(answer.body.toString(), '["through the tunnel"]')
+    assert.equal(answer.body.toString(), honest)
   }
 })

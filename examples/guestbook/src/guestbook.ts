@@ -5,7 +5,7 @@ import { html } from 'hono/html'
 
 type Database = {
   prepare(sql: string): {
-    bind(...values: unknown[]): { run(): Promise<unknown> }
+    bind(...values: unknown[]): { run(): Promise<unknown>; all<T>(): Promise<{ results: T[] }> }
     all<T>(): Promise<{ results: T[] }>
   }
 }
@@ -46,20 +46,46 @@ const page = (entries: readonly Entry[], problem = '') => html`<!doctype html>
       <label>Your line <textarea name="message" rows="3" required maxlength="${MESSAGE_CHARACTERS_MAX}"></textarea></label>
       <button>Sign</button>
     </form>
-    ${entries.length === 0 ? html`<p>Nobody has signed yet. Be the first.</p>` : ''}
-    ${entries.map(
-      (entry) => html`<article class="entry" id="entry-${entry.id}">
-      <b>${entry.author}</b><time datetime="${new Date(entry.written_at).toISOString()}">${new Date(entry.written_at).toISOString().slice(0, 16).replace('T', ' ')} UTC</time>
-      <p>${entry.message}</p>
-    </article>`,
-    )}
+    <section id="entries" aria-live="polite">
+      ${entries.map(article)}
+      ${entries.length === 0 ? html`<p>Nobody has signed yet. Be the first.</p>` : ''}
+    </section>
+    <script>
+      const list = document.querySelector('#entries')
+      const lines = new EventSource('/events?after=${entries[0]?.id ?? 0}')
+      lines.onmessage = ({ data, lastEventId }) => {
+        if (document.getElementById('entry-' + lastEventId)) return
+        list.querySelector(':scope > p')?.remove()
+        list.insertAdjacentHTML('afterbegin', JSON.parse(data))
+      }
+    </script>
   </body>
 </html>`
+
+const article = ({ id, author, message, written_at }: Entry) => {
+  const time = new Date(written_at).toISOString()
+  return html`<article class="entry" id="entry-${id}">
+      <b>${author}</b><time datetime="${time}">${time.slice(0, 16).replace('T', ' ')} UTC</time>
+      <p>${message}</p>
+    </article>`
+}
 
 const newest = (db: Database) =>
   db.prepare(`SELECT id, author, message, written_at FROM entries ORDER BY id DESC LIMIT ${ENTRIES_SHOWN}`).all<Entry>()
 
 app.get('/', async (c) => c.html(page((await newest(c.env.DB)).results)))
+
+/** What was written after the event that the visitor has: asked again whenever something changed. */
+app.get('/events', async (c) => {
+  const after = Number(c.req.header('last-event-id') ?? c.req.query('after') ?? 0)
+  const { results } = await c.env.DB.prepare(
+    `SELECT id, author, message, written_at FROM entries WHERE id > ? ORDER BY id LIMIT ${ENTRIES_SHOWN}`,
+  )
+    .bind(after)
+    .all<Entry>()
+  const events = results.map((entry) => `id: ${entry.id}\ndata: ${JSON.stringify(String(article(entry)))}\n\n`)
+  return c.body(events.join(''), 200, { 'Content-Type': 'text/event-stream' })
+})
 
 app.post('/sign', async (c) => {
   const form = await c.req.parseBody()

@@ -12,6 +12,7 @@ import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts
 import type { BlockSource } from '#protocol/content/port.ts'
 import type { SiteManifest } from '#protocol/site/manifest.ts'
 import { scriptOrigin } from '#protocol/site/manifest.ts'
+import { policyOf } from '#protocol/site/policy.ts'
 import { Chance } from '#seeder/execute/engine/chance.ts'
 import type { Engine, SiteStart } from '#seeder/execute/engine/engine.ts'
 import { failureResponse } from '#seeder/execute/engine/failure.ts'
@@ -339,13 +340,16 @@ export class Executor {
       const shown = error === undefined ? {} : { error }
       return { ok: false, failure, ...shown, fuel: 0, asked: NOTHING_ASKED, wrote: false, logs: start.logs }
     }
-    return this.#engine.run(start, {
+    const result = this.#engine.run(start, {
       ...input,
       fuelMax: input.limits.requestFuelMax,
       responseBytesMax: input.limits.responseBytesMax,
       operations: (fuel, random) =>
         createHost({ tree, sqlite: this.#sqlite, manifest, mode, time: input.time, random, fuel }),
     })
+    if (!result.ok || manifest.csp === undefined) return result
+    const { response } = result
+    return { ...result, response: { ...response, headers: [...response.headers, ...policyOf(manifest)] } }
   }
 
   #system(tree: StateTree, time: number): SystemState {

@@ -23,6 +23,7 @@ test('a configuration in wrangler’s style is read, with comments, trailing com
     "headers": ["X-Thing"],
     "volatile": ["kv/KV"],
     "origin": "https://example.org",
+    "csp": "strict",
   }`)
   assert.deepEqual(config.ok && config.value, {
     name: 'my-site',
@@ -40,6 +41,7 @@ test('a configuration in wrangler’s style is read, with comments, trailing com
     headers: ['x-thing'],
     volatile: ['kv/KV'],
     origin: 'https://example.org',
+    csp: 'strict',
   })
 })
 
@@ -92,6 +94,7 @@ const WRONG: readonly (readonly [text: string, issue: RegExp])[] = [
   ['{ "name": "a", "main": "b", "headers": ["a b"] }', /"a b" is no header name/],
   ['{ "name": "a", "main": "b", "volatile": ["db/DB"] }', /"db\/DB" is no place of this site$/],
   ['{ "name": "a", "main": "b", "origin": "https://x/y" }', /"https:\/\/x\/y" is no origin/],
+  ['{ "name": "a", "main": "b", "csp": "lax" }', /"lax" is no content policy: write "strict"/],
   ['{ "name": "a", "main": 5 }', /main must be the script’s entry file/],
 ]
 

@@ -46,8 +46,16 @@ test('only the canonical text is taken', () => {
   assert.deepEqual(broken.ok || broken.error, { code: 'manifest_not_json' })
 })
 
+test('F48 a strict content policy may be asked for, and nothing else of that name', () => {
+  const strict: SiteManifest = { ...MANIFEST, csp: 'strict' }
+  const read = manifestFromText(manifestToText(strict))
+  assert.deepEqual(read.ok && read.value, strict)
+})
+
 const WRONG: readonly (readonly [field: string, change: Record<string, unknown>])[] = [
   ['version', { version: 2 }],
+  ['csp', { csp: 'lax' }],
+  ['csp', { csp: null }],
   ['name', { name: 'Not A Label' }],
   ['name', { name: 'x'.repeat(64) }],
   ['scriptBytes', { scriptBytes: -1 }],

@@ -104,6 +104,20 @@ function published(bundle: Bundle = BUNDLE): Chain {
   return chain
 }
 
+test('F48 a site that asked for a strict content policy has it on every answer, beside what its script says', () => {
+  const strict = published({ ...BUNDLE, manifest: { ...BUNDLE.manifest, csp: 'strict' } })
+  for (const { headers } of [strict.read('/time').response, strict.write('/note', 'x').response]) {
+    const policies = headers.filter(([name]) => name === 'content-security-policy')
+    assert.equal(policies.length, 1)
+    assert.match(policies[0]?.[1] ?? '', /^default-src 'self'; /)
+  }
+  assert.ok(
+    !published()
+      .read('/time')
+      .response.headers.some(([name]) => name === 'content-security-policy'),
+  )
+})
+
 describe('requests', () => {
   test('what one request wrote is there for the next', () => {
     const chain = published()
