@@ -110,7 +110,8 @@ export async function linkinator(places: readonly string[], site: string, folder
   const log = join(folder, `linkinator-${site}.log`)
   // Without a time-out: one that ends while a body is left unread ends linkinator with it.
   const words = ['--format', 'json', '--concurrency', '8', '--verbosity', 'info']
-  const recurses = places.length === 1 ? ['--recurse'] : []
+  // It takes a path without an ending for a folder, as no browser does (RFC 3986 §5.2), unless it is told that there are such pages.
+  const recurses = places.length === 1 ? ['--recurse'] : ['--clean-urls']
   const skipped = '^(?!https?://(localhost|127\\.0\\.0\\.1)[:/])'
   const command = process.env.LINKINATOR
   const [program, first] = command === undefined ? ['npx', ['--yes', LINKINATOR]] : [command, []]
