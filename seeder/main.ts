@@ -2,13 +2,13 @@
 //
 //   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel]
 //                       [--address A] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
-//                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--json] [--parent]
+//                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--accept] [--json] [--parent]
 //
 // Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","pid"}, or
 // {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
 // end of standard input, which the system closes when the parent dies, however it dies.
 //
-// It ends with 0 when told to, 2 for a wrong command line, 75 when the disk failed and the same start works now or later (a service
+// It ends with 0 when told to, 2 for a wrong command line and while its operator has not said --accept once (F45), 75 when the disk failed and the same start works now or later (a service
 // manager starts it again), 1 for anything else.
 
 import process from 'node:process'
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import type { Seeder } from '#seeder/assembly.ts'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { accept, isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
 import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
@@ -41,6 +42,9 @@ const DRAIN_MS = 2_000
 const DRAIN_SECONDS_MAX = 300
 
 class UsageError extends Error {}
+class NotAccepted extends UsageError {
+  readonly reason = { code: 'not_accepted' }
+}
 
 const { values } = parseArgs({
   options: {
@@ -62,6 +66,7 @@ const { values } = parseArgs({
     memory: { type: 'string' },
     bandwidth: { type: 'string' },
     slots: { type: 'string' },
+    accept: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     parent: { type: 'boolean', default: false },
   },
@@ -105,6 +110,14 @@ function configured(): { readonly config: SeederConfig; readonly quotas: Quotas 
   return { config, quotas: quotas.value }
 }
 
+function askForConsent(directory: string, quotas: Quotas): void {
+  if (values.accept) accept(directory, Date.now())
+  else if (!isAccepted(directory))
+    throw new NotAccepted(
+      `this machine would\n  ${whatSeedingMeans(directory, quotas).join('\n  ')}\nNothing was stored and nobody was told. Say --accept once to go on.`,
+    )
+}
+
 function drainMs(): number {
   const text = values.drain
   if (text === undefined) return DRAIN_MS
@@ -124,6 +137,7 @@ async function main(): Promise<void> {
   const reach = choice('reach', ['direct', 'tunnel'])
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
   const { config, quotas } = configured()
+  askForConsent(required('dir'), quotas)
   const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? config.logLevel ?? 'info'
   const form = choice('log-form', ['json', 'text']) ?? config.logForm ?? (process.stderr.isTTY ? 'text' : 'json')
   const log = createLog({ level, form, sink: stderrSink })
@@ -197,7 +211,7 @@ try {
   const message = cause instanceof Error ? cause.message : String(cause)
   const reason = (cause as { reason?: { code?: unknown } }).reason
   const usage = cause instanceof UsageError
-  const code = usage ? 'usage' : typeof reason?.code === 'string' ? reason.code : 'start_failed'
+  const code = typeof reason?.code === 'string' ? reason.code : usage ? 'usage' : 'start_failed'
   say({ event: 'error', code, message })
   // What was refused for a known reason needs no stack; a fault of ours does.
   const isKnown = usage || code !== 'start_failed'

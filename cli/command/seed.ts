@@ -1,21 +1,21 @@
 // `interpeer seed`: one seeder, in the foreground.
 
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
 import { type Command, type CommandContext, flagOf, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
-import { EXIT, usageFailure } from '#cli/failure.ts'
+import { EXIT, Failure, usageFailure } from '#cli/failure.ts'
 import { networkPath, readNetwork } from '#cli/network/place.ts'
 import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
+import { isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
 import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
-import { QUOTA_NAMES, quotaErrorText, quotaFromText } from '#seeder/config/quota.ts'
+import { QUOTA_NAMES, quotaErrorText, quotaFromText, quotasOf, readConfig } from '#seeder/config/quota.ts'
 
 /** What some options may be; the seeder itself says no to anything else too. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -30,12 +30,16 @@ const STOP_MS = 8_000
 export const command: Command = {
   name: 'seed',
   summary: 'run one seeder: lend this machine to the sites the network gives it',
-  usage: 'seed --dir DIR [--network FILE] [--json]',
+  usage: 'seed --dir DIR [--network FILE] [--accept] [--json]',
   about:
     "DIR keeps the seeder's key (its identity), its votes and the state of its sites: the same DIR again is the same seeder.\nOne process at a time holds a DIR. A seeder whose disk failed is started again from what is on it.\nOver the disk quota garbage goes first and no new site is taken; over the memory quota no script runs for visitors either; no quota takes\na member out of a group. DIR/config.json may hold the quotas and the log level: see docs/OPERATE.md.",
   options: {
     dir: { type: 'string', value: 'DIR', help: 'data directory of this seeder' },
     network: NETWORK_OPTION,
+    accept: {
+      type: 'boolean',
+      help: 'you lend this machine; said once for each DIR, what that means is told without it',
+    },
     label: {
       type: 'string',
       value: 'NAME',
@@ -90,7 +94,7 @@ export const command: Command = {
   },
   positionals: { min: 0, max: 0 },
   examples: [
-    'interpeer seed --dir ./my-seeder --network network.json',
+    'interpeer seed --dir ./my-seeder --network network.json --accept',
     'interpeer seed --dir .interpeer/local/seeder-2',
   ],
   run,
@@ -118,7 +122,6 @@ async function run(context: CommandContext): Promise<number> {
       throw usageFailure(`--${name} is one of ${choices.join(', ')}, not '${value}'`)
   }
   const directory = resolve(dir)
-  mkdirSync(directory, { recursive: true })
   const args = ['--dir', directory, '--network', network]
   for (const name of ['port', 'p2p-port', 'control-port'] as const) {
     if (stringOf(context, name) !== undefined)
@@ -147,6 +150,8 @@ async function run(context: CommandContext): Promise<number> {
     if (value !== undefined) args.push(`--${name}`, value)
   }
   if (flagOf(context, 'json')) args.push('--json')
+  if (flagOf(context, 'accept')) args.push('--accept')
+  else if (!isAccepted(directory)) throw notAccepted(directory, context)
   const pauseMs = createAgainPause()
   for (;;) {
     const began = performance.now()
@@ -157,6 +162,25 @@ async function run(context: CommandContext): Promise<number> {
     await pass(ms, undefined, { signal: context.signal }).catch(() => {})
     if (context.signal.aborted) return EXIT.interrupted
   }
+}
+
+/** F45: what is lent is told before, and nothing is lent until then. */
+function notAccepted(directory: string, context: CommandContext): Failure {
+  const given = Object.fromEntries(
+    QUOTA_NAMES.flatMap((name) => {
+      const value = stringOf(context, name)
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+  const quotas = quotasOf(readConfig(directory).quotas, given)
+  if (!quotas.ok) throw usageFailure(quotaErrorText(quotas.error))
+  const means = whatSeedingMeans(directory, quotas.value).map((line) => `  - ${line}`)
+  return new Failure(
+    EXIT.usage,
+    'not_accepted',
+    `as a seeder this machine would\n${means.join('\n')}\nNothing was stored and nobody was told.`,
+    'Say --accept once to go on.',
+  )
 }
 
 /** Its exit code. */

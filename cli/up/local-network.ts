@@ -295,6 +295,7 @@ function startSeeder(
       label,
       '--target',
       options.target,
+      '--accept',
       '--json',
       '--parent',
       ...more,

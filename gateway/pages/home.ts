@@ -46,7 +46,7 @@ ${list}${more}
 npx interpeer publish</pre>
 <h2>Host for others</h2>
 <p>A seeder keeps a share of other people’s sites on your machine, in a box of its own, and needs neither a screen nor a fixed address.</p>
-<pre>npx interpeer seed --dir my-seeder --network network.json</pre>
+<pre>npx interpeer seed --dir my-seeder --network network.json --accept</pre>
 <h2>This network</h2>
 <dl>
 <dt>Version</dt><dd>${file?.version ?? 'none yet'}</dd>

@@ -25,7 +25,9 @@ test('`seed` starts a seeder again and again while its disk takes nothing, and i
   const limited = ['/bin/sh', '-c', 'ulimit -S -f 1; exec "$@"', 'sh']
   const through = [...limited, process.execPath, join(ROOT, 'cli', 'interpeer.js')]
   const directory = join(network.directory, 'own')
-  await using seed = startCommand(['seed', '--dir', directory, '--network', network.networkPath], { through })
+  await using seed = startCommand(['seed', '--dir', directory, '--network', network.networkPath, '--accept'], {
+    through,
+  })
   await until('started again twice', () => seed.events.length >= 3, AGAIN_MS)
   for (const { event, code } of seed.events) assert.deepEqual([event, code], ['error', 'store_unwritable'])
   // The limit of the command is what its next child begins with.

@@ -100,6 +100,7 @@ async function launch(
     network,
     '--label',
     label,
+    '--accept',
     '--json',
     '--parent',
     '--log-level',

@@ -1,9 +1,11 @@
 // A whole seeder inside the test's own process: what it keeps across a restart, and how it publishes and serves.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { test } from 'node:test'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
@@ -16,9 +18,11 @@ import { silentLog } from '#seeder/config/log.ts'
 import { ephemeralSigner, verify } from '#seeder/identity/keys.ts'
 import { startSeeder } from '#seeder/start.ts'
 import { StoreError } from '#seeder/store/errors.ts'
+import { interpeer, startCommand } from '#test/support/command.ts'
 import { startRecorder } from '#test/support/http-recorder.ts'
 import { createLedgerRuntime, LEDGER_IMAGE } from '#test/support/ledger-runtime.ts'
 import { testNetwork } from '#test/support/network.ts'
+import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 function folder(): { readonly path: string } & Disposable {
@@ -41,6 +45,24 @@ function emptyNetwork(admission: string) {
   const { signature: _, ...file } = network.file
   return { network, file: signNetworkFile({ ...file, image: hexFromBytes(LEDGER_IMAGE) }, network.networkSigner) }
 }
+
+test('F45 a seeder whose operator has not accepted stores nothing and tells nobody; accepted once, it starts from then on', async () => {
+  await using seeders = await startSeeders({ count: 0 })
+  const directory = join(seeders.directory, 'mine')
+  const words = ['--dir', directory, '--network', seeders.networkPath]
+  const refused = await interpeer(['seed', ...words, '--disk', '1G', '--json'])
+  assert.equal(refused.code, 2)
+  assert.equal((JSON.parse(refused.stdout) as { code: string }).code, 'not_accepted')
+  assert.match(refused.stderr + refused.stdout, /--disk 1G/)
+  const entry = join(import.meta.dirname, '..', '..', '..', 'seeder', 'main.ts')
+  const alone = spawnSync(process.execPath, [entry, ...words, '--json'], { encoding: 'utf8' })
+  assert.deepEqual([alone.status, (JSON.parse(alone.stdout) as { code: string }).code], [2, 'not_accepted'])
+  assert.ok(!existsSync(directory))
+  for (const more of [['--accept'], []]) {
+    await using seed = startCommand(['seed', ...words, ...more])
+    await seed.event('ready')
+  }
+})
 
 test('a restart keeps key, label and ports, and a directory is held by one seeder', async () => {
   using place = folder()
