@@ -1,13 +1,17 @@
 // The gateway as a Hono app: a value that `worker.ts` serves and tests call. What is not an address of the gateway's own is
 // a site's: `/<name>/<path>`, any method. Under the sites domain the site itself answers, and none of these addresses does.
 //
-//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>      PUT /network      POST /register  /evidence
+// A request whose host is `<name>.peer` or `<name>.ipn` is one for `/<name>/…`.
+//
+//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query
+//   PUT  /network      POST /register  /evidence  /dns-query
 
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
+import { answerGet, answerPost, type DohAnswer } from '#gateway/dns/doh.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
@@ -23,6 +27,7 @@ import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 
@@ -41,6 +46,7 @@ const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOr
   ['/register', 'POST, OPTIONS', false],
   ['/evidence', 'POST, OPTIONS', false],
   ['/tunnel/*', READ, false],
+  ['/dns-query', `${READ}, POST`, true],
 ]
 
 /** Who is asking, for the limits: the address that Cloudflare saw, or everybody at once where there is none. */
@@ -57,6 +63,11 @@ export function createApp(gateway: Gateway): Hono {
     if (name === undefined) return next()
     const answered = await visitSite(gateway, context.req.raw, name, addressOf(context.req.raw))
     return answered.ok ? answered.value : refuse(context, answered.error)
+  })
+  app.use(async (context, next) => {
+    const name = siteNamedBy(new URL(context.req.url).host)
+    if (name === undefined) return next()
+    return redirectToSite(gateway, context, name, targetOf(context.req.url))
   })
   app.onError((cause, context) => {
     ports.log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
@@ -128,6 +139,9 @@ export function createApp(gateway: Gateway): Hono {
     return answer(context, body.ok ? await takeEvidence(gateway, body.value) : body)
   })
 
+  app.get('/dns-query', (context) => dnsAnswer(context, answerGet(gateway, context.req.url, ports.now())))
+  app.post('/dns-query', async (context) => dnsAnswer(context, await answerPost(gateway, context.req.raw)))
+
   app.get('/tunnel/:peer', (context) => openTunnel(gateway, context, context.req.param('peer')))
 
   app.notFound((context) => toSite(gateway, context))
@@ -146,6 +160,12 @@ function answer<T extends object>(context: Context, result: Result<T, GatewayErr
   if (!result.ok) return refuse(context, result.error)
   context.header('Cache-Control', 'no-store')
   return context.json(result.value)
+}
+
+function dnsAnswer(context: Context, result: Result<DohAnswer, GatewayError>): Response | Promise<Response> {
+  if (!result.ok) return refuse(context, result.error)
+  const { bytes, type, cacheControl } = result.value
+  return context.body(bytes as Uint8Array<ArrayBuffer>, 200, { 'Content-Type': type, 'Cache-Control': cacheControl })
 }
 
 /** A seeder's WebSocket; whose it is has to be proven on it. */
@@ -180,14 +200,20 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
   const site = siteUrl(targetOf(context.req.url))
   if (site.kind === 'other') return refuse(context, { code: 'not_found' })
   const name = site.name.toLowerCase()
+  const isCanonical = site.kind === 'page' && name === site.name
+  if (isCanonical || gateway.locations.jobByName(name) === undefined)
+    return redirectToSite(gateway, context, name, site.kind === 'page' ? site.rest : '/')
+  context.header('Cache-Control', 'public, max-age=3600')
+  return context.redirect(`/${name}${site.kind === 'bare' ? `/${site.query}` : site.rest}`, 308)
+}
+
+/** `rest`: path and query at the site. */
+function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Response | Promise<Response> {
+  if (rest.length > TARGET_BYTES_MAX)
+    return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
   const target = gateway.locations.target(name, gateway.ports.now())
   if (target === undefined)
     return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
-  const rest = site.kind === 'bare' ? `/${site.query}` : site.rest
-  if (site.kind === 'bare' || name !== site.name) {
-    context.header('Cache-Control', 'public, max-age=3600')
-    return context.redirect(`/${name}${rest}`, 308)
-  }
   if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name })
   return redirectTo(target, rest)
 }

@@ -24,6 +24,8 @@ export type GatewayConfig = {
   readonly networkKey: string
   /** Under which sites have origins of their own at this gateway, with its port; undefined: it carries none. */
   readonly sitesDomain?: string
+  /** Addresses at which it answers on port 80, which DNS gives for sites that no member has there. */
+  readonly addresses?: readonly string[]
 }
 
 /** A key that signs asynchronously, as WebCrypto does. */

@@ -7,10 +7,11 @@
 import { createApp } from '#gateway/app.ts'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import { type AsyncSigner, createGateway, type Gateway } from '#gateway/gateway.ts'
-import { hotRedirect } from '#gateway/redirect/redirect.ts'
+import { hostOf, hotAnswer } from '#gateway/hot.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
-import { d1Store } from '#gateway/store/d1.ts'
+import { d1Sql } from '#gateway/store/d1.ts'
 import { refill, refillIsDue } from '#gateway/store/refill.ts'
+import { sqlStore } from '#gateway/store/sql.ts'
 import { durableTunnels } from '#gateway/tunnel/edge.ts'
 import type { Tunnel } from '#gateway/tunnel/object.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
@@ -26,6 +27,8 @@ type Env = {
   readonly GATEWAY_KEY?: string
   /** Under which sites have origins of their own here, with its port; empty: none. */
   readonly SITES_DOMAIN?: string
+  /** Of this gateway on port 80, for DNS: literal addresses, with commas between; empty: none. */
+  readonly ADDRESSES?: string
   readonly TUNNEL?: DurableObjectNamespace<Tunnel>
 }
 
@@ -44,9 +47,10 @@ function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> }
       publicUrl: env.PUBLIC_URL,
       networkKey: env.NETWORK_KEY,
       ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
+      addresses: env.ADDRESSES?.split(',').map((address) => address.trim()) ?? [],
     },
     {
-      store: d1Store(env.DB),
+      store: sqlStore(d1Sql(env.DB)),
       now: () => Date.now(),
       verify,
       signer: async () => {
@@ -72,12 +76,6 @@ function refillFailed(cause: unknown): void {
   log('refill_failed', { cause: String(cause) })
 }
 
-/** Host and port of an absolute address, by slicing. */
-function hostOf(url: string): string {
-  const start = url.indexOf('//') + 2
-  return url.slice(start, url.indexOf('/', start))
-}
-
 async function viaRouter(request: Request, { gateway, app }: ReturnType<typeof open>): Promise<Response> {
   if (gateway.startedAt === undefined) await refill(gateway).catch(refillFailed)
   return app.fetch(request)
@@ -92,7 +90,7 @@ export default {
       context.waitUntil(refill(gateway).catch(refillFailed))
     const { sitesDomain } = gateway.config
     const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
-    return (isCarried ? undefined : hotRedirect(gateway.locations, request.url, now)) ?? viaRouter(request, opened)
+    return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request, opened)
   },
 
   async scheduled(_event, env) {

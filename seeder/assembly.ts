@@ -17,6 +17,7 @@ import { createPublisher } from '#seeder/agree/publish.ts'
 import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
+import type { DnsPlace } from '#seeder/config/dns-place.ts'
 import { rehearsedFaults } from '#seeder/config/faults.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { noteLostStore, openWholeStore } from '#seeder/config/lost-store.ts'
@@ -27,6 +28,8 @@ import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
 import { startControl } from '#seeder/control/server.ts'
+import { createResolver } from '#seeder/dns/resolver.ts'
+import { startDns } from '#seeder/dns/server.ts'
 import { createRuntime } from '#seeder/execute/pool/runtime.ts'
 import type { Runtime } from '#seeder/execute/port.ts'
 import { fetchNetworkFiles } from '#seeder/host/network-fetch.ts'
@@ -65,6 +68,8 @@ export type SeederOptions = {
   readonly target?: 'hosts' | 'plain'
   /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. Absent: `direct`. */
   readonly reach?: 'direct' | 'tunnel'
+  /** Where its own DNS listens; absent: it has none. */
+  readonly dns?: DnsPlace
   /** Address to listen on, for peers and for HTTP. */
   readonly address?: string
   readonly byzantine?: ByzantineKind
@@ -88,6 +93,8 @@ export type Seeder = AsyncDisposable & {
   /** The seeder's own origin; sites have theirs. */
   readonly http: string
   readonly control: string
+  /** Where its own DNS listens, address and port; undefined: it has none. */
+  readonly dns: string | undefined
   readonly sites: HostedSites
   /** Where a hosted site is reached. */
   originOf(siteName: string): string | undefined
@@ -258,6 +265,25 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   stack.defer(() => control.close())
   memo.change({ controlPort: control.port })
 
+  const dns =
+    options.dns === undefined
+      ? undefined
+      : stack.use(
+          await startDns({
+            ...options.dns,
+            resolver: createResolver({
+              file: () => holder.file(),
+              self,
+              http: server.mainOrigin,
+              originOf: (siteName) => server.originOf(siteName),
+              now: steady,
+            }),
+            registry,
+            log,
+            now: steady,
+          }),
+        )
+
   const record = stack.use(
     startPeerRecord({
       signer,
@@ -350,6 +376,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     directory: options.directory,
     http: server.mainOrigin,
     control: control.url,
+    dns: dns?.at,
     sites,
     originOf: (siteName) => server.originOf(siteName),
     networkVersion: () => holder.file().version,

@@ -1,10 +1,10 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
 //   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel]
-//                       [--address A] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
+//                       [--address A] [--dns [HOST:]PORT] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
 //                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--accept] [--json] [--parent]
 //
-// Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","pid"}, or
+// Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","dns"?,"pid"}, or
 // {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
 // end of standard input, which the system closes when the parent dies, however it dies.
 //
@@ -17,6 +17,7 @@ import { setFlagsFromString } from 'node:v8'
 import type { Seeder } from '#seeder/assembly.ts'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { accept, isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
+import { DNS_PLACE_WORDS, dnsPlaceOf } from '#seeder/config/dns-place.ts'
 import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
@@ -57,6 +58,7 @@ const { values } = parseArgs({
     target: { type: 'string' },
     reach: { type: 'string' },
     address: { type: 'string' },
+    dns: { type: 'string' },
     byzantine: { type: 'string' },
     faults: { type: 'string' },
     'log-level': { type: 'string' },
@@ -136,6 +138,9 @@ async function main(): Promise<void> {
   const target = choice('target', ['hosts', 'plain'])
   const reach = choice('reach', ['direct', 'tunnel'])
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
+  const dns = values.dns === undefined ? undefined : dnsPlaceOf(values.dns)
+  if (values.dns !== undefined && dns === undefined)
+    throw new UsageError(`--dns ${DNS_PLACE_WORDS}, not '${values.dns}'`)
   const { config, quotas } = configured()
   askForConsent(required('dir'), quotas)
   const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? config.logLevel ?? 'info'
@@ -191,6 +196,7 @@ async function main(): Promise<void> {
     ...(target === undefined ? {} : { target }),
     ...(reach === undefined ? {} : { reach }),
     ...(values.address === undefined ? {} : { address: values.address }),
+    ...(dns === undefined ? {} : { dns }),
     ...(byzantine === undefined ? {} : { byzantine }),
     quotas,
     ...(values.faults === undefined ? {} : { faults: values.faults }),
@@ -201,7 +207,8 @@ async function main(): Promise<void> {
   setFlagsFromString(YOUNG_HEAP_GROWS)
   if (stopping) return
   const { peer, directory, http, control } = seeder
-  say({ event: 'ready', peer, dir: directory, http, control, pid: process.pid })
+  const listens = seeder.dns === undefined ? {} : { dns: seeder.dns }
+  say({ event: 'ready', peer, dir: directory, http, control, ...listens, pid: process.pid })
   if (!values.json) log.info('ready', { peer, http, control })
 }
 

@@ -58,6 +58,9 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     get control() {
       return current.control
     },
+    get dns() {
+      return current.dns
+    },
     get sites() {
       return current.sites
     },

@@ -54,6 +54,21 @@ function ensureChromium() {
   return now
 }
 
+/** DNS clients of others, installed when they are missing and we may. A test that would ask one that is missing says so, and shows its point without. */
+function ensureDnsClients() {
+  const missing = [
+    ['dig', 'bind9-dnsutils'],
+    ['kdig', 'knot-dnsutils'],
+    ['curl', 'curl'],
+  ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
+  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  console.log(`Installing from Debian: ${missing.join(' ')} …`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const stdio = ['ignore', 'ignore', 'inherit']
+  spawnSync('apt-get', ['update', '-q'], { stdio, env })
+  spawnSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...missing], { stdio, env })
+}
+
 function testFiles(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
@@ -88,6 +103,7 @@ const alone = files.filter((file) =>
 )
 const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
+if (files.some((file) => file.includes('processes/dns'))) ensureDnsClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
 
 function runFiles(list, concurrency) {

@@ -12,6 +12,7 @@ import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
 import { isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
+import { DNS_PLACE_WORDS, dnsPlaceOf } from '#seeder/config/dns-place.ts'
 import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
@@ -66,6 +67,11 @@ export const command: Command = {
       type: 'string',
       value: 'direct|tunnel',
       help: 'tunnel: nobody can dial this machine, so visitors come through the gateways (default direct)',
+    },
+    dns: {
+      type: 'string',
+      value: '[HOST:]PORT',
+      help: 'answer DNS for SITE.peer and SITE.ipn there, to this machine and its own network (default: not; HOST 127.0.0.1)',
     },
     disk: { type: 'string', value: 'SIZE', help: 'what its store may take, 16M to 1024T or none (default 20G)' },
     memory: { type: 'string', value: 'SIZE', help: 'what its process may take, 64M to 16T or none (default 2G)' },
@@ -129,6 +135,8 @@ async function run(context: CommandContext): Promise<number> {
   }
   const address = stringOf(context, 'address')
   if (address !== undefined && isIP(address) === 0) throw usageFailure(`--address is an IP address, not '${address}'`)
+  const dns = stringOf(context, 'dns')
+  if (dns !== undefined && dnsPlaceOf(dns) === undefined) throw usageFailure(`--dns ${DNS_PLACE_WORDS}, not '${dns}'`)
   const drainSeconds = numberOf(context, 'drain', { default: 2, min: 0, max: 300 })
   for (const name of QUOTA_NAMES) {
     const given = stringOf(context, name)
@@ -144,6 +152,7 @@ async function run(context: CommandContext): Promise<number> {
     'label',
     'target',
     'reach',
+    'dns',
     'byzantine',
   ] as const) {
     const value = stringOf(context, name)

@@ -17,6 +17,8 @@ export type GatewayError =
   | { readonly code: 'body_too_large'; readonly maxBytes: number }
   | { readonly code: 'body_too_slow'; readonly maxMs: number }
   | { readonly code: 'malformed'; readonly detail: string }
+  | { readonly code: 'bad_dns_query'; readonly detail: string }
+  | { readonly code: 'unsupported_media_type'; readonly expected: string }
   | { readonly code: 'wrong_gateway'; readonly expected: string }
   | { readonly code: 'clock_skew'; readonly skewMs: number; readonly maxMs: number; readonly time: number }
   | { readonly code: 'bad_expiry'; readonly maxMs: number }
@@ -46,6 +48,7 @@ export type ErrorStatus =
   | 410
   | 413
   | 414
+  | 415
   | 421
   | 426
   | 429
@@ -80,7 +83,10 @@ export function statusOf(error: GatewayError): ErrorStatus {
       return 414
     case 'body_too_large':
       return 413
+    case 'unsupported_media_type':
+      return 415
     case 'malformed':
+    case 'bad_dns_query':
     case 'clock_skew':
     case 'bad_expiry':
     case 'bad_origin':
@@ -142,6 +148,10 @@ export function messageOf(error: GatewayError): string {
       return `The body did not come in time; it has ${error.maxMs} ms at most, and less while many come.`
     case 'malformed':
       return `The body is not what this address takes: ${error.detail}.`
+    case 'bad_dns_query':
+      return `This is no DNS query: ${error.detail}.`
+    case 'unsupported_media_type':
+      return `The body has to be ${error.expected}.`
     case 'wrong_gateway':
       return `The registration names another gateway; this one is ${error.expected}.`
     case 'clock_skew':

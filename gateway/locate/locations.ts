@@ -22,6 +22,8 @@ export type Target = {
   readonly origins: readonly string[]
   /** Whom the gateway itself asks for those that it carries. */
   readonly hosts: readonly Host[]
+  /** Whom those are of. */
+  readonly living: readonly LocatedMember[]
   /** Value of the `Link` header up to the path. */
   readonly linkStart: string
   next: number
@@ -180,7 +182,7 @@ export class Locations {
     let until = Number.POSITIVE_INFINITY
     for (const member of members) until = Math.min(until, member.until)
     const next = known === undefined || known.next >= origins.length ? 0 : known.next
-    const target: Target = { origins, hosts, linkStart: `<${this.#canonicalBase}/${name}`, next, until }
+    const target: Target = { origins, hosts, living, linkStart: `<${this.#canonicalBase}/${name}`, next, until }
     this.#targets.set(name, target)
     return target
   }

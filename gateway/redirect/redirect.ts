@@ -31,7 +31,17 @@ export function hotRedirect(locations: Locations, url: string, now: number): Res
   const start = url.indexOf('/', 8)
   const end = url.indexOf('/', start + 1)
   if (end === -1 || url.length - start > TARGET_BYTES_MAX) return undefined
-  const target = locations.madeTarget(url.slice(start + 1, end))
+  return redirectFrom(locations.madeTarget(url.slice(start + 1, end)), url.slice(end), now)
+}
+
+/** As `hotRedirect`, of a name that the host says: the whole path is the site's. */
+export function hotRedirectTo(locations: Locations, name: string, url: string, now: number): Response | undefined {
+  const start = url.indexOf('/', 8)
+  if (start === -1 || url.length - start > TARGET_BYTES_MAX) return undefined
+  return redirectFrom(locations.madeTarget(name), url.slice(start), now)
+}
+
+function redirectFrom(target: Target | undefined, rest: string, now: number): Response | undefined {
   if (target === undefined || target.until <= now || target.origins.length === 0) return undefined
-  return redirectTo(target, url.slice(end))
+  return redirectTo(target, rest)
 }

@@ -22,6 +22,7 @@ import { refill, timeFloor } from '#gateway/store/refill.ts'
 import { base64FromBytes, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
 import { statementHash } from '#protocol/message/domain.ts'
 import { type Register, signedShape } from '#protocol/message/statement.ts'
@@ -47,7 +48,8 @@ function originIsFit(origin: string, gateway: Gateway): boolean {
   if (origin === gateway.config.publicUrl) return false
   try {
     const parsed = new URL(origin)
-    return parsed.origin === origin && parsed.username === ''
+    // One of the names that lead here would lead in a circle.
+    return parsed.origin === origin && parsed.username === '' && siteNamedBy(parsed.host) === undefined
   } catch {
     return false
   }

@@ -1,76 +1,13 @@
-// The store in D1, through drizzle. Only `register`, `evidence`, `network`, the refill and the cron come here: never a redirect.
+// D1 as the store takes it.
 
-import { desc, gte, lt, ne, sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/d1'
-import type { Store } from '#gateway/store/port.ts'
-import { liars, networkParts, registrations } from '#gateway/store/schema.ts'
-import type { PeerName } from '#protocol/identity/keys.ts'
+import type { SqlPort } from '#gateway/store/sql.ts'
 
-/** ASCII text, so also bytes; well under D1's 2 MB a value. */
-const PART_CHARACTERS_MAX = 1_000_000
-
-export function d1Store(database: D1Database): Store {
-  const db = drizzle(database)
-  return {
-    async changes(updatedFrom) {
-      const [registered, accused, newest] = await db.batch([
-        db.select().from(registrations).where(gte(registrations.updated, updatedFrom)),
-        db.select().from(liars).where(gte(liars.updated, updatedFrom)),
-        db.select({ version: networkParts.version }).from(networkParts).orderBy(desc(networkParts.version)).limit(1),
-      ])
-      return {
-        registrations: registered.map((row) => ({ ...row, peer: row.peer as PeerName })),
-        liars: accused.map((row) => ({ ...row, peer: row.peer as PeerName })),
-        networkVersion: newest[0]?.version,
-      }
-    },
-
-    async network(version) {
-      const rows = await db
-        .select()
-        .from(networkParts)
-        .where(sql`${networkParts.version} = ${version}`)
-        .orderBy(networkParts.part)
-      if (rows.length === 0 || rows.length !== rows[0]?.parts) return undefined
-      return rows.map((row) => row.text).join('')
-    },
-
-    async saveRegistration(row) {
-      const written = await db
-        .insert(registrations)
-        .values(row)
-        .onConflictDoUpdate({ target: registrations.peer, set: row, setWhere: lt(registrations.time, row.time) })
-        .returning({ peer: registrations.peer })
-      return written.length > 0
-    },
-
-    async saveLiar(row) {
-      await db.insert(liars).values(row).onConflictDoNothing()
-    },
-
-    async saveNetwork(version, text) {
-      const parts = Math.max(1, Math.ceil(text.length / PART_CHARACTERS_MAX))
-      const inserts = Array.from({ length: parts }, (_, part) =>
-        db
-          .insert(networkParts)
-          .values({
-            version,
-            part,
-            parts,
-            text: text.slice(part * PART_CHARACTERS_MAX, (part + 1) * PART_CHARACTERS_MAX),
-          })
-          .onConflictDoNothing(),
-      )
-      const [first, ...rest] = inserts
-      if (first !== undefined) await db.batch([first, ...rest])
-    },
-
-    async expire(leaseBefore) {
-      const newest = sql`(select max(${networkParts.version}) from ${networkParts})`
-      await db.batch([
-        db.delete(registrations).where(lt(registrations.leaseUntil, leaseBefore)),
-        db.delete(networkParts).where(ne(networkParts.version, newest)),
-      ])
-    },
+export function d1Sql(database: D1Database): SqlPort {
+  return async (statements) => {
+    const [first, ...more] = statements.map(({ sql, params }) => database.prepare(sql).bind(...params))
+    if (first === undefined) return []
+    if (more.length === 0) return [await first.raw<unknown[]>()]
+    const results = await database.batch<Record<string, unknown>>([first, ...more])
+    return results.map(({ results: rows }) => rows.map((row) => Object.values(row)))
   }
 }

@@ -114,7 +114,7 @@ export const registerBody = object({
     object({
       job: digest(),
       /** Where visitors reach it here by themselves; null: only through the tunnel. */
-      origin: nullable(text(256, /^https?:\/\/[a-z0-9.:-]+$/)),
+      origin: nullable(text(256, /^https?:\/\/[a-z0-9.:[\]-]+$/)),
       /** It logs people in, and wants one origin for all its members. */
       stable: boolean(),
     }),

@@ -17,6 +17,7 @@ import { askedAfter } from '#protocol/answer/event-stream.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { assert } from '#protocol/codec/result.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
@@ -121,8 +122,15 @@ const MAIN = ''
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
 const LINGER_MS = 1_000
 
+const HTTP_PORT = 80
+
 function originHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address
+}
+
+/** As browsers write it (RFC 6454 §6.2): without the port that is http's own. */
+function originAt(host: string, port: number | undefined): string {
+  return port === HTTP_PORT ? `http://${host}` : `http://${host}:${port}`
 }
 
 export async function startServer(options: ServeOptions): Promise<SiteServer> {
@@ -412,7 +420,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
-    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(only)
+    // A listener that is no single site's tells them apart by name, with `plain` too: a name that DNS gives has no port.
+    const named = only === MAIN ? siteNamedBy(request.host) : only
+    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(named ?? MAIN)
     if (site === undefined) {
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)
@@ -596,7 +606,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     get mainOrigin() {
       const host = mode === 'hosts' ? hosts.own : originHost(address)
-      return `http://${host}:${ports.get(MAIN)}`
+      return originAt(host, ports.get(MAIN))
     },
     carry(connection, { site, scheme }) {
       carried.set(connection, { only: site ?? MAIN, scheme })
@@ -609,9 +619,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     },
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
-      if (mode === 'hosts') return `http://${hosts.hostOf(siteName)}:${ports.get(MAIN)}`
+      if (mode === 'hosts') return originAt(hosts.hostOf(siteName), ports.get(MAIN))
       const port = ports.get(siteName)
-      return port === undefined ? undefined : `http://${originHost(address)}:${port}`
+      return port === undefined ? undefined : originAt(originHost(address), port)
     },
     async drain(drainMs) {
       draining = true

@@ -1,5 +1,7 @@
-// Which site a `Host` names: `<site>.<label>.<domain>`, with any port; the seeder itself is `<label>.<domain>`.
+// Which site a `Host` names: `<site>.<label>.<domain>`, or `<site>.peer` and `<site>.ipn` as DNS has them, each with any port; the seeder itself
+// is `<label>.<domain>`.
 
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { HostedSite, HostedSites } from '#seeder/serve/port.ts'
 
 /** Forms in which hosts are remembered: with and without a port, by site. */
@@ -24,8 +26,8 @@ export function createSiteHosts(sites: HostedSites, label: string, domain: strin
       const known = nameByHost.get(host)
       if (known !== undefined) return sites.byName(known)
       const name = withoutPort(host)
-      if (!name.endsWith(suffix)) return undefined
-      const site = sites.byName(name.slice(0, -suffix.length))
+      const siteName = name.endsWith(suffix) ? name.slice(0, -suffix.length) : siteNamedBy(name)
+      const site = siteName === undefined ? undefined : sites.byName(siteName)
       if (site === undefined) return undefined
       if (nameByHost.size >= HOSTS_KEPT) nameByHost.clear()
       nameByHost.set(host, site.name)

@@ -6,12 +6,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createMember, type Member } from '#protocol/agreement/member.ts'
 import { step } from '#protocol/agreement/step.ts'
+import type { Vote1 } from '#protocol/message/statement.ts'
 import { inPatchedCopy, type Patch, runInCopy } from '#test/protocol/agreement/mutants-patch.ts'
+import type { Statement } from '#test/simulator/culprits.ts'
 import { CASES } from './cases.ts'
-import { type Exploration, explore } from './explore.ts'
+import { explore } from './explore.ts'
+import { wrongOf } from './local.ts'
 import { copyMember } from './member-copy.ts'
 import { EXPLORED_MUTANTS } from './mutants.ts'
 import { MASKED } from './mutants-masked.ts'
+import type { Exploration } from './search.ts'
 import { createWorld, NOW, requestOf, SETTINGS } from './world.ts'
 
 const SMALL = ['3all', '3all-crash', '3all-heights', '3all-epoch', '3all-reconfig']
@@ -92,11 +96,26 @@ test('a step of the copy leaves the member as it was', () => {
   assert.deepEqual(structuredClone({ ...member, signer: null }), before)
 })
 
+test('G4 after its TIMEOUT a member signs in that view only above the height that it gave up, once that one is certified', () => {
+  const { job } = createWorld(CASES[0]?.[1] ?? assert.fail()).groups[0] ?? assert.fail()
+  const block_hash = new Uint8Array(32) as Vote1['block_hash']
+  const vote = (height: number, view: number): Statement => {
+    return { type: 'vote1', body: { job, epoch: 0, height, view, block_hash, jview: null } }
+  }
+  const gaveUp: Statement = { type: 'timeout', body: { job, epoch: 0, height: 1, view: 0, high: null } }
+  assert.equal(wrongOf([gaveUp], vote(2, 0), 1), undefined)
+  assert.match(wrongOf([gaveUp], vote(2, 0), 0) ?? '', /^G4/, 'not before the certificate')
+  assert.match(wrongOf([gaveUp], vote(1, 0), 0) ?? '', /^G4/, 'not at that height')
+  assert.match(wrongOf([gaveUp], vote(1, 0), 1) ?? '', /^G4/, 'not even when it is certified')
+  assert.equal(wrongOf([gaveUp], vote(1, 1), 0), undefined)
+  assert.match(wrongOf([gaveUp, vote(2, 1)], vote(1, 1), 1) ?? '', /^G4/, 'heights do not fall')
+})
+
 /** What an exploration of the protocol with these edits comes to. */
 function explorePatched(patches: readonly Patch[], explored: string): Promise<Exploration> {
   return inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
     const args = ['--case', explored, '--json', '--minutes', '10']
-    return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, [0, 1])) as Exploration
+    return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, { exitCodes: [0, 1] })) as Exploration
   })
 }
 

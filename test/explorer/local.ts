@@ -47,7 +47,13 @@ export type Local = {
 }
 
 export type Action =
-  | { readonly type: 'messages'; readonly name: string; readonly messages: readonly WireMessage[] }
+  | {
+      readonly type: 'messages'
+      readonly name: string
+      readonly messages: readonly WireMessage[]
+      /** Key of the block that comes along with a certificate: only for who does not have it. */
+      readonly content?: string | undefined
+    }
   /** The view timer ends. */
   | { readonly type: 'timeout'; readonly name: 'timeout' }
   /** The hand-over time is over. */
@@ -129,6 +135,17 @@ function bytesOf(key: string): Uint8Array {
   return Uint8Array.from(key, (character) => character.charCodeAt(0))
 }
 
+/** What a member does by itself. */
+export function ownActions({ bounds }: World, { member, timeouts }: Local): readonly Action[] {
+  const { group, view, head, closed } = member
+  const actions: Action[] = []
+  if (head.height < bounds.heights && view < bounds.views - 1 && timeouts < bounds.timeouts)
+    actions.push({ type: 'timeout', name: 'timeout' })
+  if (bounds.handover !== 'reconfig' && group.epoch < bounds.epochs - 1 && closed === null)
+    actions.push({ type: 'close', name: 'close' })
+  return actions
+}
+
 export function statementName(statement: Statement): string {
   if (statement.type === 'close') return closeName(statement.body)
   const { epoch, height, view } = statement.body
@@ -178,18 +195,27 @@ function signedIn(member: Member, effects: readonly Effect[], made: readonly Sig
   return made.flatMap((signature) => found.find((each) => each.signature === signature)?.statement ?? [])
 }
 
-/** G3 and G4 of one more statement: no lie with any before it, and views, epochs and locks never fall. */
-function wrongOf(said: readonly Statement[], next: Statement): string | undefined {
+/**
+ * G3 and G4 of one more statement: no lie with any before it, and epochs, views, heights and locks never fall. `certified`: the height up to which this
+ * member holds certificates durably as it signs.
+ */
+export function wrongOf(said: readonly Statement[], next: Statement, certified: number): string | undefined {
   const record = recordOfMember()
   for (const each of said) record.add(each)
   const lie: Lie | undefined = record.add(next)
   if (lie !== undefined) return `G3 honest, but provably guilty of ${lie}: ${statementName(next)}`
+  // R2: it holds CERT(h − 1).
+  if (next.type !== 'close' && next.body.height > certified + 1)
+    return `G4 signs ${statementName(next)} without the certificate below it`
   for (const before of said) {
     if (next.body.epoch < before.body.epoch) return `G4 signs ${statementName(next)} after ${statementName(before)}`
     if (next.body.epoch > before.body.epoch || next.type === 'close') continue
     if (before.type === 'close') return `G4 signs ${statementName(next)} after its CLOSE`
     if (next.body.view < before.body.view) return `G4 signs ${statementName(next)} after ${statementName(before)}`
-    // A TIMEOUT of a height that was certified since is answered: at the next one the view goes on (R6).
+    if (next.body.height < before.body.height) return `G4 signs ${statementName(next)} after ${statementName(before)}`
+    // A TIMEOUT of a height that was certified since is answered: at the next one the view goes on (R6). That it was certified, and durably here, the
+    // check above has seen: whoever signs at a height holds the one below. So nothing gets by that is of the height given up, or in an earlier
+    // view, or before the certificate.
     const gaveUp = before.type === 'timeout' && next.type !== 'timeout' && next.body.view === before.body.view
     if (gaveUp && next.body.height <= before.body.height)
       return `G4 signs ${statementName(next)} after ${statementName(before)}`
@@ -313,7 +339,7 @@ export function createLocals(world: World): Locals {
     let signed: readonly Statement[] = []
     const note = (statement: Statement): void => {
       if (said.some((each) => statementName(each) === statementName(statement))) return
-      wrong ??= wrongOf(said, statement)
+      wrong ??= wrongOf(said, statement, disk.blocks.length)
       said.push(statement)
     }
     const perform = (effect: Effect): void => {

@@ -1,5 +1,5 @@
 // npm run explore -- [--case NAME] [--members 3all|4] [--views N] [--heights N] [--epochs N] [--crashes N] [--timeouts N] [--liar VIEW]
-//                    [--handover close|reconfig|both] [--states N] [--minutes N] [--json]
+//                    [--handover close|reconfig|both] [--states N] [--minutes N] [--reduced] [--all] [--json]
 //
 // Explores every reachable state of a small group within bounds. Exit codes: 0 none breaks an invariant, 1 one does, 2 usage.
 
@@ -13,6 +13,8 @@ function boundsFromArguments(): {
   states: number
   ms: number
   json: boolean
+  reduced: boolean
+  all: boolean
 } {
   const { values } = parseArgs({
     options: {
@@ -27,20 +29,24 @@ function boundsFromArguments(): {
       liar: { type: 'string' },
       states: { type: 'string' },
       minutes: { type: 'string' },
+      reduced: { type: 'boolean' },
+      all: { type: 'boolean' },
       json: { type: 'boolean' },
     },
   })
   const states = Number(values.states ?? 5_000_000)
   const ms = Number(values.minutes ?? 10) * 60_000
   const json = values.json === true
+  const reduced = values.reduced === true
+  const all = values.all === true
   const named = CASES.filter(([name]) => values.case === undefined || values.case === name)
   const own = ['members', 'views', 'heights', 'epochs', 'crashes', 'timeouts', 'handover', 'liar'] as const
   if (values.case !== undefined || !own.some((name) => values[name] !== undefined))
-    return { bounds: named, states, ms, json }
-  const all = values.members === '3all'
+    return { bounds: named, states, ms, json, reduced, all }
+  const three = values.members === '3all'
   const bounds: Bounds = {
-    members: all ? 3 : Number(values.members ?? 4),
-    quorum: all ? 'all' : 'bft',
+    members: three ? 3 : Number(values.members ?? 4),
+    quorum: three ? 'all' : 'bft',
     views: Number(values.views ?? 2),
     heights: Number(values.heights ?? 1),
     epochs: Number(values.epochs ?? 1),
@@ -49,29 +55,35 @@ function boundsFromArguments(): {
     liar: values.liar === undefined ? null : Number(values.liar),
     handover: (values.handover ?? 'close') as Bounds['handover'],
   }
-  return { bounds: [['own', bounds]], states, ms, json }
+  return { bounds: [['own', bounds]], states, ms, json, reduced, all }
 }
 
-const { bounds, states, ms, json } = boundsFromArguments()
+const SHOWS = process.stderr.isTTY || process.env.EXPLORE_SHOWS !== undefined
+const { bounds, states, ms, json, reduced, all } = boundsFromArguments()
 if (bounds.length === 0) {
   process.stderr.write(`--case takes ${CASES.map(([name]) => name).join(', ')}\n`)
   process.exitCode = 2
 }
 for (const [name, each] of bounds) {
   const result = explore(each, {
+    reduced,
+    all,
     statesMax: states,
     withinMs: ms,
-    ...(process.stderr.isTTY
+    ...(SHOWS
       ? {
           onProgress: (so) =>
             process.stderr.write(
-              `\r${name}  ${so.states} states  frontier ${so.frontier}  depth ${so.depth}  ${(so.states / so.seconds).toFixed(0)}/s  ${so.locals} inner `,
+              `\r${name}  ${so.states} states  frontier ${so.frontier}  depth ${so.depth}  ${(so.states / so.seconds).toFixed(0)}/s  ${so.locals} inner  ${so.pairs} pairs `,
             ),
         }
       : {}),
   })
-  if (process.stderr.isTTY) process.stderr.write('\n')
-  if (json) process.stdout.write(`${JSON.stringify({ case: name, ...result })}\n`)
+  if (SHOWS) process.stderr.write('\n')
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ case: name, ...result, ends: all ? [...result.ends] : result.ends.size })}\n`,
+    )
   else {
     const { complete, seconds, depth, frontier, locals, steps, messages, moves, reached } = result
     const end = complete ? 'complete' : `cut off, frontier ${frontier}`

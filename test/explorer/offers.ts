@@ -1,6 +1,7 @@
 // What can be delivered to a member in its present state, as inputs that may change something: single statements, and quorums of votes all at once.
 // Of quorums that no rule tells apart one is enough: it does not matter who voted, only which QC1s the votes rely on.
 
+import { keyOf } from '#protocol/agreement/members.ts'
 import type { WireMessage, WireOf } from '#protocol/message/wire.ts'
 import type { Air, Poll, Sent } from './air.ts'
 import type { Action, Local } from './local.ts'
@@ -21,8 +22,9 @@ function* product<T>(options: readonly (readonly T[])[]): Generator<readonly T[]
   else for (const one of first) for (const others of product(rest)) yield [one, ...others]
 }
 
-function add(offers: Map<string, Action>, name: string, messages: readonly WireMessage[]): void {
-  if (!offers.has(name)) offers.set(name, { type: 'messages', name, messages })
+/** `content`: key of the block that comes along; whoever has it needs it no more. */
+function add(offers: Map<string, Action>, name: string, messages: readonly WireMessage[], content?: string): void {
+  if (!offers.has(name)) offers.set(name, { type: 'messages', name, messages, content })
 }
 
 function vote1Offers(
@@ -30,17 +32,19 @@ function vote1Offers(
   world: World,
   self: number,
   poll: Poll,
-): readonly (readonly WireMessage[])[] {
+): ReadonlyMap<string, readonly WireMessage[]> {
   const others = [...poll.vote1].filter(([member]) => member !== self)
   const need = world.quorum - (poll.vote1.has(self) ? 1 : 0)
-  const bundles: (readonly WireMessage[])[] = []
+  const bundles = new Map<string, readonly WireMessage[]>()
   for (const voters of choose(others, need)) {
     for (const votes of product(voters.map(([, said]) => said))) {
-      const relied = votes.map(({ vote, qc1s }) => `${vote.body.jview ?? '-'}${qc1s.length}`).sort()
-      const name = `v${poll.epoch}.${poll.height}.${poll.view}${poll.block}(${relied.join()})`
-      if (offers.has(name)) continue
-      add(offers, name, votes)
-      bundles.push(votes)
+      const relied = votes
+        .map(({ vote, qc1s }) => `${vote.body.jview ?? '-'}${qc1s.length}`)
+        .sort()
+        .join()
+      if (bundles.has(relied)) continue
+      add(offers, `v${poll.epoch}.${poll.height}.${poll.view}${poll.block}(${relied})`, votes)
+      bundles.set(relied, votes)
     }
   }
   return bundles
@@ -68,18 +72,22 @@ function votesTo(world: World, air: Air, self: number, epoch: number, height: nu
     const others = [...poll.vote2].filter(([from]) => from !== self)
     const need = world.quorum - (poll.vote2.has(self) ? 1 : 0)
     if (others.length < need) continue
-    const block = air.proposes.find(
+    const votes = others.slice(0, need).map(([, message]) => message)
+    const contents = air.proposes.filter(
       ({ message, from }) =>
         from !== self &&
         message.type === 'propose' &&
         hashName(message.propose.body.block_hash) === poll.block &&
         message.propose.body.epoch === epoch,
     )
-    const votes = others.slice(0, need).map(([, message]) => message)
-    const first = bundles[0] ?? []
-    const content = block === undefined ? [] : [block.message]
-    // The content last: with a certificate for it, it is wanted in any view.
-    add(offers, `w${poll.epoch}.${poll.height}.${poll.view}${poll.block}`, [...first, ...votes, ...content])
+    for (const [relied, first] of bundles) {
+      const name = `w${poll.epoch}.${poll.height}.${poll.view}${poll.block}`
+      add(offers, `${name}/(${relied})`, [...first, ...votes])
+      // The content last: with a certificate for it, it is wanted in any view.
+      for (const { id, message } of contents)
+        if (message.type === 'propose')
+          add(offers, `${name}/${id}(${relied})`, [...first, ...votes, message], keyOf(message.propose.body.block_hash))
+    }
   }
   byPlace.set(place, offers)
   return offers
@@ -90,7 +98,11 @@ export function offersTo(world: World, air: Air, self: number, local: Local): re
   const epoch = member.group.epoch
   const height = member.head.height + 1
   if (member.head.height >= world.bounds.heights && epoch === world.bounds.epochs - 1) return []
-  const offers = new Map(votesTo(world, air, self, epoch, height))
+  const offers = new Map<string, Action>()
+  const contents = member.rounds.get(height)?.contents
+  for (const [name, action] of votesTo(world, air, self, epoch, height))
+    if (action.type !== 'messages' || action.content === undefined || contents?.has(action.content) !== true)
+      offers.set(name, action)
   timeoutOffers(offers, world, air, self, local)
   if (member.closed === null || epoch === member.group.epoch) closeOffers(offers, world, air, self, epoch)
   return [...offers.values()]

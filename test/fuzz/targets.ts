@@ -21,7 +21,7 @@ import {
 } from '#protocol/answer/evidence.ts'
 import { digestFromContentDigest, httpSignatureCheck } from '#protocol/answer/http-signature.ts'
 import { savedAnswerFromBytes } from '#protocol/answer/saved.ts'
-import { base64FromBytes, bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
+import { base64FromBytes, bytesEqual, bytesFromText, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue, valueFromCbor } from '#protocol/codec/cbor.ts'
 import { sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { merkleRoot } from '#protocol/codec/merkle.ts'
@@ -34,6 +34,10 @@ import { decodeNode } from '#protocol/content/node.ts'
 import { linksOfBlock } from '#protocol/content/walk.ts'
 import { readBootstrap } from '#protocol/directory/bootstrap.ts'
 import { readNetworkFile } from '#protocol/directory/network-file.ts'
+import { DNS_MESSAGE_BYTES_MAX, TYPE } from '#protocol/dns/constants.ts'
+import { answerFromBytes, answerToBytes, queryFromBytes, queryToBytes } from '#protocol/dns/message.ts'
+import { siteRecords } from '#protocol/dns/site-records.ts'
+import { createZone, settle, siteAnswer } from '#protocol/dns/zone.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { membersHash, reconfigOf, reconfigRequest, startShape } from '#protocol/message/epoch.ts'
 import { STATEMENTS, type StatementBody, type StatementType, signedShape } from '#protocol/message/statement.ts'
@@ -49,6 +53,7 @@ import { DOMAIN, JOB, requestAt, signerOf } from '#test/protocol/agreement/clust
 import { Lone, START } from '#test/protocol/agreement/lone.ts'
 import { memoryBlocks, nativeHash } from '#test/protocol/content/blocks.ts'
 import { readAnswer, rulesOf, savedBytes, writeAnswer } from '#test/support/answers.ts'
+import { optOf, queryOf, questionOf } from '#test/support/dns.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
 import { signerNamed, testNetwork } from '#test/support/network.ts'
 
@@ -107,9 +112,25 @@ const OPENED: OpenHead = {
   body: null,
 }
 
+const DNS_ZONE = createZone({ server: 'gateway.example', serial: 7, isSite: (name) => name === 'wiki' })
+
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 export async function fuzzTargets(): Promise<readonly Target[]> {
+  const member = { peer: 'aa', origin: 'http://10.0.0.1', http: 'http://[2001:db8::1]' }
+  const dnsRecords = siteRecords({
+    job: hexFromBytes(JOB),
+    epoch: 0,
+    members: [member],
+    direct: [member],
+    gateway: [],
+    isLocal: true,
+  })
+  const dnsQuestion = questionOf('wiki.peer', TYPE.TXT)
+  const asked = queryFromBytes(queryToBytes(dnsQuestion))
+  assert.ok(asked.ok)
+  const said = siteAnswer(TYPE.TXT, DNS_ZONE, { ttl: 5, records: dnsRecords })
+  const dnsAnswer = answerToBytes(asked.value, said, { maxBytes: DNS_MESSAGE_BYTES_MAX, isPrivate: true })
   const lone = new Lone()
   const requests = [requestAt(START)]
   const block = lone.block(requests)
@@ -468,6 +489,40 @@ export async function fuzzTargets(): Promise<readonly Target[]> {
           return `accepted ${found.value.map(({ type }) => type).join()}`
         })
         return verdicts.join(' / ')
+      },
+    },
+    {
+      name: 'dns',
+      form: 'bytes',
+      seeds: [
+        queryOf('wiki.peer', TYPE.A, optOf(1232, 0, [0, 12, 0, 2, 0, 0])),
+        queryOf('peer', TYPE.SOA),
+        queryOf('x.ipn', TYPE.ANY),
+        dnsAnswer,
+      ],
+      run: (input) => {
+        const taken = answerFromBytes(input, dnsQuestion)
+        const query = queryFromBytes(input)
+        if (!query.ok) {
+          const { error } = query
+          if (taken.ok) return `accepted answer ${Math.min(8, taken.value.answers.length)}`
+          return `${nameOf({ code: error.code, detail: error.code === 'bad_query' ? error.detail : '' })} ${taken.error.detail}`
+        }
+        const settled = settle(query.value, DNS_ZONE)
+        const { question } = query.value
+        const answer =
+          settled.kind === 'answer'
+            ? settled.answer
+            : siteAnswer(question.type, DNS_ZONE, { ttl: 5, records: dnsRecords })
+        for (const maxBytes of [0, 512, DNS_MESSAGE_BYTES_MAX]) {
+          const bytes = answerToBytes(query.value, answer, { maxBytes, isPrivate: true })
+          assert.ok(bytes.length <= Math.max(maxBytes, 12 + question.bytes.length + 11), 'as long as may be')
+          const again = answerFromBytes(bytes, question.bytes)
+          assert.ok(again.ok, 'it is read again')
+          assert.ok(again.value.rcode === answer.rcode || answer.rcode > 15, 'the code')
+          assert.ok(again.value.isTruncated || again.value.answers.length === answer.answers.length, 'all of it')
+        }
+        return `accepted ${answer.rcode} ${answer.answers.length}`
       },
     },
     {

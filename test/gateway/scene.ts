@@ -2,8 +2,8 @@
 
 import { createApp } from '#gateway/app.ts'
 import { asyncSigner, createGateway, type EvidenceJudge, type Gateway } from '#gateway/gateway.ts'
+import { hotAnswer } from '#gateway/hot.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
-import { hotRedirect } from '#gateway/redirect/redirect.ts'
 import { refill } from '#gateway/store/refill.ts'
 import { assert, err } from '#protocol/codec/result.ts'
 import type { Signed } from '#protocol/message/domain.ts'
@@ -28,7 +28,7 @@ export type Scene = {
   readonly network: TestNetwork
   readonly store: MemoryStore
   readonly clock: { now: number }
-  /** Any request, as workerd hands it over: the hot path first, then the router. */
+  /** Any request, as workerd hands it over: the hot path first, then the router. A path, or an address of another host. */
   ask(path: string, init?: RequestInit): Promise<Response>
   /** Signs and sends. */
   register(by: string, options?: Partial<TestRegistration>): Promise<Response>
@@ -44,6 +44,7 @@ export type SceneOptions = {
   readonly limit?: (key: string) => boolean
   readonly store?: MemoryStore
   readonly clock?: { now: number }
+  readonly addresses?: readonly string[]
 }
 
 export function wikiNetwork(): TestNetwork {
@@ -57,7 +58,11 @@ export function originOf(peer: string): string {
 export async function scene(options: SceneOptions = {}): Promise<Scene> {
   const { network = wikiNetwork(), store = memoryStore(), clock = { now: START } } = options
   const gateway = createGateway(
-    { publicUrl: GATEWAY_URL, networkKey: network.file.network_key },
+    {
+      publicUrl: GATEWAY_URL,
+      networkKey: network.file.network_key,
+      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
+    },
     {
       store,
       now: () => clock.now,
@@ -77,8 +82,8 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
   }
   const app = createApp(gateway)
   const ask = async (path: string, init?: RequestInit): Promise<Response> => {
-    const url = `${GATEWAY_URL}${path}`
-    return hotRedirect(gateway.locations, url, clock.now) ?? (await app.request(url, init))
+    const request = new Request(path.startsWith('/') ? `${GATEWAY_URL}${path}` : path, init)
+    return hotAnswer(gateway, request, clock.now) ?? (await app.request(request))
   }
   const send = (registration: Signed<Register>): Promise<Response> =>
     ask('/register', { method: 'POST', body: registrationBytes(registration) as Uint8Array<ArrayBuffer> })

@@ -3,8 +3,19 @@
 import process from 'node:process'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
-const BINARY = process.env.CHROMIUM ?? '/usr/bin/chromium'
+export const CHROMIUM_BINARY = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const ACTION_MS = 60_000
+
+export const CHROMIUM_ARGUMENTS: readonly string[] = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+]
 
 export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 900 } }
 export const PHONE: BrowserContextOptions = {
@@ -16,18 +27,8 @@ export const PHONE: BrowserContextOptions = {
 
 export function startChromium(...more: string[]): Promise<Browser> {
   return chromium.launch({
-    executablePath: BINARY,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-dev-shm-usage',
-      ...more,
-    ],
+    executablePath: CHROMIUM_BINARY,
+    args: [...CHROMIUM_ARGUMENTS, ...more],
   })
 }
 

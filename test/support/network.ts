@@ -43,6 +43,8 @@ export type TestSite = {
 }
 
 export type TestNetworkOptions = {
+  /** `local` unless told. */
+  readonly profile?: 'local' | 'main'
   readonly sites: readonly TestSite[]
   /** Peers beside the members of sites. */
   readonly peers?: readonly string[]
@@ -94,7 +96,7 @@ export function testNetwork(options: TestNetworkOptions): TestNetwork {
     format: 'interpeer-network/1',
     chain_id: chainId,
     generation: 0,
-    profile: 'local',
+    profile: options.profile ?? 'local',
     network_key: peerName(networkSigner.publicKey),
     version,
     time,

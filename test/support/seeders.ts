@@ -31,6 +31,8 @@ export type Ready = {
   readonly dir: string
   readonly http: string
   readonly control: string
+  /** Where its own DNS listens. */
+  readonly dns?: string
   readonly pid: number
 }
 

@@ -75,18 +75,27 @@ export async function inPatchedCopy<T>(
   }
 }
 
-/** What a script of the copy prints; with `exitCodes` other ways to end than 0. */
-export function runInCopy(path: string, args: readonly string[], exitCodes: readonly number[] = [0]): Promise<string> {
+/** It did not end within its time: whether the mutant survives is not known. */
+export class OutOfTime extends Error {}
+
+export type RunOptions = {
+  /** Ways to end that are answers; absent: 0 alone. */
+  readonly exitCodes?: readonly number[]
+  readonly timeoutMs?: number
+}
+
+/** What a script of the copy prints. Whatever ends by no exit code of its own (out of time, a signal) has given no answer. */
+export function runInCopy(path: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { exitCodes = [0], timeoutMs = HUNT_MS_MAX } = options
   return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      [path, ...args],
-      { timeout: HUNT_MS_MAX, maxBuffer: 1 << 22 },
-      (error, stdout, stderr) =>
-        error === null || exitCodes.includes(Number(error.code))
-          ? resolve(stdout)
-          : reject(new Error(`${error.message}\n${stderr}`)),
-    )
+    execFile(process.execPath, [path, ...args], { timeout: timeoutMs, maxBuffer: 1 << 22 }, (error, stdout, stderr) => {
+      // Of an exit alone the code is a number: it is null after a signal, and a name where nothing was run or too much was printed.
+      const code = error === null ? 0 : error.code
+      if (typeof code === 'number' && exitCodes.includes(code)) return resolve(stdout)
+      const text = `${error?.message ?? ''}\n${stderr}`
+      const ranOut = error?.killed === true && error.signal === 'SIGTERM' && code == null
+      reject(ranOut ? new OutOfTime(`not within ${timeoutMs} ms: ${text}`) : new Error(text))
+    })
   })
 }
 

@@ -1,0 +1,20 @@
+// What is answered from the isolate's memory alone, before the router: no store, no wait, no parsed address.
+
+import { hotDns } from '#gateway/dns/doh.ts'
+import type { Gateway } from '#gateway/gateway.ts'
+import { hotRedirect, hotRedirectTo } from '#gateway/redirect/redirect.ts'
+import { siteNamedBy } from '#protocol/dns/named-host.ts'
+
+/** Host and port of an absolute address, by slicing. */
+export function hostOf(url: string): string {
+  const start = url.indexOf('//') + 2
+  return url.slice(start, url.indexOf('/', start))
+}
+
+/** A redirect or an answer of DNS; undefined: the router decides. Of what comes to the sites domain nothing may be asked here. */
+export function hotAnswer(gateway: Gateway, request: Request, now: number): Response | undefined {
+  const { url } = request
+  const name = siteNamedBy(hostOf(url))
+  if (name !== undefined) return hotRedirectTo(gateway.locations, name, url, now)
+  return hotDns(gateway, request, now) ?? hotRedirect(gateway.locations, url, now)
+}

@@ -1,0 +1,119 @@
+// Tunnels where the gateway is one process: a table of sockets by peer, in place of a Durable Object each.
+//
+//   HTTP upgrade ──> the app says who may ──> challenge ──> proof ──> TunnelConnection, in the place of an older one
+
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { CLOSE, TunnelConnection } from '#gateway/tunnel/connection.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { CHALLENGE_BYTES, checkProof, PING, PONG, PROOF_MS, PROVEN } from '#gateway/tunnel/proof.ts'
+import { err } from '#protocol/codec/result.ts'
+import type { PeerName, PublicKey, Signature } from '#protocol/identity/keys.ts'
+import type { Domain } from '#protocol/message/domain.ts'
+import { FRAME_BYTES_MAX } from '#protocol/tunnel/frame.ts'
+
+/** Sockets of one peer that have not proven themselves yet, each for `PROOF_MS` at most; one more displaces the oldest. */
+const UNPROVEN_MAX = 4
+
+type Claimed = { readonly peer: PeerName; readonly domain: Domain }
+
+export type SocketTunnels = Tunnels & {
+  /** Goes on with an upgrade that the app has let in by `accept`; false: it has not. */
+  upgrade(request: Request, message: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  close(): void
+}
+
+export type SocketTunnelOptions = {
+  /** The gateway's own address, which proofs name. */
+  readonly gateway: string
+  readonly verify: (key: PublicKey, message: Uint8Array, signature: Signature) => Promise<boolean>
+}
+
+export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketTunnels {
+  const server = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false })
+  const letIn = new WeakMap<Request, Claimed>()
+  const unproven = new Map<PeerName, Set<WebSocket>>()
+  const proven = new Map<PeerName, TunnelConnection>()
+
+  function take(socket: WebSocket, { peer, domain }: Claimed): void {
+    const waiting = unproven.get(peer) ?? new Set<WebSocket>()
+    unproven.set(peer, waiting.add(socket))
+    for (const oldest of waiting) {
+      if (waiting.size <= UNPROVEN_MAX) break
+      waiting.delete(oldest)
+      oldest.close(CLOSE.unproven, 'another one came')
+    }
+    const challenge = new Uint8Array(randomBytes(CHALLENGE_BYTES))
+    let connection: TunnelConnection | undefined
+    const noProof = setTimeout(() => socket.close(CLOSE.unproven, 'no proof came'), PROOF_MS)
+    const decided = (): void => {
+      clearTimeout(noProof)
+      waiting.delete(socket)
+      if (waiting.size === 0 && unproven.get(peer) === waiting) unproven.delete(peer)
+    }
+
+    async function prove(message: Uint8Array): Promise<void> {
+      const proof = await checkProof({ peer, gateway, challenge, domain }, message, verify)
+      if (socket.readyState !== socket.OPEN) return
+      decided()
+      if (!proof.ok) return socket.close(CLOSE.unproven, proof.error.code)
+      const older = proven.get(peer)
+      connection = new TunnelConnection(
+        {
+          send: (bytes) => {
+            if (socket.readyState === socket.OPEN) socket.send(bytes)
+          },
+          close: (code, reason) => socket.close(code, reason),
+        },
+        { anew: false },
+      )
+      proven.set(peer, connection)
+      older?.close(CLOSE.replaced, 'a newer one is here')
+      socket.send(PROVEN)
+    }
+
+    let proving: Promise<void> | undefined
+    socket.on('message', (data, isBinary) => {
+      const message = data as Buffer
+      if (!isBinary) {
+        if (message.toString() === PING) socket.send(PONG)
+        else socket.close(CLOSE.protocol, 'messages are bytes')
+        return
+      }
+      const bytes = new Uint8Array(message.buffer, message.byteOffset, message.byteLength)
+      if (connection !== undefined) connection.receive(bytes)
+      else if (proving === undefined) proving = prove(bytes).catch(() => socket.terminate())
+      else socket.close(CLOSE.protocol, 'nothing comes before the proof holds')
+    })
+    socket.on('error', () => socket.terminate())
+    socket.once('close', () => {
+      decided()
+      connection?.closed()
+      if (connection !== undefined && proven.get(peer) === connection) proven.delete(peer)
+    })
+    socket.send(challenge)
+  }
+
+  return {
+    async accept(request, peer, domain) {
+      letIn.set(request, { peer, domain })
+      return new Response(null, { status: 204 })
+    },
+    upgrade(request, message, socket, head) {
+      const claimed = letIn.get(request)
+      if (claimed === undefined) return false
+      server.handleUpgrade(message, socket, head, (webSocket) => take(webSocket, claimed))
+      return true
+    },
+    async ask(peer, head, body, options) {
+      const connection = proven.get(peer)
+      return connection === undefined ? err({ code: 'gone' }) : connection.ask(head, body, options)
+    },
+    close() {
+      for (const socket of server.clients) socket.close(CLOSE.stopping, 'the gateway stops')
+      server.close()
+    },
+  }
+}

@@ -1,0 +1,45 @@
+// F32 A browser whose secure DNS is a gateway opens `http://lines.peer`: Chromium, in a network namespace where a seeder has port 80.
+
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Seen } from './dns-visit.ts'
+
+const VISIT = join(import.meta.dirname, 'dns-visit.ts')
+const WHOLE_MS = 300_000
+const NAMESPACE = ['unshare', '--map-root-user', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
+
+/** Whether this machine lets us have a network of our own. */
+function hasNamespaces(): boolean {
+  const [command = '', ...words] = NAMESPACE
+  return spawnSync(command, [...words, 'true']).status === 0
+}
+
+function visit(words: readonly string[]): Promise<Seen> {
+  const [command = '', ...rest] = words
+  return new Promise((resolve, reject) =>
+    execFile(command, rest, { timeout: WHOLE_MS }, (cause, stdout, stderr) =>
+      cause === null ? resolve(JSON.parse(stdout) as Seen) : reject(new Error(`${cause.message}: ${stderr}`)),
+    ),
+  )
+}
+
+test('F32 Chromium with a gateway as its secure DNS opens sites by their names, each name an origin of its own', async (context) => {
+  const isAlone = hasNamespaces()
+  if (!isAlone) context.diagnostic('no network namespace is allowed here: the seeder has another port than 80')
+  const seen = await visit(isAlone ? [...NAMESPACE, process.execPath, VISIT, '80'] : [process.execPath, VISIT, '0'])
+  const names = seen.origins.map((origin) => new URL(origin).hostname)
+  assert.deepEqual(names, ['lines.peer', 'lines.ipn'])
+  if (isAlone) assert.deepEqual(seen.origins, ['http://lines.peer', 'http://lines.ipn'])
+  assert.deepEqual(seen.pages, ['[]', '[]'])
+  assert.equal(seen.foreign, null, 'what one name stored another does not read')
+  assert.match(seen.sentTo, /^http:\/\/lines\.s\d\.localhost(:\d+)?\/\?a=b$/)
+  assert.equal(seen.nobody, 'net::ERR_NAME_NOT_RESOLVED')
+  assert.equal(seen.elsewhere, 'net::ERR_NAME_NOT_RESOLVED', 'the gateway is nobody’s resolver for anything else')
+  assert.match(
+    seen.otherwise,
+    /^net::ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)$/,
+    'without it there is no such name',
+  )
+})
