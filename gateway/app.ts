@@ -3,12 +3,14 @@
 //
 // A request whose host is `<name>.peer` or `<name>.ipn` is one for `/<name>/…`.
 //
-//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /tunnel/<peer>  /dns-query      PUT /network      POST /register  /evidence  /dns-query
+//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query
+//   PUT  /network      POST /register  /evidence  /dns-query
 
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
+import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
 import { answerGet, answerPost, type DohAnswer } from '#gateway/dns/doh.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
@@ -30,13 +32,12 @@ import type { PeerName } from '#protocol/identity/keys.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
-const ROBOTS =
-  'User-agent: *\nDisallow: /register\nDisallow: /evidence\nDisallow: /lookup/\nDisallow: /bootstrap\nDisallow: /network$\n'
 
 /** Each path of the gateway's own with the methods it takes; everything else is a site's. */
 const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOrigins: boolean])[] = [
   ['/', READ, false],
   ['/robots.txt', READ, false],
+  ['/sitemap.xml', READ, false],
   ['/favicon.ico', READ, false],
   ['/-/*', READ, false],
   ['/bootstrap', READ, true],
@@ -97,9 +98,13 @@ export function createApp(gateway: Gateway): Hono {
 
   app.get('/', (context) => {
     context.header('Cache-Control', 'no-cache')
+    context.header('Link', `<${gateway.config.publicUrl}/>; rel="canonical"`)
     return context.html(homePage(gateway))
   })
-  app.get('/robots.txt', (context) => context.text(ROBOTS, 200, { 'Cache-Control': 'public, max-age=3600' }))
+  app.get('/robots.txt', etag(), (context) => context.text(robotsText(gateway), 200, CRAWL_HEADERS))
+  app.get('/sitemap.xml', etag(), (context) =>
+    context.body(sitemapIndex(gateway), 200, { ...CRAWL_HEADERS, 'Content-Type': 'application/xml; charset=utf-8' }),
+  )
   app.get('/-/style.css', etag(), (context) => asset(context.body(STYLE), 'text/css; charset=utf-8'))
   app.get('/-/icon.svg', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
   app.get('/favicon.ico', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
@@ -185,6 +190,11 @@ async function limitedBody(
   return gateway.bodies.read(request, maxBytes)
 }
 
+/** 410 while the network remembers that there was one. */
+function noSite({ locations }: Gateway, name: string): GatewayError {
+  return { code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name }
+}
+
 /** `/name/…` → 307 to a living member, `/name` → 308 `/name/`, upper case → 308 lower. */
 function toSite(gateway: Gateway, context: Context): Response | Promise<Response> {
   const site = siteUrl(targetOf(context.req.url))
@@ -203,7 +213,7 @@ function redirectToSite(gateway: Gateway, context: Context, name: string, rest: 
     return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
   const target = gateway.locations.target(name, gateway.ports.now())
   if (target === undefined)
-    return refuse(context, gateway.network === undefined ? { code: 'no_network' } : { code: 'unknown_name', name })
+    return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
   if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name })
   return redirectTo(target, rest)
 }

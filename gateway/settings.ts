@@ -28,8 +28,10 @@ export const BODIES_BYTES_MAX = 16 * 1024 * 1024
 export const BODY_MS_MAX = 20_000
 /** Path and query of a redirect: what a site's request may have. */
 export const TARGET_BYTES_MAX = 8 * 1024
-/** Path and query of an address that is still given as canonical: longer ones are not indexed. */
-export const CANONICAL_BYTES_MAX = 2 * 1024
+/** A crawler reads 500 KiB of a `robots.txt` at least, and may read no more (RFC 9309 §2.5). */
+export const ROBOTS_BYTES_MAX = 400 * 1024
+/** `robots.txt` and the sitemap index may be kept so long. */
+export const CRAWL_KEPT_SECONDS = 3_600
 /** The home page names this many. */
 export const SITES_ON_HOME_PAGE_MAX = 200
 /** Hashes of proofs that were judged and need not be sent again. */

@@ -35,6 +35,7 @@ import type { Runtime } from '#seeder/execute/port.ts'
 import { fetchNetworkFiles } from '#seeder/host/network-fetch.ts'
 import { type NetworkHolder, openNetworkHolder } from '#seeder/host/network-holder.ts'
 import { createOwnOrigin } from '#seeder/host/own-origin.ts'
+import { answerRobots } from '#seeder/host/own-robots.ts'
 import { SiteHost } from '#seeder/host/site-host.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { startNetwork } from '#seeder/network/node.ts'
@@ -222,7 +223,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     now,
     log,
   })
-  const main: OwnHandler = (request, response) => publishing(request, response) || reporting(request, response)
+  const main: OwnHandler = (request, response) =>
+    answerRobots(request, response) || publishing(request, response) || reporting(request, response)
   const { target, label, httpPort, controlPort } = memo.memo()
   const address = options.address ?? LOOPBACK
   const server = await startServer({
@@ -233,7 +235,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     address,
     port: await portFor(options.httpPort, httpPort, address),
     plainPorts: memo.plainPorts,
-    ...gatewayOf(holder),
+    gateway: () => gatewayOf(holder),
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
     main,
     bandwidth: quotas.bandwidth,
@@ -383,9 +385,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   }
 }
 
-function gatewayOf(holder: NetworkHolder): { gateway?: string } {
-  const [gateway] = holder.file().gateways
-  return gateway === undefined ? {} : { gateway }
+function gatewayOf(holder: NetworkHolder): string | undefined {
+  return holder.file().gateways[0]
 }
 
 /** The first member of the present group that says where it has the site; the gateway knows when none of them answers. */
@@ -397,7 +398,7 @@ async function presentOrigin(holder: NetworkHolder, self: PeerName, siteName: st
     const origin = await originAt(http, siteName).catch(() => undefined)
     if (origin !== undefined) return origin
   }
-  const { gateway } = gatewayOf(holder)
+  const gateway = gatewayOf(holder)
   return gateway === undefined ? undefined : `${gateway}/${siteName}`
 }
 

@@ -5,6 +5,7 @@ import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
 import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
 import { sending, streamOf } from '#gateway/carry/sending.ts'
+import { type CarriedAt, placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
@@ -24,9 +25,9 @@ export function siteOfHost(host: string, sitesDomain: string | undefined): strin
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
-/** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1). */
+/** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1); and a coding, of which what was checked has none. */
 const NOT_PASSED =
-  /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date)$/i
+  /^(?:connection|content-encoding|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date)$/i
 
 const CONDITION_FIELDS = {
   ifMatch: 'if-match',
@@ -57,7 +58,7 @@ export async function visitSite(
   const { tunnels, random, now } = ports
   if (network === undefined) return err({ code: 'no_network' })
   const found = locations.target(name, now())
-  if (found === undefined) return err({ code: 'unknown_name', name })
+  if (found === undefined) return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
   const target = targetOf(request.url)
   if (target.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })
@@ -77,7 +78,11 @@ export async function visitSite(
     if (!answer.ok) return answer
     isSending = true
     const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
-    return ok(responseOf(request.method, shownTo(request, following, name, random, answer.value), room.leave))
+    const at = { base: locations.canonicalBase, siteName: name, target }
+    const shown = shownTo(request, following, at, random, answer.value)
+    const certified = answer.value.body instanceof Uint8Array ? answer.value.body : undefined
+    const headers = withOwnLinks({ ...shown, body: certified }, at)
+    return ok(responseOf(request.method, { ...shown, headers }, room.leave))
   } finally {
     if (!isSending) room.leave()
   }
@@ -109,23 +114,30 @@ async function askNow(
   return carried.ok ? carried : err(errorOf(name, carried.error))
 }
 
-/** What was certified, as this visitor gets it: forms with keys, events that go on. */
+/** What was certified, as this visitor gets it: forms with keys, addresses in files for crawlers, events that go on. */
 function shownTo(
   request: Request,
   following: Following,
-  siteName: string,
+  at: CarriedAt,
   random: (bytes: number) => Uint8Array,
   answer: Carried,
 ): Carried {
   const { question } = following
-  if (isClient(request) || !(answer.body instanceof Uint8Array)) return answer
-  if (isFollowed(question, answer)) {
-    const body = streamOf(followed(following, answer.body))
-    return { status: answer.status, headers: editedHeaders(answer.headers), body, length: undefined }
+  if (isClient(request)) return answer
+  const page = { status: answer.status, headers: answer.headers, body: undefined }
+  const { body } = answer
+  if (!(body instanceof Uint8Array)) {
+    const head = body === undefined ? placedPage(page, at) : undefined
+    return head === undefined ? answer : { ...head, length: undefined }
   }
-  const page = { status: answer.status, headers: answer.headers, body: answer.body }
-  const keyed = keyedPage(page, { origin: originOf(question), siteName }, random)
-  return keyed === undefined ? answer : { ...keyed, length: keyed.body.length }
+  if (isFollowed(question, answer)) {
+    const events = streamOf(followed(following, body))
+    return { status: answer.status, headers: editedHeaders(answer.headers), body: events, length: undefined }
+  }
+  const edited =
+    keyedPage({ ...page, body }, { origin: originOf(question), siteName: at.siteName }, random) ??
+    placedPage({ ...page, body }, at)
+  return edited === undefined ? answer : { ...edited, length: edited.body?.length }
 }
 
 /** Each visit begins with another member. */

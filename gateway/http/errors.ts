@@ -4,6 +4,7 @@ import { unreachable } from '#protocol/codec/result.ts'
 
 export type GatewayError =
   | { readonly code: 'unknown_name'; readonly name: string }
+  | { readonly code: 'gone_name'; readonly name: string }
   | { readonly code: 'unknown_peer' }
   | { readonly code: 'not_found' }
   | { readonly code: 'no_living_member'; readonly name: string }
@@ -44,6 +45,7 @@ export type ErrorStatus =
   | 405
   | 408
   | 409
+  | 410
   | 413
   | 414
   | 415
@@ -62,6 +64,8 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'unknown_peer':
     case 'not_found':
       return 404
+    case 'gone_name':
+      return 410
     case 'no_honest_member':
       return 502
     // The members' own word, which nothing certifies: that the request is at fault, and no more.
@@ -118,6 +122,8 @@ export function messageOf(error: GatewayError): string {
   switch (error.code) {
     case 'unknown_name':
       return `No site is called ${error.name}.`
+    case 'gone_name':
+      return `${error.name} was taken off this network by whoever published it.`
     case 'unknown_peer':
       return 'No member of this network has this key.'
     case 'not_found':

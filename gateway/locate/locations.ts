@@ -57,7 +57,10 @@ function originsOf(
 }
 
 export class Locations {
-  readonly #linkBase: string
+  readonly #publicUrl: string
+  #canonicalBase: string
+  /** Sites that were unpublished lately. */
+  #endedNames: ReadonlySet<string> = new Set()
   #jobByName = new Map<string, NetworkJob>()
   #jobById = new Map<string, NetworkJob>()
   #jobsByPeer = new Map<PeerName, NetworkJob[]>()
@@ -69,13 +72,16 @@ export class Locations {
 
   /** `publicUrl`: the gateway's own address without a slash at its end. */
   constructor(publicUrl: string, domain?: SitesDomain) {
-    this.#linkBase = `<${publicUrl}/`
+    this.#publicUrl = publicUrl
+    this.#canonicalBase = publicUrl
     this.#domain = domain
   }
 
   /** Takes a new network file's groups; registrations of peers that left every group are forgotten. */
   setNetwork(file: NetworkFile): void {
     const jobs = file.jobs.filter((job) => !RESERVED_NAMES.has(job.name))
+    this.#canonicalBase = file.gateways[0] ?? this.#publicUrl
+    this.#endedNames = new Set(file.ended?.flatMap(({ name }) => name ?? []))
     this.#jobByName = new Map(jobs.map((job) => [job.name, job]))
     this.#jobById = new Map(jobs.map((job) => [job.job, job]))
     this.#jobsByPeer = new Map()
@@ -88,6 +94,16 @@ export class Locations {
     }
     for (const peer of this.#registrations.keys()) if (!this.#jobsByPeer.has(peer)) this.#registrations.delete(peer)
     this.#targets.clear()
+  }
+
+  /** The gateway by whose addresses sites are to be known: the first that the network names, so that each page has one address. */
+  get canonicalBase(): string {
+    return this.#canonicalBase
+  }
+
+  /** There was a site of this name until lately, and there is none now. */
+  isGone(name: string): boolean {
+    return this.#endedNames.has(name) && !this.#jobByName.has(name)
   }
 
   jobByName(name: string): NetworkJob | undefined {
@@ -166,7 +182,7 @@ export class Locations {
     let until = Number.POSITIVE_INFINITY
     for (const member of members) until = Math.min(until, member.until)
     const next = known === undefined || known.next >= origins.length ? 0 : known.next
-    const target: Target = { origins, hosts, living, linkStart: `${this.#linkBase}${name}`, next, until }
+    const target: Target = { origins, hosts, living, linkStart: `<${this.#canonicalBase}/${name}`, next, until }
     this.#targets.set(name, target)
     return target
   }

@@ -54,7 +54,7 @@ export function lookupName(gateway: Gateway, name: string): Result<NameAnswer, G
   const { network, locations, ports } = gateway
   if (network === undefined) return err({ code: 'no_network' })
   const job = locations.jobByName(name)
-  if (job === undefined) return err({ code: 'unknown_name', name })
+  if (job === undefined) return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
   const now = ports.now()
   const members = locations.members(job, now)
   return ok({

@@ -6,6 +6,7 @@ import { layout, type Page } from '#gateway/pages/layout.ts'
 const TITLES: Readonly<Record<number, string>> = {
   404: 'Not found',
   405: 'Not possible here',
+  410: 'Gone',
   414: 'Address too long',
   429: 'Too many requests',
   500: 'Our fault',

@@ -1,7 +1,8 @@
 // The redirect itself, and the hot path to it: one slice, one look into a map, one answer. No router, no store.
 
 import type { Locations, Target } from '#gateway/locate/locations.ts'
-import { CANONICAL_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { CANONICAL_BYTES_MAX } from '#protocol/site/canonical.ts'
 
 /**
  * The canonical address. A link's address ends at the first `>` (RFC 8288 §3): one in a path must not end it, and begin

@@ -25,6 +25,10 @@ import { type JobEnd, type JobNew, jobId, type Members, type PeerRecord } from '
 export const STATEMENT_SKEW_MS = 10 * 60_000
 /** A JOB_NEW of a time ahead, ended at once, could be posted again for so long. */
 const ENDED_KEPT_MS = 2 * STATEMENT_SKEW_MS
+/** Crawlers come again within so long, and are told that what had the name is gone. */
+export const GONE_KEPT_MS = 90 * 24 * 60 * 60_000
+/** Of those that only crawlers are told of: the ones that ended last. */
+export const GONE_MAX = 1024
 /** Groups are of three at least (§5.4) and hold heads enough for their quorum. */
 export const GROUP_SIZE_MIN = 3
 
@@ -138,10 +142,13 @@ export function applyJobEnd(
   if (found.uploader !== peerName(statement.from)) return err({ code: 'not_the_uploader' })
   if (Math.abs(now - statement.body.time) > STATEMENT_SKEW_MS)
     return err({ code: 'clock_skew', skewMs: statement.body.time - now })
-  const ended = (file.ended ?? []).filter(({ time }) => now - time <= ENDED_KEPT_MS)
-  if (ended.length >= JOBS_MAX) return err({ code: 'full' })
+  const bars = (file.ended ?? []).filter(({ time }) => now - time <= ENDED_KEPT_MS)
+  if (bars.length >= JOBS_MAX) return err({ code: 'full' })
+  const gone = (file.ended ?? []).filter(({ time }) => now - time > ENDED_KEPT_MS && now - time <= GONE_KEPT_MS)
+  const room = Math.min(GONE_MAX, JOBS_MAX - 1 - bars.length)
+  const ended = [...gone.slice(Math.max(0, gone.length - room)), ...bars]
   const jobs = file.jobs.filter((known) => known.job !== job)
-  return ok(raised(file, now, { jobs, ended: [...ended, { job, time: now }] }))
+  return ok(raised(file, now, { jobs, ended: [...ended, { job, name: found.name, time: now }] }))
 }
 
 /**

@@ -101,8 +101,11 @@ const networkShape = object({
     }),
     JOBS_MAX,
   ),
-  /** Jobs that ended so lately that their JOB_NEW could be posted again; `time`: when, ms since the epoch. */
-  ended: optional(array(object({ job: hex32, time: uint() }), JOBS_MAX)),
+  /**
+   * Jobs that ended; `time`: when, ms since the epoch. While their JOB_NEW could be posted again they have to stand here; for some time after
+   * that they do, so that crawlers are told that what had this name is gone.
+   */
+  ended: optional(array(object({ job: hex32, name: optional(text(63, SITE_NAME)), time: uint() }), JOBS_MAX)),
   signature: text(2 * SIGNATURE_BYTES, /^[0-9a-f]{128}$/),
 })
 export type NetworkFile = Shaped<typeof networkShape>

@@ -29,7 +29,8 @@ function decoded(pathname: string): string | undefined {
   }
 }
 
-function encoded(path: string): string {
+/** A path of the bundle as it stands in an address. */
+export function encoded(path: string): string {
   return encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23')
 }
 

@@ -7,7 +7,9 @@ import { leavesToBytes } from '#protocol/answer/chunks.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type Cid, cidKey } from '#protocol/content/cid.ts'
+import { addressAt } from '#protocol/site/asset-address.ts'
 import { type AssetAnswer, resolveAsset } from '#protocol/site/assets.ts'
+import { crawlPathOf, SITEMAPS_BYTES_MAX, sitemapParts } from '#protocol/site/crawl-files.ts'
 import { LIMITS } from '#protocol/site/limits.ts'
 import { type AssetsManifest, type SiteManifest, STABLE_ORIGIN } from '#protocol/site/manifest.ts'
 import { policyOf } from '#protocol/site/policy.ts'
@@ -15,6 +17,7 @@ import type { Headers } from '#protocol/site/response-hash.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { byteCache } from '#seeder/serve/byte-cache.ts'
+import { generatedFile } from '#seeder/serve/crawl.ts'
 import { MEMORY_FILE_BYTES_MAX } from '#seeder/serve/limits.ts'
 import type { Head, HostedSite } from '#seeder/serve/port.ts'
 import {
@@ -28,6 +31,9 @@ import {
 export type AssetFinder = {
   /** Request headers that this site's script sees beyond the agreed list. */
   listed(site: HostedSite, head: Head): readonly string[]
+  manifest(site: HostedSite, head: Head): SiteManifest | undefined
+  /** Of what crawlers ask for and neither the bundle nor the script has: what the manifest tells; undefined for all else. */
+  standIn(site: HostedSite, head: Head, target: string): Representation | undefined
   /** It logs people in: one origin for all its members. */
   wantsOneOrigin(site: HostedSite, head: Head): boolean
   /** The answer of the bundle to a GET, or undefined when the script has to be asked. */
@@ -38,6 +44,8 @@ export type AssetFinder = {
 
 /** Manifests of sites and of their last few versions. */
 const MANIFEST_CACHE_BYTES = 8 * 1024 * 1024
+/** A few of the largest. */
+const SITEMAP_CACHE_BYTES = 4 * SITEMAPS_BYTES_MAX
 const MANIFEST_OVERHEAD_BYTES = 1024
 const DIGEST_OVERHEAD_BYTES = 256
 const DIGEST_CACHE_BYTES = 8 * 1024 * 1024
@@ -57,6 +65,7 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
   const manifests = byteCache<{ readonly known: Known | undefined }>(MANIFEST_CACHE_BYTES)
   const latest = new WeakMap<HostedSite, { readonly codeRoot: Cid; readonly known: Known }>()
   const files = byteCache<Representation>(options.cacheBytes)
+  const sitemaps = byteCache<readonly string[]>(SITEMAP_CACHE_BYTES)
   const digests = byteCache<FileDigests>(DIGEST_CACHE_BYTES)
   const cidOfRoot = new Map<string, string>()
   const digesting = new Map<string, Promise<FileDigests>>()
@@ -144,14 +153,48 @@ export function createAssetFinder(options: { readonly cacheBytes: number; readon
     return representation
   }
 
+  function partsOf(code: string, manifest: SiteManifest, siteName: string): readonly string[] {
+    const before = sitemaps.get(code)
+    if (before !== undefined) return before
+    const parts = sitemapParts(manifest, siteName)
+    sitemaps.set(
+      code,
+      parts,
+      parts.reduce((sum, part) => sum + part.length, MANIFEST_OVERHEAD_BYTES),
+    )
+    return parts
+  }
+
+  function standIn(site: HostedSite, head: Head, manifest: SiteManifest, target: string): Representation | undefined {
+    if (crawlPathOf(target) === undefined) return undefined
+    const code = `${cidKey(head.codeRoot)}\n${site.name}`
+    const key = `${code} ${target}`
+    const before = files.get(key)
+    if (before !== undefined) return before
+    const made = generatedFile(() => partsOf(code, manifest, site.name), site.name, target, policyOf(manifest))
+    if (made !== undefined) files.set(key, made, weightOf(made))
+    return made
+  }
+
   return {
+    standIn(site, head, target) {
+      const known = knownOf(site, head)
+      return known === undefined ? undefined : standIn(site, head, known.manifest, target)
+    },
+    manifest: (site, head) => knownOf(site, head)?.manifest,
     wantsOneOrigin: (site, head) => knownOf(site, head)?.manifest.origin === STABLE_ORIGIN,
     listed: (site, head) => knownOf(site, head)?.manifest.headers ?? [],
     async find(site, head, target) {
       const known = knownOf(site, head)
       if (known?.beforeScript === undefined) return undefined
       const at = target.indexOf('?')
-      const answer = resolveAsset(known.beforeScript, at < 0 ? target : target.slice(0, at))
+      const path = at < 0 ? target : target.slice(0, at)
+      const stands =
+        known.manifest.scriptBytes > 0 || addressAt(known.beforeScript, path) !== undefined
+          ? undefined
+          : standIn(site, head, known.manifest, target)
+      if (stands !== undefined) return stands
+      const answer = resolveAsset(known.beforeScript, path)
       const policy = policyOf(known.manifest)
       if (answer.kind === 'file') return fileAnswer(site, head, answer, policy)
       if (answer.kind === 'redirect') {

@@ -17,6 +17,7 @@ import { merkleSteps } from '#protocol/codec/merkle.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Cert } from '#protocol/message/certificate.ts'
+import type { LinkMaker } from '#seeder/serve/crawl.ts'
 import type { Committed, Head, HostedSite } from '#seeder/serve/port.ts'
 import type { Representation, Selected } from '#seeder/serve/representation.ts'
 
@@ -89,12 +90,11 @@ export type FieldOptions = {
   readonly signer: Signer
   /** ms since the epoch. */
   readonly now: () => number
-  /** The gateway's origin: where people should come back to. */
-  readonly canonical: string | undefined
+  readonly links: LinkMaker
 }
 
 /** What a 304 repeats (RFC 9110 §15.4.5). */
-const NOT_MODIFIED_FIELDS = new Set(['cache-control', 'content-location', 'expires', 'link', 'set-cookie'])
+const NOT_MODIFIED_FIELDS = new Set(['cache-control', 'content-location', 'expires', 'set-cookie'])
 
 /** What would let a page be taken from a cache, whose keys are used up by then. */
 const STORED_FIELDS = new Set(['cache-control', 'expires', 'last-modified'])
@@ -106,7 +106,7 @@ function editedFields({ fields }: Representation): readonly string[] {
 }
 
 export function createFieldMaker(options: FieldOptions): FieldMaker {
-  const { signer, now, canonical } = options
+  const { signer, now, links } = options
 
   function sign(status: number, covered: readonly CoveredField[]): readonly string[] {
     const params = signatureParams(
@@ -121,12 +121,6 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
   function varyOf(representation: Representation): string {
     const { vary } = representation
     return vary === undefined ? 'Accept-Encoding, Interpeer-Client' : `${vary}, Accept-Encoding, Interpeer-Client`
-  }
-
-  function canonicalFields(site: HostedSite, target: string): readonly string[] {
-    if (canonical === undefined) return []
-    const path = target.replace(/[<>"]/g, (char) => encodeURIComponent(char))
-    return ['Link', `<${canonical}/${site.name}${path}>; rel="canonical"`]
   }
 
   return {
@@ -164,6 +158,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       } else {
         for (let index = 0; index + 1 < representation.fields.length; index += 2) {
           const name = representation.fields[index] ?? ''
+          if (name === 'link') continue
           if (name === 'content-type' && sent.kind === 'part' && sent.contentType !== undefined)
             fields.push(name, sent.contentType)
           else if ((sent.kind !== 'edited' && sent.kind !== 'going_on') || !STORED_FIELDS.has(name))
@@ -188,7 +183,8 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
         }
       }
       covered.push(['interpeer-receipt', receipt])
-      fields.push('Vary', varyOf(representation), ...canonicalFields(site, target), ...placeFields(site, head.cert))
+      fields.push('Vary', varyOf(representation), ...links({ site, head, target }, representation))
+      fields.push(...placeFields(site, head.cert))
       fields.push('Interpeer-Receipt', receipt, 'Interpeer-Body-Root', representation.rootText)
       fields.push(...sign(status, covered))
       return fields
@@ -200,7 +196,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       const fields: string[] = []
       for (let index = 0; index + 1 < representation.fields.length; index += 2) {
         const name = representation.fields[index] ?? ''
-        if (kind === 'edited' && STORED_FIELDS.has(name)) continue
+        if (name === 'link' || (kind === 'edited' && STORED_FIELDS.has(name))) continue
         fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
       }
       if (kind === 'edited') fields.push(...editedFields(representation))
@@ -209,7 +205,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       if (representation.status !== 204 && representation.status !== 304)
         fields.push('Content-Length', String(selected.length))
       fields.push('Content-Digest', selected.digest, 'Vary', varyOf(representation))
-      fields.push(...canonicalFields(site, target), ...placeFields(site, committed.cert))
+      fields.push(...links({ site, head: undefined, target }, representation), ...placeFields(site, committed.cert))
       fields.push('Interpeer-Path', path, 'Interpeer-Salt-Hash', base64FromBytes(committed.saltHash))
       fields.push('Interpeer-Body-Root', representation.rootText)
       fields.push(

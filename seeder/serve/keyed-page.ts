@@ -39,11 +39,13 @@ export function keyedPage({ random, page, request, siteName }: KeyedPage): Promi
   const keyed = pageWithKeys(bytes, offsets, key)
   return selectedOf(
     Buffer.from(keyed.buffer, keyed.byteOffset, keyed.length),
-    page.codable ? wantedCoding(request.acceptEncoding) : undefined,
+    page.codable ? request.acceptEncoding : undefined,
   )
 }
 
-async function selectedOf(whole: Buffer, wanted: Selected['coding']): Promise<Selected> {
+/** Bytes that are no certified body, in the coding that is wanted. */
+export async function selectedOf(whole: Buffer, acceptEncoding: string | undefined): Promise<Selected> {
+  const wanted = wantedCoding(acceptEncoding)
   const coded = wanted === undefined ? whole : await code(wanted, whole)
   const bytes = coded.length < whole.length ? coded : whole
   const coding = bytes === whole ? undefined : wanted

@@ -220,7 +220,11 @@ export function createReads(options: ReadsOptions): Reads {
         log.warn('script_answer', { site: site.name, target: request.target, status: result.response.status })
         return err({ code: representation.error })
       }
-      const { value } = representation
+      const stands =
+        request.method === 'GET' && (result.response.status === 404 || result.response.status === 410)
+          ? assets.standIn(site, at, request.target)
+          : undefined
+      const value = stands ?? representation.value
       return ok({
         entry: entryOf(() => value, false, result.asked, result.asked.chance ? nonce : undefined, at),
         representation: value,

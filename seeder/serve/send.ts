@@ -7,6 +7,7 @@ import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
+import { placedFile } from '#seeder/serve/crawl.ts'
 import { drained } from '#seeder/serve/drained.ts'
 import type { FieldMaker, ReadPlace, SentContent } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
@@ -27,6 +28,8 @@ export type SenderOptions = {
   readonly fields: FieldMaker
   readonly limits: ServeLimits
   readonly random: (bytes: number) => Uint8Array
+  /** By whose address sites are to be known. */
+  readonly gateway: () => string | undefined
   /** Between the parts of a stream: resolves when more may go. Absent: at once. */
   readonly pace?: (response: ServerResponse) => Promise<void>
 }
@@ -216,7 +219,10 @@ export function createSender(options: SenderOptions): Sender {
     },
     read(response, request, place, found) {
       const { representation } = found
-      const keyed = keyedPage({ random, page: representation, request, siteName: place.site.name })
+      const { name } = place.site
+      const keyed =
+        keyedPage({ random, page: representation, request, siteName: name }) ??
+        placedFile(representation, request, name, options.gateway())
       if (keyed !== undefined)
         return keyed.then((selected) => {
           const sent: SentContent = { kind: 'edited', selected }

@@ -26,6 +26,7 @@ import { createBandwidth } from '#seeder/serve/bandwidth.ts'
 import { bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
+import { createLinks } from '#seeder/serve/crawl.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createEventStreams } from '#seeder/serve/event-streams.ts'
 import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
@@ -67,8 +68,8 @@ export type ServeOptions = {
   readonly main?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Where a site is hosted that this seeder has left. */
   readonly whereabouts?: Whereabouts
-  /** Origin of a gateway, for `rel="canonical"`. */
-  readonly gateway?: string
+  /** Origin of the network's first gateway, as of now: by its address sites are to be known. */
+  readonly gateway?: () => string | undefined
   readonly limits?: Partial<ServeLimits>
   /** Bytes a second to and from visitors; absent: as many as they take. */
   readonly bandwidth?: number
@@ -144,7 +145,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const assets = createAssetFinder({ cacheBytes: limits.assetCacheBytes, log })
   const reads = createReads({ limits, assets, random, log, onCache: (result) => answers.cache[result]() })
   const writes = createWrites({ limits, now, random, log })
-  const fields = createFieldMaker({ signer, now, canonical: options.gateway })
+  const gateway = options.gateway ?? (() => undefined)
+  const fields = createFieldMaker({ signer, now, links: createLinks({ manifestOf: assets.manifest, gateway }) })
   const bandwidth = createBandwidth(options.bandwidth ?? Number.POSITIVE_INFINITY)
   const isBounded = options.bandwidth !== undefined && Number.isFinite(options.bandwidth)
   const metered = new WeakMap<Socket, number>()
@@ -160,7 +162,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (response.socket !== null) meter(response.socket)
     while (!response.destroyed && !(await bandwidth.turn()));
   }
-  const sender = createSender({ fields, limits, random, ...(isBounded ? { pace } : {}) })
+  const sender = createSender({ fields, limits, random, gateway, ...(isBounded ? { pace } : {}) })
   const events = createEventStreams({
     limits,
     pace: isBounded ? pace : undefined,

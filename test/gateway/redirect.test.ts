@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hotRedirect } from '#gateway/redirect/redirect.ts'
-import { CANONICAL_BYTES_MAX, FRESH_MS, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { FRESH_MS, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { CANONICAL_BYTES_MAX } from '#protocol/site/canonical.ts'
 import { GATEWAY_URL, originOf, type Scene, scene } from '#test/gateway/scene.ts'
 
 async function warmScene(): Promise<Scene> {

@@ -9,6 +9,8 @@ import {
   applyJobNew,
   applyMembers,
   applyPeerRecord,
+  GONE_KEPT_MS,
+  GONE_MAX,
   membersByHash,
   STATEMENT_SKEW_MS,
 } from '#protocol/directory/admission.ts'
@@ -18,6 +20,7 @@ import {
   groupsOf,
   HANDOVER_GRACE_MS,
   handingOver,
+  JOBS_MAX,
   type NetworkFile,
   type NetworkJob,
   PAST_EPOCHS_MAX,
@@ -185,6 +188,33 @@ test('G3 a job that ended is not admitted again by the same order', () => {
   const other = applyJobNew(sign(ended.value), newJob({ nonce: new Uint8Array(16).fill(1) }), NOW)
   assert.equal(other.ok, true)
 })
+
+test('F29 what ended is told by its name for 90 days, the last of it at most, and never keeps a new order out', () => {
+  const ended = (count: number, time: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      job: (time * 10_000 + index).toString(16).padStart(64, '0'),
+      name: `old-${index}`,
+      time,
+    }))
+  const endedBy = (former: NonNullable<NetworkFile['ended']>) => {
+    const admitted = applyJobNew({ ...network.file, ended: former } as NetworkFile, newJob(), NOW)
+    assert(admitted.ok)
+    const file = signNetworkFile(admitted.value, network.networkSigner)
+    const body = { job: jobId(uploader.publicKey, order()), time: NOW }
+    const done = applyJobEnd(file, signStatement(network.domain, 'job_end', uploader, body), NOW)
+    return done.ok ? (done.value.ended ?? []) : done.error.code
+  }
+  const long = NOW - GONE_KEPT_MS
+  assert.deepEqual(names(endedBy(ended(2, long - 1))), [order().name])
+  assert.deepEqual(names(endedBy(ended(2, long))), ['old-0', 'old-1', order().name])
+  const many = names(endedBy(ended(GONE_MAX + 1, long)))
+  assert.deepEqual([many.length, many[0]], [GONE_MAX + 1, 'old-1'])
+  assert.deepEqual(names(endedBy([...ended(3, long), ...ended(JOBS_MAX - 3, NOW)])).length, JOBS_MAX - 3 + 2 + 1)
+  assert.equal(endedBy(ended(JOBS_MAX, NOW)), 'full')
+})
+
+const names = (ended: NonNullable<NetworkFile['ended']> | string): readonly string[] =>
+  typeof ended === 'string' ? [ended] : ended.map(({ name }) => name ?? '')
 
 test('a peer moves by a newer record of its own', () => {
   const peer = signerNamed('a')

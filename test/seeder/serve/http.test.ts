@@ -39,7 +39,7 @@ const group = hostedGroup('demo', {
     return textResponse(200, `hello ${request.method}`)
   },
 })
-const edge = await startEdge(group, { gateway: 'https://gateway.example' })
+const edge = await startEdge(group, { gateway: () => 'https://gateway.example' })
 after(() => edge[Symbol.asyncDispose]())
 const HOST = new URL(edge.origin).host
 const head = (line: string, ...headers: string[]) => `${[line, `Host: ${HOST}`, ...headers].join('\r\n')}\r\n\r\n`
