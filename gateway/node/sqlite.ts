@@ -25,7 +25,8 @@ export function openSqlite(path: string): SqliteFile {
     return statement.all(...(params as SQLInputValue[])) as unknown as unknown[][]
   }
   return {
-    run: async (statements) => (statements.length > 1 ? together(database, () => statements.map(rowsOf)) : statements.map(rowsOf)),
+    run: async (statements) =>
+      statements.length > 1 ? together(database, () => statements.map(rowsOf)) : statements.map(rowsOf),
     [Symbol.dispose]: () => database.close(),
   }
 }
@@ -47,7 +48,12 @@ function migrate(database: DatabaseSync): void {
   database.exec(
     'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',
   )
-  const applied = new Set(database.prepare('SELECT name FROM d1_migrations').all().map(({ name }) => name))
+  const applied = new Set(
+    database
+      .prepare('SELECT name FROM d1_migrations')
+      .all()
+      .map(({ name }) => name),
+  )
   for (const name of readdirSync(MIGRATIONS).sort()) {
     if (!name.endsWith('.sql') || applied.has(name)) continue
     together(database, () => {
