@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   logs: () => import('#cli/command/logs.ts'),
   verify: () => import('#cli/command/verify.ts'),
   seed: () => import('#cli/command/seed.ts'),
+  gateway: () => import('#cli/command/gateway.ts'),
+  deny: () => import('#cli/command/deny.ts'),
   doctor: () => import('#cli/command/doctor.ts'),
   'support-bundle': () => import('#cli/command/support-bundle.ts'),
   up: () => import('#cli/command/up.ts'),

@@ -3,29 +3,33 @@
 //
 // A request whose host is `<name>.peer` or `<name>.ipn` is one for `/<name>/…`.
 //
-//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query
-//   PUT  /network      POST /register  /evidence  /dns-query
+//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query  /deny  /deny/<issuer>
+//   PUT  /network  /deny/<issuer>      POST /register  /evidence  /dns-query
 
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
+import { carryDenyList, denied } from '#gateway/deny/denials.ts'
+import { securityText } from '#gateway/deny/security.ts'
 import { answerGet, answerPost, type DohAnswer } from '#gateway/dns/doh.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
-import { securityHeaders } from '#gateway/http/headers.ts'
+import { securityHeaders, wantsPage } from '#gateway/http/headers.ts'
 import { refuse } from '#gateway/http/refusal.ts'
 import { lookupName, lookupPeer } from '#gateway/locate/lookup.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
+import { denyPage } from '#gateway/pages/deny.ts'
 import { homePage } from '#gateway/pages/home.ts'
 import { ICON, STYLE } from '#gateway/pages/style.ts'
 import { redirectTo } from '#gateway/redirect/redirect.ts'
 import { register } from '#gateway/register/register.ts'
 import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
-import type { Result } from '#protocol/codec/result.ts'
+import { err, ok, type Result } from '#protocol/codec/result.ts'
+import { DENY_LIST_LENGTH_MAX } from '#protocol/directory/deny-list.ts'
 import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
@@ -47,11 +51,14 @@ const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOr
   ['/evidence', 'POST, OPTIONS', false],
   ['/tunnel/*', READ, false],
   ['/dns-query', `${READ}, POST`, true],
+  ['/deny', READ, true],
+  ['/deny/*', `${READ}, PUT`, true],
+  ['/.well-known/security.txt', READ, false],
 ]
 
-/** Who is asking, for the limits: the address that Cloudflare saw, or everybody at once where there is none. */
-function addressOf(request: Request): string {
-  return request.headers.get('cf-connecting-ip') ?? 'local'
+/** Who is asking, for the limits: everybody together where no address is known. */
+function addressOf(gateway: Gateway, request: Request): string {
+  return gateway.ports.addressOf(request) ?? 'local'
 }
 
 export function createApp(gateway: Gateway): Hono {
@@ -61,7 +68,7 @@ export function createApp(gateway: Gateway): Hono {
   app.use(async (context, next) => {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
-    const answered = await visitSite(gateway, context.req.raw, name, addressOf(context.req.raw))
+    const answered = await visitSite(gateway, context.req.raw, name, addressOf(gateway, context.req.raw))
     return answered.ok ? answered.value : refuse(context, answered.error)
   })
   app.use(async (context, next) => {
@@ -110,7 +117,11 @@ export function createApp(gateway: Gateway): Hono {
   app.get('/favicon.ico', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
 
   app.get('/bootstrap', async (context) => answer(context, await bootstrapOf(gateway)))
-  app.get('/lookup/name/:name', (context) => answer(context, lookupName(gateway, context.req.param('name'))))
+  app.get('/lookup/name/:name', (context) => {
+    const name = context.req.param('name')
+    const why = denied(gateway, name, context.req.raw)
+    return answer(context, why === undefined ? lookupName(gateway, name) : err(why))
+  })
   app.get('/lookup/peer/:peer', (context) => answer(context, lookupPeer(gateway, context.req.param('peer'))))
   app.get('/network', (context) => {
     const { network } = gateway
@@ -123,6 +134,34 @@ export function createApp(gateway: Gateway): Hono {
     return context.body(network.text, 200, { 'Content-Type': 'application/json' })
   })
 
+  app.get('/deny', (context) => {
+    context.header('Cache-Control', 'no-cache')
+    context.header('Vary', 'Accept')
+    if (wantsPage(context.req.header('Accept'))) return context.html(denyPage(gateway))
+    const lists = Array.from(gateway.denials.lists(), ({ list, hash }) => {
+      const { issuer, title, appeal, version, time, entries } = list
+      return { issuer, title, appeal, version, time, entries: entries.length, hash }
+    })
+    return context.json({ lists })
+  })
+  app.get('/deny/:issuer', (context) => {
+    const held = gateway.denials.list(context.req.param('issuer'))
+    if (held === undefined) return refuse(context, { code: 'unknown_issuer' })
+    return context.body(held.text, 200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' })
+  })
+  app.put('/deny/:issuer', async (context) => {
+    const body = await limitedBody(gateway, context.req.raw, 3 * DENY_LIST_LENGTH_MAX)
+    if (!body.ok) return refuse(context, body.error)
+    const text = new TextDecoder().decode(body.value)
+    const taken = await carryDenyList(gateway, context.req.param('issuer'), text)
+    return answer(context, taken.ok ? ok({ version: taken.value.list.version, hash: taken.value.hash }) : taken)
+  })
+  app.get('/.well-known/security.txt', (context) => {
+    const text = securityText(gateway)
+    if (text === undefined) return refuse(context, { code: 'not_found' })
+    return context.text(text, 200, { 'Cache-Control': 'public, max-age=86400' })
+  })
+
   app.put('/network', async (context) => {
     const body = await limitedBody(gateway, context.req.raw, NETWORK_FILE_BYTES_MAX)
     if (!body.ok) return refuse(context, body.error)
@@ -132,7 +171,7 @@ export function createApp(gateway: Gateway): Hono {
   })
   app.post('/register', async (context) => {
     const body = await gateway.bodies.read(context.req.raw, REGISTRATION_BYTES_MAX)
-    return answer(context, body.ok ? await register(gateway, body.value, addressOf(context.req.raw)) : body)
+    return answer(context, body.ok ? await register(gateway, body.value, addressOf(gateway, context.req.raw)) : body)
   })
   app.post('/evidence', async (context) => {
     const body = await limitedBody(gateway, context.req.raw, WIRE_BYTES_MAX)
@@ -174,7 +213,7 @@ async function openTunnel(gateway: Gateway, context: Context, peer: string): Pro
   if (ports.tunnels === undefined) return refuse(context, { code: 'no_tunnels' })
   if (network === undefined) return refuse(context, { code: 'no_network' })
   if (context.req.header('Upgrade')?.toLowerCase() !== 'websocket') return refuse(context, { code: 'upgrade_required' })
-  if (!(await ports.registerLimit(`${addressOf(context.req.raw)} tunnel`)))
+  if (!(await ports.registerLimit(`${addressOf(gateway, context.req.raw)} tunnel`)))
     return refuse(context, { code: 'rate_limited' })
   if (locations.jobsOf(peer as PeerName).length === 0)
     return refuse(context, { code: 'not_a_member', network_version: network.file.version })
@@ -186,7 +225,8 @@ async function limitedBody(
   request: Request,
   maxBytes: number,
 ): Promise<Result<Uint8Array, GatewayError>> {
-  if (!(await gateway.ports.carryLimit(addressOf(request)))) return { ok: false, error: { code: 'rate_limited' } }
+  if (!(await gateway.ports.carryLimit(addressOf(gateway, request))))
+    return { ok: false, error: { code: 'rate_limited' } }
   return gateway.bodies.read(request, maxBytes)
 }
 
@@ -211,6 +251,8 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
 function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Response | Promise<Response> {
   if (rest.length > TARGET_BYTES_MAX)
     return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
+  const why = denied(gateway, name, context.req.raw)
+  if (why !== undefined) return refuse(context, why)
   const target = gateway.locations.target(name, gateway.ports.now())
   if (target === undefined)
     return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))

@@ -5,6 +5,7 @@
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
+import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
 import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX, VISITS_BYTES_MAX } from '#gateway/settings.ts'
@@ -24,6 +25,10 @@ export type GatewayConfig = {
   readonly networkKey: string
   /** Under which sites have origins of their own at this gateway, with its port; undefined: it carries none. */
   readonly sitesDomain?: string
+  /** Keys whose deny-lists it follows, 64 hexadecimal digits each. */
+  readonly denyKeys?: readonly string[]
+  /** Where those who find something wrong turn to, as `security.txt` says (RFC 9116): a URL or a `mailto:`. */
+  readonly securityContact?: string
   /** Addresses at which it answers on port 80, which DNS gives for sites that no member has there. */
   readonly addresses?: readonly string[]
 }
@@ -62,6 +67,10 @@ export type GatewayPorts = {
   /** Undefined: this gateway has no key and signs nothing. */
   readonly signer: () => Promise<AsyncSigner | undefined>
   readonly judge: EvidenceJudge
+  /** Country of a visitor (ISO 3166-1 alpha-2), for deny-lists; undefined: not known. */
+  readonly placeOf: (request: Request) => string | undefined
+  /** Whose request it is, as whoever took it saw; undefined: not known. */
+  readonly addressOf: (request: Request) => string | undefined
   /** True: go on. By address. */
   readonly registerLimit: Limiter
   readonly carryLimit: Limiter
@@ -97,6 +106,7 @@ export type Gateway = {
   readonly config: GatewayConfig
   readonly ports: GatewayPorts
   readonly locations: Locations
+  readonly denials: Denials
   readonly bodies: Bodies
   /** Of visitors whose sites it carries. */
   readonly visitBodies: Bodies
@@ -117,10 +127,12 @@ export type Gateway = {
 }
 
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
+  const denials = new Denials()
   return {
     config,
     ports,
-    locations: new Locations(config.publicUrl, sitesDomainOf(config)),
+    locations: new Locations(config.publicUrl, sitesDomainOf(config), (job) => denials.concerns(job)),
+    denials,
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),

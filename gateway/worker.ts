@@ -1,16 +1,9 @@
-// The gateway in workerd: the only place that reads its environment. A redirect to a site that this isolate knows is
-// answered before anything else is looked at.
-//
-//   request ── slice, Map ──> 307                                       (hot: no router, no D1, no await)
-//           └─ Hono ────────> everything else                           D1 is read behind the answer, every few seconds
+// The gateway in workerd: the only place that reads its environment.
 
-import { createApp } from '#gateway/app.ts'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
-import { type AsyncSigner, createGateway, type Gateway } from '#gateway/gateway.ts'
-import { hostOf, hotAnswer } from '#gateway/hot.ts'
-import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
+import type { AsyncSigner } from '#gateway/gateway.ts'
+import { createService, type Service } from '#gateway/service.ts'
 import { d1Sql } from '#gateway/store/d1.ts'
-import { refill, refillIsDue } from '#gateway/store/refill.ts'
 import { sqlStore } from '#gateway/store/sql.ts'
 import { durableTunnels } from '#gateway/tunnel/edge.ts'
 import type { Tunnel } from '#gateway/tunnel/object.ts'
@@ -29,25 +22,36 @@ type Env = {
   readonly SITES_DOMAIN?: string
   /** Of this gateway on port 80, for DNS: literal addresses, with commas between; empty: none. */
   readonly ADDRESSES?: string
+  /** Keys whose deny-lists are followed, with commas between; empty: none. */
+  readonly DENY_KEYS?: string
+  /** For `security.txt`: a URL or a `mailto:`; empty: there is none. */
+  readonly SECURITY_CONTACT?: string
   readonly TUNNEL?: DurableObjectNamespace<Tunnel>
 }
 
-function log(event: string, facts: Readonly<Record<string, unknown>>): void {
-  console.log(JSON.stringify({ event, ...facts }))
-}
+/** Set by Cloudflare, over whatever a visitor sends. */
+const ADDRESS_HEADER = 'cf-connecting-ip'
 
 function limiter(binding: RateLimit): (key: string) => Promise<boolean> {
   return async (key) => (await binding.limit({ key })).success
 }
 
-function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> } {
+function listed(text: string | undefined): readonly string[] {
+  return (text ?? '').split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()]))
+}
+
+function open(env: Env): Service {
   let signer: Promise<AsyncSigner> | undefined
-  const gateway = createGateway(
+  return createService(
     {
       publicUrl: env.PUBLIC_URL,
       networkKey: env.NETWORK_KEY,
       ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
-      addresses: env.ADDRESSES?.split(',').map((address) => address.trim()) ?? [],
+      addresses: listed(env.ADDRESSES),
+      denyKeys: listed(env.DENY_KEYS),
+      ...(env.SECURITY_CONTACT === undefined || env.SECURITY_CONTACT === ''
+        ? {}
+        : { securityContact: env.SECURITY_CONTACT }),
     },
     {
       store: sqlStore(d1Sql(env.DB)),
@@ -59,42 +63,27 @@ function open(env: Env): { gateway: Gateway; app: ReturnType<typeof createApp> }
         return signer
       },
       judge: evidenceJudge(verify),
+      placeOf: (request) => (request as Request<unknown, IncomingRequestCfProperties>).cf?.country,
+      addressOf: (request) => request.headers.get(ADDRESS_HEADER) ?? undefined,
       registerLimit: limiter(env.REGISTER_LIMIT),
       carryLimit: limiter(env.CARRY_LIMIT),
       ...(env.TUNNEL === undefined ? {} : { tunnels: durableTunnels(env.TUNNEL, env.PUBLIC_URL) }),
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-      log,
+      log: (event, facts) => console.log(JSON.stringify({ event, ...facts })),
     },
   )
-  return { gateway, app: createApp(gateway) }
 }
 
-let opened: ReturnType<typeof open> | undefined
-
-/** The database could not be reached: said in the log, and memory goes on serving. */
-function refillFailed(cause: unknown): void {
-  log('refill_failed', { cause: String(cause) })
-}
-
-async function viaRouter(request: Request, { gateway, app }: ReturnType<typeof open>): Promise<Response> {
-  if (gateway.startedAt === undefined) await refill(gateway).catch(refillFailed)
-  return app.fetch(request)
-}
+let service: Service | undefined
 
 export default {
   fetch(request, env, context) {
-    opened ??= open(env)
-    const { gateway } = opened
-    const now = Date.now()
-    if (gateway.startedAt !== undefined && refillIsDue(gateway, now))
-      context.waitUntil(refill(gateway).catch(refillFailed))
-    const { sitesDomain } = gateway.config
-    const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
-    return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request, opened)
+    service ??= open(env)
+    return service.answer(request, (work) => context.waitUntil(work))
   },
 
   async scheduled(_event, env) {
-    opened ??= open(env)
-    await opened.gateway.ports.store.expire(Date.now() - EXPIRED_KEPT_MS)
+    service ??= open(env)
+    await service.expire()
   },
 } satisfies ExportedHandler<Env>

@@ -145,7 +145,7 @@ test('protocol/ reads no clock, throws no dice, sets no timer and reaches nothin
 
 test('the Worker imports only what runs on Workers', () => {
   const wrong = all
-    .filter((source) => source.folder === 'gateway' && !source.path.startsWith('gateway/local/'))
+    .filter((source) => source.folder === 'gateway' && !/^gateway\/(local|node)\//.test(source.path))
     .flatMap((source) =>
       source.imports
         .filter(
@@ -158,7 +158,7 @@ test('the Worker imports only what runs on Workers', () => {
 })
 
 test('the environment and the arguments are read by the entries alone', () => {
-  const entries = /^(cli\/|seeder\/(main|start)\.ts|seeder\/config\/|gateway\/local\/|test\/|examples\/)/
+  const entries = /^(cli\/|seeder\/(main|start)\.ts|seeder\/config\/|gateway\/(local|node)\/|test\/|examples\/)/
   const wrong = all.filter((source) => !entries.test(source.path) && /\bprocess\.(env|argv)\b/.test(bare(source.text)))
   assert.deepEqual(
     wrong.map((source) => source.path),

@@ -6,6 +6,7 @@ import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
 import { sending, streamOf } from '#gateway/carry/sending.ts'
 import { type CarriedAt, placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
+import { denied } from '#gateway/deny/denials.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
@@ -59,6 +60,8 @@ export async function visitSite(
   if (network === undefined) return err({ code: 'no_network' })
   const found = locations.target(name, now())
   if (found === undefined) return err({ code: locations.isGone(name) ? 'gone_name' : 'unknown_name', name })
+  const why = denied(gateway, name, request)
+  if (why !== undefined) return err(why)
   const target = targetOf(request.url)
   if (target.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })

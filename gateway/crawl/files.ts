@@ -4,6 +4,7 @@
 // its own root and certified by its group. `Sitemap:` names each site's sitemap at this gateway too, so that whatever it lists here may be listed
 // wherever the redirect leads (sitemaps.org, "Sitemaps & Cross Submits").
 
+import { denied } from '#gateway/deny/denials.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { CRAWL_KEPT_SECONDS, ROBOTS_BYTES_MAX } from '#gateway/settings.ts'
 
@@ -24,9 +25,11 @@ const NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 export const CRAWL_HEADERS = { 'Cache-Control': `public, max-age=${CRAWL_KEPT_SECONDS}` } as const
 
 /** In the order of their names. */
-function sitemapsOf({ locations }: Gateway): readonly string[] {
+function sitemapsOf(gateway: Gateway): readonly string[] {
+  const { locations } = gateway
   return [...locations.jobs()]
     .map(({ name }) => name)
+    .filter((name) => denied(gateway, name, undefined) === undefined)
     .sort()
     .map((name) => `${locations.canonicalBase}/${name}/sitemap.xml`)
 }

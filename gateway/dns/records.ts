@@ -3,6 +3,7 @@
 // Invariant: nothing is kept longer than the target that it was made of, so it is bounded as those are, and whoever is out for a redirect is
 // out here.
 
+import { denied } from '#gateway/deny/denials.ts'
 import type { Gateway, HeldNetwork } from '#gateway/gateway.ts'
 import type { LocatedMember } from '#gateway/locate/living.ts'
 import type { Target } from '#gateway/locate/locations.ts'
@@ -44,6 +45,8 @@ function zoneOf({ config, locations, network }: Gateway): Zone | undefined {
 }
 
 function recordsOf(gateway: Gateway, name: string, now: number): SiteRecords | undefined {
+  // A resolver's place is not its users': what is for some places alone is not applied here.
+  if (denied(gateway, name, undefined) !== undefined) return undefined
   const target = gateway.locations.target(name, now)
   if (target === undefined) return undefined
   let kept = keptByTarget.get(target)

@@ -1,10 +1,23 @@
 // Every way in which the gateway says no: a code for machines, a sentence for people, and the one place that knows the status.
 
 import { unreachable } from '#protocol/codec/result.ts'
+import type { DenyReason } from '#protocol/directory/deny-list.ts'
 
 export type GatewayError =
   | { readonly code: 'unknown_name'; readonly name: string }
   | { readonly code: 'gone_name'; readonly name: string }
+  | {
+      readonly code: 'denied'
+      readonly name: string
+      readonly reason: DenyReason
+      readonly text: string
+      /** Whose list says so. */
+      readonly issuer: string
+      readonly appeal: string
+      readonly reference?: string
+    }
+  | { readonly code: 'unknown_issuer' }
+  | { readonly code: 'old_deny_list'; readonly version: number }
   | { readonly code: 'unknown_peer' }
   | { readonly code: 'not_found' }
   | { readonly code: 'no_living_member'; readonly name: string }
@@ -52,6 +65,7 @@ export type ErrorStatus =
   | 421
   | 426
   | 429
+  | 451
   | 500
   | 501
   | 502
@@ -62,6 +76,7 @@ export function statusOf(error: GatewayError): ErrorStatus {
   switch (error.code) {
     case 'unknown_name':
     case 'unknown_peer':
+    case 'unknown_issuer':
     case 'not_found':
       return 404
     case 'gone_name':
@@ -102,7 +117,10 @@ export function statusOf(error: GatewayError): ErrorStatus {
       return 421
     case 'replay':
     case 'old_network':
+    case 'old_deny_list':
       return 409
+    case 'denied':
+      return error.reason === 'law' ? 451 : 403
     case 'rate_limited':
       return 429
     case 'overloaded':
@@ -124,6 +142,12 @@ export function messageOf(error: GatewayError): string {
       return `No site is called ${error.name}.`
     case 'gone_name':
       return `${error.name} was taken off this network by whoever published it.`
+    case 'denied':
+      return `This gateway leads nobody to ${error.name}: ${error.text} (${error.issuer})`
+    case 'unknown_issuer':
+      return 'This gateway follows no list of this key.'
+    case 'old_deny_list':
+      return `Version ${error.version} of this list is here already.`
     case 'unknown_peer':
       return 'No member of this network has this key.'
     case 'not_found':

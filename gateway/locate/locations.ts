@@ -69,9 +69,11 @@ export class Locations {
   #targets = new Map<string, Target>()
 
   readonly #domain: SitesDomain | undefined
+  readonly #isGuarded: (job: string) => boolean
 
-  /** `publicUrl`: the gateway's own address without a slash at its end. */
-  constructor(publicUrl: string, domain?: SitesDomain) {
+  /** `publicUrl`: the gateway's own address without a slash at its end. `isGuarded`: not everybody is led to this job. */
+  constructor(publicUrl: string, domain?: SitesDomain, isGuarded: (job: string) => boolean = () => false) {
+    this.#isGuarded = isGuarded
     this.#publicUrl = publicUrl
     this.#canonicalBase = publicUrl
     this.#domain = domain
@@ -183,13 +185,19 @@ export class Locations {
     for (const member of members) until = Math.min(until, member.until)
     const next = known === undefined || known.next >= origins.length ? 0 : known.next
     const target: Target = { origins, hosts, living, linkStart: `<${this.#canonicalBase}/${name}`, next, until }
-    this.#targets.set(name, target)
+    // Whoever asks for one that is guarded is looked at first: not on the hot path.
+    if (!this.#isGuarded(job.job)) this.#targets.set(name, target)
     return target
   }
 
   /** The hot path's question: a made target that still stands, and nothing is made. */
   madeTarget(name: string): Target | undefined {
     return this.#targets.get(name)
+  }
+
+  /** Made again as they are asked for. */
+  forgetTargets(): void {
+    this.#targets.clear()
   }
 
   #forgetTargetsOf(peer: PeerName): void {

@@ -10,14 +10,20 @@ const TITLES: Readonly<Record<number, string>> = {
   414: 'Address too long',
   429: 'Too many requests',
   500: 'Our fault',
+  403: 'Not from here',
+  451: 'Not from here, by law',
   503: 'Nobody there just now',
 }
 
-export function errorPage(status: number, message: string): Page {
+/** A link under the sentence. */
+export type Further = { readonly text: string; readonly url: string }
+
+export function errorPage(status: number, message: string, further: readonly Further[] = []): Page {
   const title = TITLES[status] ?? 'Not accepted'
   const body = html`<p class="status">${status}</p>
 <h1>${title}</h1>
 <p class="lead">${message}</p>
+${further.map(({ text, url }) => html`<p><a href="${url}" rel="nofollow">${text}</a></p>`)}
 <p><a href="/">All sites of this network</a></p>`
   return layout(`${title} · Interpeer`, message, body)
 }

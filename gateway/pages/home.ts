@@ -1,6 +1,7 @@
 // The home page: what this is, which sites there are, how to publish one and how to host.
 
 import { html } from 'hono/html'
+import { denied } from '#gateway/deny/denials.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { targetsOf } from '#gateway/locate/living.ts'
 import { layout, type Page } from '#gateway/pages/layout.ts'
@@ -10,7 +11,10 @@ type SiteLine = { readonly name: string; readonly living: number; readonly membe
 
 function siteLines(gateway: Gateway): readonly SiteLine[] {
   const now = gateway.ports.now()
-  const jobs = [...gateway.locations.jobs()].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, SITES_ON_HOME_PAGE_MAX)
+  const jobs = [...gateway.locations.jobs()]
+    .filter(({ name }) => denied(gateway, name, undefined) === undefined)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .slice(0, SITES_ON_HOME_PAGE_MAX)
   return jobs.map((job) => ({
     name: job.name,
     living: targetsOf(gateway.locations.members(job, now)).length,
@@ -53,6 +57,7 @@ npx interpeer publish</pre>
 <dt>Sites</dt><dd>${all}</dd>
 <dt>Peers</dt><dd>${file?.peers.length ?? 0}</dd>
 <dt>For programs</dt><dd><a href="/network">network file</a>, <a href="/bootstrap">bootstrap</a></dd>
+<dt>Where it sends nobody</dt><dd><a href="/deny">deny-lists</a></dd>
 </dl>`
   return layout('Interpeer', 'Dynamic web sites hosted by groups of machines that agree on every change.', body)
 }

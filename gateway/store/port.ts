@@ -33,6 +33,7 @@ export type StoreChanges = {
   readonly liars: readonly StoredLiar[]
   /** Version of the newest network file, when there is one. */
   readonly networkVersion: number | undefined
+  readonly denyLists: readonly { readonly issuer: string; readonly version: number }[]
 }
 
 export type Store = {
@@ -44,6 +45,9 @@ export type Store = {
   /** The first proof against a peer stays. */
   saveLiar(row: StoredLiar): Promise<void>
   saveNetwork(version: number, text: string): Promise<void>
+  denyList(issuer: string): Promise<string | undefined>
+  /** One with the same or a higher version stays. */
+  saveDenyList(issuer: string, version: number, text: string): Promise<void>
   /** Deletes registrations whose lease ended before `leaseBefore`, and all network files but the newest. */
   expire(leaseBefore: number): Promise<void>
 }

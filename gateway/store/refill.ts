@@ -1,6 +1,7 @@
 // What other isolates wrote, and what a gateway knew before it was restarted: read once before an isolate's first answer,
 // then every few seconds behind answers that are already on their way.
 
+import { takeStoredDenyList } from '#gateway/deny/denials.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { registrationOf } from '#gateway/locate/registration.ts'
 import { takeStoredNetwork } from '#gateway/network/carry.ts'
@@ -20,6 +21,7 @@ async function fill(gateway: Gateway): Promise<void> {
   const changes = await store.changes(Math.max(0, gateway.filledAt - REFILL_OVERLAP_MS))
   const newest = changes.networkVersion
   if (newest !== undefined && newest > (gateway.network?.file.version ?? -1)) await takeStoredNetwork(gateway, newest)
+  for (const { issuer, version } of changes.denyLists) await takeStoredDenyList(gateway, issuer, version)
   for (const { peer } of changes.liars) {
     gateway.savedLiars.add(peer)
     gateway.locations.setLiar(peer)

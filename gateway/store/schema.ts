@@ -32,6 +32,13 @@ export const liars = sqliteTable(
   (table) => [index('liars_updated').on(table.updated)],
 )
 
+/** Each issuer's newest deny-list, whole. */
+export const denyLists = sqliteTable('deny_lists', {
+  issuer: text('issuer').primaryKey(),
+  version: integer('version').notNull(),
+  text: text('text').notNull(),
+})
+
 /** A network file in parts: a D1 value is at most 2 MB. A version is whole when all its `parts` are there. */
 export const networkParts = sqliteTable(
   'network_parts',

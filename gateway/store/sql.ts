@@ -1,10 +1,10 @@
 // The store in SQLite, through drizzle: D1 at the edge, a file on Node. Only `register`, `evidence`, `network`, the refill and the cron come here:
 // never a redirect.
 
-import { desc, gte, lt, ne, sql } from 'drizzle-orm'
+import { desc, eq, gte, lt, ne, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/sqlite-proxy'
 import type { Store } from '#gateway/store/port.ts'
-import { liars, networkParts, registrations } from '#gateway/store/schema.ts'
+import { denyLists, liars, networkParts, registrations } from '#gateway/store/schema.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 
 /** ASCII text, so also bytes; well under D1's 2 MB a value. */
@@ -21,15 +21,17 @@ export function sqlStore(run: SqlPort): Store {
   )
   return {
     async changes(updatedFrom) {
-      const [registered, accused, newest] = await db.batch([
+      const [registered, accused, newest, lists] = await db.batch([
         db.select().from(registrations).where(gte(registrations.updated, updatedFrom)),
         db.select().from(liars).where(gte(liars.updated, updatedFrom)),
         db.select({ version: networkParts.version }).from(networkParts).orderBy(desc(networkParts.version)).limit(1),
+        db.select({ issuer: denyLists.issuer, version: denyLists.version }).from(denyLists),
       ])
       return {
         registrations: registered.map((row) => ({ ...row, peer: row.peer as PeerName })),
         liars: accused.map((row) => ({ ...row, peer: row.peer as PeerName })),
         networkVersion: newest[0]?.version,
+        denyLists: lists,
       }
     },
 
@@ -71,6 +73,19 @@ export function sqlStore(run: SqlPort): Store {
       )
       const [first, ...rest] = inserts
       if (first !== undefined) await db.batch([first, ...rest])
+    },
+
+    async denyList(issuer) {
+      const [row] = await db.select({ text: denyLists.text }).from(denyLists).where(eq(denyLists.issuer, issuer))
+      return row?.text
+    },
+
+    async saveDenyList(issuer, version, text) {
+      const row = { issuer, version, text }
+      await db
+        .insert(denyLists)
+        .values(row)
+        .onConflictDoUpdate({ target: denyLists.issuer, set: row, setWhere: lt(denyLists.version, version) })
     },
 
     async expire(leaseBefore) {

@@ -39,6 +39,7 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   'api',
   'assets',
   'bootstrap',
+  'deny',
   'dns-query',
   'docs',
   'evidence',

@@ -13,7 +13,6 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
 import { takeFormKey } from '#page/form-request.ts'
-import { askedAfter } from '#protocol/answer/event-stream.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -29,13 +28,14 @@ import { watchConnections } from '#seeder/serve/connections.ts'
 import { createLinks } from '#seeder/serve/crawl.ts'
 import { StateDamaged } from '#seeder/serve/damage.ts'
 import { createEventStreams } from '#seeder/serve/event-streams.ts'
-import { createFieldMaker, type ReadPlace } from '#seeder/serve/evidence-fields.ts'
+import { createFieldMaker } from '#seeder/serve/evidence-fields.ts'
 import { keyedPage } from '#seeder/serve/keyed-page.ts'
 import { SERVE_LIMITS, type ServeLimits } from '#seeder/serve/limits.ts'
 import { countAnswers, observeServing, type RequestKind } from '#seeder/serve/metrics.ts'
 import { sendOn, type Whereabouts } from '#seeder/serve/moved.ts'
-import type { Committed, Head, HostedSite, HostedSites } from '#seeder/serve/port.ts'
-import { createReads, type FoundRead, type ReadRequest, readRequest, withHeaders } from '#seeder/serve/reads.ts'
+import type { Committed, HostedSite, HostedSites } from '#seeder/serve/port.ts'
+import { createReadAnswers } from '#seeder/serve/read-answers.ts'
+import { createReads, type ReadRequest, readRequest } from '#seeder/serve/reads.ts'
 import { watchHeads } from '#seeder/serve/recent-heads.ts'
 import { type Refusal, type RefusalCode, refusalBody, refuse, statusOf } from '#seeder/serve/refusal.ts'
 import { nativeSha256, representationOf, select } from '#seeder/serve/representation.ts'
@@ -183,6 +183,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     moved,
   })
   const heads = watchHeads(sites)
+  const answerRead = createReadAnswers({
+    ...{ reads, sender, events, heads, say },
+    sheds: () => options.sheds?.() === true,
+    order: async (response, request, asked, site, source) => {
+      const committed = await writes.resubmit(site, asked, source)
+      return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
+    },
+  })
   const hosts = createSiteHosts(sites, label, hostsDomain)
   let stopping = false
   let draining = false
@@ -232,91 +240,6 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
     response.writeHead(page.status, fields.write(site, request.target, request.origin, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
-  }
-
-  /** Undefined: it was answered from memory. */
-  function answerRead(
-    response: ServerResponse,
-    request: RequestHead,
-    asked: ReadRequest,
-    place: ReadPlace,
-    source: string,
-  ): undefined | Promise<void> {
-    const { site, head: newest } = place
-    const head = headAt(site, newest, request.height)
-    if (head === undefined) {
-      say(response, request, { code: 'height_gone' })
-      return undefined
-    }
-    // Members that look at each other ask for a height: while nothing changes that costs no run either.
-    if (request.nonce === undefined) {
-      const found = reads.find(asked, head)
-      if (found !== undefined)
-        return sendRead(response, request, asked, head === newest ? place : { ...place, head }, found, source)
-    }
-    return answerFresh(response, request, asked, site, head, newest, source)
-  }
-
-  /** The head that a read is to be answered from; undefined when that height is no longer at hand. */
-  function headAt(site: HostedSite, newest: Head, height: number | undefined): Head | undefined {
-    if (height === undefined || height === newest.height) return newest
-    return heads.at(site, height)
-  }
-
-  /** An answer by itself, or events that go on. */
-  function sendRead(
-    response: ServerResponse,
-    request: RequestHead,
-    asked: ReadRequest,
-    place: ReadPlace,
-    found: FoundRead,
-    source: string,
-  ): undefined | Promise<void> {
-    if (!events.concerns(request, found)) return sender.read(response, request, place, found)
-    const { site } = place
-    const ask = async (lastId: string): Promise<FoundRead | undefined> => {
-      const head = site.head()
-      if (head === undefined || options.sheds?.() === true) return undefined
-      const again = withHeaders(asked, askedAfter(asked.headers, lastId))
-      const known = reads.find(again, head)
-      if (known !== undefined) return { ...known, head }
-      const outcome = await reads.run(site, again, head, source)
-      return outcome.ok && outcome.value !== 'writes' ? outcome.value : undefined
-    }
-    return events.answer({ response, request, place, asked, ask }, found, (one) =>
-      sender.read(response, request, { ...place, head: one.head ?? place.head }, one),
-    )
-  }
-
-  async function answerFresh(
-    response: ServerResponse,
-    request: RequestHead,
-    asked: ReadRequest,
-    site: HostedSite,
-    head: Head,
-    newest: Head,
-    source: string,
-  ): Promise<void> {
-    if (options.sheds?.() === true) return say(response, request, { code: 'overloaded' })
-    const alone = request.nonce !== undefined || head !== newest
-    const outcome = alone
-      ? await reads.runAlone(site, asked, head, source, request.nonce)
-      : await reads.run(site, asked, head, source)
-    if (!outcome.ok) {
-      const gone = head !== newest && outcome.error.code === 'runtime_unavailable'
-      return say(response, request, gone ? { code: 'height_gone' } : outcome.error)
-    }
-    if (outcome.value !== 'writes')
-      return sendRead(
-        response,
-        request,
-        asked,
-        { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
-        outcome.value,
-        source,
-      )
-    const committed = await writes.resubmit(site, asked, source)
-    return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
   }
 
   async function answerWrite(

@@ -122,7 +122,7 @@ test('members on http’s own port come first, then the gateway that sends on, t
   const bare = await scene()
   await living(bare, away)
   assert.deepEqual((await dataOf(await get(bare, queryOf('wiki.peer', TYPE.A)))).sort(), ['10.0.0.1', '127.0.0.1'])
-  const at = await scene({ addresses: ['198.51.100.7', '2001:db8::7'] })
+  const at = await scene({ config: { addresses: ['198.51.100.7', '2001:db8::7'] } })
   await living(at, away)
   assert.deepEqual(await dataOf(await get(at, queryOf('wiki.peer', TYPE.A))), ['198.51.100.7'])
   assert.deepEqual(await dataOf(await get(at, queryOf('wiki.peer', TYPE.AAAA))), ['2001:db8::7'])

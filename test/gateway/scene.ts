@@ -1,7 +1,7 @@
 // A gateway in this process: the same app that workerd runs, with a clock that the test turns and a store in memory.
 
 import { createApp } from '#gateway/app.ts'
-import { asyncSigner, createGateway, type EvidenceJudge, type Gateway } from '#gateway/gateway.ts'
+import { asyncSigner, createGateway, type EvidenceJudge, type Gateway, type GatewayConfig } from '#gateway/gateway.ts'
 import { hotAnswer } from '#gateway/hot.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { refill } from '#gateway/store/refill.ts'
@@ -44,7 +44,8 @@ export type SceneOptions = {
   readonly limit?: (key: string) => boolean
   readonly store?: MemoryStore
   readonly clock?: { now: number }
-  readonly addresses?: readonly string[]
+  /** What whoever runs it chose beside its address and its network. */
+  readonly config?: Omit<Partial<GatewayConfig>, 'publicUrl' | 'networkKey'>
 }
 
 export function wikiNetwork(): TestNetwork {
@@ -61,7 +62,7 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
     {
       publicUrl: GATEWAY_URL,
       networkKey: network.file.network_key,
-      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
+      ...options.config,
     },
     {
       store,
@@ -69,6 +70,8 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       verify: async (...check) => verify(...check),
       signer: async () => asyncSigner(signerNamed('gateway')),
       judge: options.judge ?? (async () => err({ code: 'unknown_kind' })),
+      placeOf: (request) => request.headers.get('cf-ipcountry') ?? undefined,
+      addressOf: (request) => request.headers.get('cf-connecting-ip') ?? undefined,
       registerLimit: async (key) => options.limit?.(key) ?? true,
       carryLimit: async (key) => options.limit?.(key) ?? true,
       random: (bytes) => new Uint8Array(bytes),

@@ -62,7 +62,7 @@ for (const [name, response] of answers) {
 
 test('the schema of refusals names every code, and no other', () => {
   const source = readFileSync(join(import.meta.dirname, '..', '..', 'gateway', 'http', 'errors.ts'), 'utf8')
-  const codes = Array.from(source.matchAll(/\| \{ readonly code: '(\w+)'/g), (match) => match[1])
+  const codes = Array.from(source.matchAll(/\| \{\s+readonly code: '(\w+)'/g), (match) => match[1])
   const { properties } = schema('error') as { properties: { code: { enum: readonly string[] } } }
   assert.deepEqual(properties.code.enum, codes)
 })

@@ -14,6 +14,7 @@ export function memoryStore(): MemoryStore {
   const registrations = new Map<string, StoredRegistration>()
   const liars = new Map<string, StoredLiar>()
   const networks = new Map<number, string>()
+  const denyLists = new Map<string, { version: number; text: string }>()
   const writes: string[] = []
   const reach = (): void => {
     if (store.broken) throw new Error('the database cannot be reached')
@@ -28,6 +29,7 @@ export function memoryStore(): MemoryStore {
         registrations: [...registrations.values()].filter((row) => row.updated >= updatedFrom),
         liars: [...liars.values()].filter((row) => row.updated >= updatedFrom),
         networkVersion: networks.size === 0 ? undefined : Math.max(...networks.keys()),
+        denyLists: Array.from(denyLists, ([issuer, { version }]) => ({ issuer, version })),
       }
     },
     async network(version) {
@@ -50,6 +52,15 @@ export function memoryStore(): MemoryStore {
       reach()
       if (!networks.has(version)) networks.set(version, text)
       writes.push('network')
+    },
+    async denyList(issuer) {
+      reach()
+      return denyLists.get(issuer)?.text
+    },
+    async saveDenyList(issuer, version, text) {
+      reach()
+      if ((denyLists.get(issuer)?.version ?? -1) < version) denyLists.set(issuer, { version, text })
+      writes.push('deny_list')
     },
     async expire(leaseBefore) {
       reach()

@@ -1,0 +1,199 @@
+// The gateway as one process on Node, for operators without Cloudflare: the same app, its store in a file, its tunnels in this process.
+//
+// Everything it keeps lies in `directory` (database, key). TLS is for a proxy in front of it, or for its own certificate.
+
+import { mkdirSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { getRequestListener, RequestError } from '@hono/node-server'
+import { evidenceJudge } from '#gateway/evidence/judge.ts'
+import type { GatewayPorts } from '#gateway/gateway.ts'
+import { gatewayKey } from '#gateway/local/key.ts'
+import { carryNetwork } from '#gateway/network/carry.ts'
+import { createLimiter } from '#gateway/node/limiter.ts'
+import { openSqlite } from '#gateway/node/sqlite.ts'
+import { socketTunnels } from '#gateway/node/tunnels.ts'
+import { createService } from '#gateway/service.ts'
+import { refill } from '#gateway/store/refill.ts'
+import { sqlStore } from '#gateway/store/sql.ts'
+import { signerFromPem, verify } from '#gateway/web-crypto.ts'
+
+export type NodeGatewayOptions = {
+  readonly port: number
+  /** Listened on; default 127.0.0.1, where a proxy in front of it finds it. */
+  readonly host?: string
+  /** Made when it is missing. */
+  readonly directory: string
+  /** The pinned network key, 64 hexadecimal digits. */
+  readonly networkKey: string
+  /** Text of a network file to begin with; an older one than it holds already changes nothing. */
+  readonly networkFile?: string
+  /** What the world calls it; default `http://<host>:<port>`. */
+  readonly publicUrl?: string
+  /** Under which sites have origins of their own here, with its port; default: none, and `sites.localhost:<port>` where `publicUrl` is its default too. */
+  readonly sitesDomain?: string
+  /** Of this gateway on port 80, for DNS. */
+  readonly addresses?: readonly string[]
+  /** The header in which a proxy of one's own tells a visitor's address, such as `x-real-ip`; absent: who connects is the visitor. */
+  readonly addressHeader?: string
+  /** The header in which a proxy tells a visitor's country (ISO 3166-1 alpha-2), for deny-lists; absent: it is not known. */
+  readonly placeHeader?: string
+  /** Keys whose deny-lists it follows. */
+  readonly denyKeys?: readonly string[]
+  readonly securityContact?: string
+  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+}
+
+export type NodeGateway = AsyncDisposable & {
+  /** Where it listens, without a slash at its end. */
+  readonly url: string
+}
+
+const EXPIRE_MS = 60_000
+/** As `wrangler.toml` has them. */
+const REGISTER_LIMIT = 2_000
+const CARRY_LIMIT = 100
+const LIMIT_WINDOW_MS = 10_000
+
+/** Of the server: a head as a seeder takes it, a body of 8 MiB at 1 Mbit/s, and as many connections as a process bears. */
+const BOUNDS = { maxHeaderSize: 32 * 1024, headersTimeout: 10_000, requestTimeout: 80_000, keepAliveTimeout: 15_000 }
+const CONNECTIONS_MAX = 8_192
+const STOP_MS_MAX = 3_000
+
+export async function startNodeGateway(options: NodeGatewayOptions): Promise<NodeGateway> {
+  const { directory, host = '127.0.0.1', log } = options
+  mkdirSync(directory, { recursive: true })
+  const database = openSqlite(join(directory, 'gateway.sqlite'))
+  const server = createServer(BOUNDS)
+  server.maxConnections = CONNECTIONS_MAX
+  try {
+    await listening(server, options.port, host)
+  } catch (cause) {
+    database[Symbol.dispose]()
+    throw cause
+  }
+  const { port } = server.address() as AddressInfo
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const publicUrl = options.publicUrl ?? url
+  const signer = signerFromPem(gatewayKey(join(directory, 'gateway.key')))
+  const tunnels = socketTunnels({ gateway: publicUrl, verify })
+  const addresses = new WeakMap<Request, string | undefined>()
+  const ports: GatewayPorts = {
+    store: sqlStore(database.run),
+    now: Date.now,
+    verify,
+    signer: () => signer,
+    judge: evidenceJudge(verify),
+    placeOf: (request) =>
+      options.placeHeader === undefined ? undefined : (request.headers.get(options.placeHeader) ?? undefined),
+    addressOf: (request) =>
+      (options.addressHeader === undefined ? undefined : request.headers.get(options.addressHeader)) ??
+      addresses.get(request),
+    registerLimit: createLimiter(REGISTER_LIMIT, LIMIT_WINDOW_MS, Date.now),
+    carryLimit: createLimiter(CARRY_LIMIT, LIMIT_WINDOW_MS, Date.now),
+    tunnels,
+    random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+    log,
+  }
+  const sitesDomain = options.sitesDomain ?? (options.publicUrl === undefined ? `sites.localhost:${port}` : undefined)
+  const service = createService(
+    {
+      publicUrl,
+      networkKey: options.networkKey,
+      ...(sitesDomain === undefined ? {} : { sitesDomain }),
+      addresses: options.addresses ?? [],
+      denyKeys: options.denyKeys ?? [],
+      ...(options.securityContact === undefined ? {} : { securityContact: options.securityContact }),
+    },
+    ports,
+  )
+  const answer = (request: Request, message: IncomingMessage): Response | Promise<Response> => {
+    addresses.set(request, message.socket.remoteAddress)
+    return service.answer(request, (work) => void work)
+  }
+  const listener = getRequestListener((request, { incoming }) => answer(request, incoming as IncomingMessage), {
+    overrideGlobalObjects: false,
+    errorHandler: (cause) => failed(cause, log),
+  })
+  server.on('request', (message, response) => void listener(message, response))
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    upgraded(message, socket, head).catch((cause) => {
+      log('internal_error', { cause: String(cause) })
+      socket.destroy()
+    })
+  })
+
+  async function upgraded(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const request = requestOf(message, url)
+    const response = request === undefined ? new Response(null, { status: 400 }) : await answer(request, message)
+    if (request !== undefined && tunnels.upgrade(request, message, socket, head)) return
+    const text = await response.text()
+    const fields = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    const { status, statusText } = response
+    socket.end(
+      `HTTP/1.1 ${status} ${statusText}\r\n${fields}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+    )
+  }
+
+  const expiring = setInterval(() => {
+    service.expire().catch((cause: unknown) => log('expire_failed', { cause: String(cause) }))
+  }, EXPIRE_MS)
+  expiring.unref()
+
+  async function stop(): Promise<void> {
+    clearInterval(expiring)
+    tunnels.close()
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    const late = setTimeout(() => server.closeAllConnections(), STOP_MS_MAX)
+    server.closeIdleConnections()
+    await closed
+    clearTimeout(late)
+    database[Symbol.dispose]()
+  }
+
+  try {
+    await refill(service.gateway)
+    if (options.networkFile !== undefined) {
+      const taken = await carryNetwork(service.gateway, options.networkFile)
+      if (!taken.ok && taken.error.code !== 'old_network')
+        throw new Error(`the gateway refuses the network file: ${JSON.stringify(taken.error)}`)
+    }
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+  return { url, [Symbol.asyncDispose]: stop }
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** What asks for a WebSocket, as the app takes it; undefined: no address of ours. */
+function requestOf(message: IncomingMessage, base: string): Request | undefined {
+  const { host = new URL(base).host } = message.headers
+  try {
+    const headers = new Headers()
+    for (let index = 0; index + 1 < message.rawHeaders.length; index += 2)
+      headers.append(message.rawHeaders[index] ?? '', message.rawHeaders[index + 1] ?? '')
+    return new Request(`http://${host}${message.url}`, { headers })
+  } catch {
+    return undefined
+  }
+}
+
+function failed(cause: unknown, log: NodeGatewayOptions['log']): Response {
+  // A host, or a path, of which no address can be made.
+  if (cause instanceof RequestError) return new Response(null, { status: 400 })
+  log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+  return new Response(null, { status: 500 })
+}

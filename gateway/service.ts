@@ -1,0 +1,44 @@
+// A gateway as whoever runs it calls it: the Worker at the edge, and one process on Node.
+//
+//   request ── slice, Map ──> answer from memory                        (no router, no store, no await)
+//           └─ Hono ────────> everything else                           the store is read behind the answer, every few seconds
+
+import { createApp } from '#gateway/app.ts'
+import { createGateway, type Gateway, type GatewayConfig, type GatewayPorts } from '#gateway/gateway.ts'
+import { hostOf, hotAnswer } from '#gateway/hot.ts'
+import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
+import { refill, refillIsDue } from '#gateway/store/refill.ts'
+
+export type Service = {
+  readonly gateway: Gateway
+  /** `later` is given what goes on behind the answer; it does not reject. */
+  answer(request: Request, later: (work: Promise<void>) => void): Response | Promise<Response>
+  /** Forgets what nobody renewed; called every minute or so. */
+  expire(): Promise<void>
+}
+
+export function createService(config: GatewayConfig, ports: GatewayPorts): Service {
+  const gateway = createGateway(config, ports)
+  const app = createApp(gateway)
+
+  /** The database could not be reached: said in the log, and memory goes on serving. */
+  const refilled = (): Promise<void> =>
+    refill(gateway).catch((cause: unknown) => ports.log('refill_failed', { cause: String(cause) }))
+
+  async function viaRouter(request: Request): Promise<Response> {
+    if (gateway.startedAt === undefined) await refilled()
+    return app.fetch(request)
+  }
+
+  return {
+    gateway,
+    answer(request, later) {
+      const now = ports.now()
+      if (gateway.startedAt !== undefined && refillIsDue(gateway, now)) later(refilled())
+      const { sitesDomain } = config
+      const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
+      return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request)
+    },
+    expire: () => ports.store.expire(ports.now() - EXPIRED_KEPT_MS),
+  }
+}

@@ -1,0 +1,4 @@
+import { onNode } from './hosts.ts'
+import { linksSuite } from './links.ts'
+
+linksSuite('Node', onNode)

@@ -1,0 +1,4 @@
+import { onNode } from './hosts.ts'
+import { tunnelsSuite } from './tunnels.ts'
+
+tunnelsSuite('Node', onNode)

@@ -1,0 +1,225 @@
+// F38 Tunnels at any gateway: who is let in, what a visitor of the sites domain is answered, and what no visitor or seeder can break for others.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { WebSocket } from 'ws'
+import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
+import { CLOSE } from '#gateway/tunnel/connection.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { assert as must } from '#protocol/codec/result.ts'
+import type { Signer } from '#protocol/identity/keys.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import { type SeederTunnel, startTunnel, TUNNEL_PATH } from '#seeder/tunnel/tunnel.ts'
+import { type Edge, startEdge } from '#test/support/edge.ts'
+import { type HostedGroup, hostedGroup, textResponse } from '#test/support/hosted-group.ts'
+import { registrationBytes, signRegistration, type TestNetwork, testNetwork } from '#test/support/network.ts'
+import { until } from '#test/support/until.ts'
+import type { GatewayHost, RunningGateway } from './hosts.ts'
+
+const NAME = 'demo'
+const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
+const FORM = '<!doctype html><title>form</title><form method="post" action="/"><input name="text"></form>'
+export function tunnelsSuite(kind: string, host: GatewayHost): void {
+  const network: TestNetwork = testNetwork({ sites: [{ name: NAME, members: MEMBERS }], peers: ['eve'] })
+  const directory = mkdtempSync(join(tmpdir(), 'gateway-tunnel-'))
+  let gateway: RunningGateway
+  let group: HostedGroup
+  let edge: Edge
+  let tunnel: SeederTunnel
+  let changes = 0
+  let lastTime = 0
+  /** Idempotency keys of the writes that ran. */
+  const keys: (string | undefined)[] = []
+
+  const domain = network.domain
+  const signer = (name: string): Signer => network.signer(name)
+  const origin = (): string => `http://${NAME}.sites.localhost:${new URL(gateway.url).port}`
+  /** As a visitor, while the member is registered. */
+  async function ask(path: string, options: HttpOptions = {}): Promise<HttpAnswer> {
+    await register('ana', true)
+    return exchange(origin() + path, options)
+  }
+
+  async function register(peer: string, hasTunnel: boolean): Promise<void> {
+    lastTime = Math.max(Date.now(), lastTime + 1)
+    const statement = signRegistration(network, peer, {
+      gateway: gateway.url,
+      time: lastTime,
+      sites: { [NAME]: null },
+      tunnel: hasTunnel,
+      sees: MEMBERS.filter((other) => other !== peer),
+    })
+    const body = registrationBytes(statement) as Uint8Array<ArrayBuffer>
+    const answer = await fetch(`${gateway.url}/register`, { method: 'POST', body })
+    assert.deepEqual([answer.status, ((await answer.json()) as { tunnels: boolean }).tunnels], [200, true])
+  }
+
+  before(async () => {
+    gateway = await host({
+      port: 0,
+      directory,
+      networkKey: network.file.network_key,
+      networkFile: network.text,
+    })
+    group = hostedGroup(NAME, {
+      network,
+      members: MEMBERS,
+      app(request, context) {
+        const headers = [['set-cookie', `a=1; Domain=.localhost; Path=/`]] as const
+        if (request.target === '/form')
+          return { status: 200, headers: [['content-type', 'text/html; charset=utf-8']], body: Buffer.from(FORM) }
+        if (request.method === 'POST') {
+          keys.push(request.headers.find(([name]) => name === 'idempotency-key')?.[1])
+          context.state.set('body', Buffer.from(request.body).toString())
+          return textResponse(200, `got ${Buffer.from(request.body)}`)
+        }
+        return textResponse(200, `hello ${request.target}`, headers)
+      },
+    })
+    edge = await startEdge(group)
+    tunnel = startTunnel({
+      gateway: gateway.url,
+      signer: signer('ana'),
+      domain,
+      carry: edge.server.carry,
+      chance: Math.random,
+      onChange: () => changes++,
+    })
+    await until('the tunnel', () => tunnel.isOpen, 30_000)
+  })
+  after(async () => {
+    await tunnel?.[Symbol.asyncDispose]()
+    await edge?.[Symbol.asyncDispose]()
+    await gateway?.dispose()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  /** A socket that says nothing by itself. */
+  type Bare = { readonly socket: WebSocket; readonly got: (Buffer | string)[]; readonly closed: Promise<number> }
+  function dial(peer: string): Bare {
+    const key = Buffer.from(signer(peer).publicKey).toString('hex')
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}${TUNNEL_PATH}/${key}`)
+    const got: (Buffer | string)[] = []
+    socket.on('message', (data: Buffer, isBinary) => got.push(isBinary ? data : data.toString()))
+    socket.on('error', () => {})
+    return { socket, got, closed: new Promise((resolve) => socket.once('close', resolve)) }
+  }
+
+  async function challengeOf({ got }: Bare): Promise<Uint8Array> {
+    const [challenge] = await until('the challenge', () => got.length > 0 && got, 20_000)
+    must(challenge instanceof Buffer, 'the challenge is bytes')
+    return new Uint8Array(challenge)
+  }
+
+  function proof(by: string, challenge: Uint8Array, of = gateway.url): Uint8Array {
+    return cborFromValue(signStatement(domain, 'tunnel', signer(by), { gateway: of, challenge }))
+  }
+
+  test(`${kind}: a tunnel is for a WebSocket of a member of some group`, async () => {
+    const key = Buffer.from(signer('ana').publicKey).toString('hex')
+    assert.equal((await fetch(`${gateway.url}${TUNNEL_PATH}/${key}`)).status, 426)
+    const stranger = dial('eve')
+    const refused = new Promise((resolve) =>
+      stranger.socket.once('unexpected-response', (_, answer) => resolve(answer.statusCode)),
+    )
+    assert.equal(await refused, 403)
+  })
+
+  test(`${kind}: only who signs this very challenge for this very gateway is let in`, async () => {
+    for (const wrong of [
+      (challenge: Uint8Array) => proof('cleo', challenge),
+      () => proof('ben', new Uint8Array(32)),
+      (challenge: Uint8Array) => proof('ben', challenge, 'http://another.example'),
+      (challenge: Uint8Array) => proof('ben', challenge).subarray(1),
+      (challenge: Uint8Array) => {
+        const bytes = proof('ben', challenge)
+        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+        return bytes
+      },
+    ]) {
+      const bare = dial('ben')
+      bare.socket.send(wrong(await challengeOf(bare)))
+      assert.equal(await bare.closed, CLOSE.unproven)
+    }
+  })
+
+  test(`${kind}: a newer tunnel of the same peer takes the place of the older one, and garbage ends its own alone`, async () => {
+    const open = async (): Promise<Bare> => {
+      const bare = dial('cleo')
+      bare.socket.send(proof('cleo', await challengeOf(bare)))
+      await until('it is open', () => bare.got.includes('open'), 20_000)
+      return bare
+    }
+    const first = await open()
+    const second = await open()
+    assert.equal(await first.closed, CLOSE.replaced)
+    second.socket.send('ping')
+    await until('the answer', () => second.got.includes('pong'), 20_000)
+    second.socket.send(Buffer.from('garbage'))
+    assert.equal(await second.closed, CLOSE.protocol)
+    assert.ok(tunnel.isOpen)
+  })
+
+  test(`${kind}: who says nothing is closed, and more of them than a few displace each other`, async () => {
+    const silent = Array.from({ length: 5 }, () => dial('dan'))
+    for (const bare of silent) await challengeOf(bare)
+    assert.ok(silent[0])
+    assert.equal(await silent[0].closed, CLOSE.unproven)
+    for (const { closed } of silent) assert.equal(await closed, CLOSE.unproven)
+  })
+
+  test(`${kind}: a visitor gets the certified answer, and no cookie of it is for the whole domain`, async () => {
+    const answer = await ask('/a?b=c')
+    assert.deepEqual([answer.status, answer.body.toString()], [200, 'hello /a?b=c'])
+    assert.deepEqual(answer.headers['set-cookie'], ['a=1; Path=/'])
+    assert.ok(answer.headers['interpeer-certificate'])
+  })
+
+  test(`${kind}: R9 a form has a key, and sent twice it runs once; whoever checks answers gets the page as it was certified`, async () => {
+    const page = await ask('/form')
+    const [, key] = /name="interpeer-key" value="([A-Za-z0-9_-]{22})"/.exec(page.body.toString()) ?? []
+    assert.ok(key, page.body.toString())
+    assert.deepEqual([page.headers['interpeer-body'], page.headers.etag], ['edited', undefined])
+    const certified = await ask('/form', { headers: { 'interpeer-client': '1' } })
+    assert.equal(certified.body.toString(), FORM)
+    const post = (): Promise<HttpAnswer> =>
+      ask('/', {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: Buffer.from(`interpeer-key=${key}&text=once`),
+      })
+    const [one, two] = [await post(), await post()]
+    assert.deepEqual([one.status, one.body.toString()], [200, 'got text=once'])
+    assert.equal(two.body.toString(), one.body.toString())
+    const [first, second] = keys.slice(-2)
+    assert.ok(first !== undefined && first === second, 'both are one request to the group')
+    await ask('/', { method: 'POST', body: Buffer.from('without a form') })
+    assert.equal(keys.at(-1)?.length, 22)
+  })
+
+  test(`${kind}: more headers than a tunnel carries are refused, and the tunnel stands`, async () => {
+    const seen = changes
+    const headers = Object.fromEntries(Array.from({ length: 140 }, (_, at) => [`x-${at}`, 'y']))
+    assert.equal((await ask('/', { headers })).status, 400)
+    assert.equal((await ask('/', { headers: { 'x-wide': 'ü'.repeat(6_000) } })).status, 400)
+    assert.equal((await ask('/still')).body.toString(), 'hello /still')
+    assert.equal(changes, seen)
+  })
+
+  test(`${kind}: a tunnel that nobody used for a while is there when somebody comes`, async () => {
+    // The runtime puts an object to sleep after ten seconds.
+    await new Promise((resolve) => setTimeout(resolve, 12_000))
+    assert.equal((await ask('/after')).body.toString(), 'hello /after')
+    assert.ok(tunnel.isOpen)
+  })
+
+  test(`${kind}: without any tunnel left the visitor is told to come again`, async () => {
+    await tunnel[Symbol.asyncDispose]()
+    const answer = await ask('/gone')
+    assert.equal(answer.status, 503)
+    assert.ok(answer.headers['retry-after'])
+  })
+}

@@ -1,0 +1,4 @@
+import { onWorkerd } from './hosts.ts'
+import { linksSuite } from './links.ts'
+
+linksSuite('workerd', onWorkerd)

@@ -1,0 +1,4 @@
+import { onWorkerd } from './hosts.ts'
+import { tunnelsSuite } from './tunnels.ts'
+
+tunnelsSuite('workerd', onWorkerd)
