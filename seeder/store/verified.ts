@@ -6,42 +6,35 @@ import { blockMatches } from '#protocol/content/block.ts'
 import type { Cid } from '#protocol/content/cid.ts'
 import { nativeSha256 } from '#seeder/store/sha256.ts'
 
-/** Blocks remembered as checked; the older half is forgotten at a time, and checked again when it is read again. */
-export const VERIFIED_MAX = 65_536
+/** Blocks remembered as checked, each in the one place that its digest gives it: who comes there later takes it, and the other is checked again. */
+export const VERIFIED_PLACES = 32_768
+const NOBODY = -1
 
 /**
  * Remembers by the first 48 bits of the digest: enough against a disk, and what came from a stranger was checked in full
- * before it was kept.
+ * before it was kept. What it takes of memory it takes at once.
  */
 export class VerifiedBlocks {
-  #young = new Map<number, number>()
-  #old = new Map<number, number>()
+  readonly #keys = new Float64Array(VERIFIED_PLACES).fill(NOBODY)
+  readonly #sums = new Uint32Array(VERIFIED_PLACES)
 
   /** True when the bytes are the CID's: as they were when they were hashed, or hashed now. */
   check(cid: Cid, bytes: Uint8Array): boolean {
     const key = keyOf(cid)
+    const place = key % VERIFIED_PLACES
     const sum = crc32(bytes)
-    const young = this.#young.get(key)
-    if (young !== undefined) return young === sum
-    const old = this.#old.get(key)
-    if (old === undefined ? !blockMatches(cid, bytes, nativeSha256) : old !== sum) return false
-    this.#remember(key, sum)
+    if (this.#keys[place] === key) return this.#sums[place] === sum
+    if (!blockMatches(cid, bytes, nativeSha256)) return false
+    this.#keys[place] = key
+    this.#sums[place] = sum
     return true
   }
 
   /** Bytes that come for this CID later are others: they are checked again. */
   forget(cid: Cid): void {
     const key = keyOf(cid)
-    this.#young.delete(key)
-    this.#old.delete(key)
-  }
-
-  #remember(key: number, sum: number): void {
-    if (this.#young.size >= VERIFIED_MAX / 2) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(key, sum)
+    const place = key % VERIFIED_PLACES
+    if (this.#keys[place] === key) this.#keys[place] = NOBODY
   }
 }
 
