@@ -72,7 +72,7 @@ export async function visitSite(
   try {
     const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
     if (!body.ok) return body
-    const question = questionOf(request, body.value, { url: new URL(request.url), target, source, random })
+    const question = questionOf(request, body.value, { url: askedUrl(gateway, request), target, source, random })
     const turn = found.next++
     const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
       askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, waitMs })
@@ -89,6 +89,13 @@ export async function visitSite(
   } finally {
     if (!isSending) room.leave()
   }
+}
+
+/** As the visitor asked for it: behind a proxy that speaks TLS a request comes by plain HTTP. */
+function askedUrl({ config }: Gateway, request: Request): URL {
+  const url = new URL(request.url)
+  url.protocol = new URL(config.publicUrl).protocol
+  return url
 }
 
 /** The answer of the members that there are now. */

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
+import { siteOfHost } from '#gateway/carry/site-host.ts'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { GatewayPorts } from '#gateway/gateway.ts'
 import { gatewayKey } from '#gateway/local/key.ts'
@@ -51,6 +52,7 @@ export type NodeGateway = AsyncDisposable & {
   readonly url: string
 }
 
+const TUNNEL_PATH = '/tunnel'
 const EXPIRE_MS = 60_000
 /** As `wrangler.toml` has them. */
 const REGISTER_LIMIT = 2_000
@@ -127,9 +129,11 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   })
 
   async function upgraded(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const request = requestOf(message, url)
-    const response = request === undefined ? new Response(null, { status: 400 }) : await answer(request, message)
-    if (request !== undefined && tunnels.upgrade(request, message, socket, head)) return
+    // Seeders alone speak WebSockets here; of sites there are none.
+    const request = message.url?.startsWith(`${TUNNEL_PATH}/`) === true ? requestOf(message, url) : undefined
+    const isOwn = request !== undefined && siteOfHost(new URL(request.url).host, sitesDomain) === undefined
+    const response = isOwn ? await answer(request, message) : new Response(null, { status: 400 })
+    if (isOwn && tunnels.upgrade(request, message, socket, head)) return
     const text = await response.text()
     const fields = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('')
     const { status, statusText } = response

@@ -26,10 +26,11 @@ const group = hostedGroup('wiki', {
   members: ['ana', 'ben', 'cleo', 'dan'],
   now: () => at.clock.now,
   assets: { '/large.bin': large, '/medium.bin': large.subarray(0, MEDIUM_BYTES) },
-  app: (request, context) =>
-    request.target === '/lines' || request.target === '/events'
-      ? eventApp(request, context)
-      : textResponse(200, `got ${request.body.length}`),
+  app: (request, context) => {
+    if (request.target === '/lines' || request.target === '/events') return eventApp(request, context)
+    const origin = request.headers.find(([name]) => name === 'origin')?.[1]
+    return textResponse(200, origin ?? `got ${request.body.length}`)
+  },
 })
 const edge = await startEdge(group)
 after(() => edge[Symbol.asyncDispose]())
@@ -130,6 +131,15 @@ test('a stream of events goes on as heights pass, holds its room while it does, 
     5,
     'who asks for none gets one answer',
   )
+})
+
+test('behind a proxy that speaks TLS the site is the origin that its visitor sees', async () => {
+  const gateway = gatewayWith(4 * MEBIBYTE)
+  const form = { method: 'POST', body: 'x', headers: { origin: 'https://wiki.sites.example' } }
+  const request = new Request('http://wiki.sites.example/origin', form)
+  const answered = await visitSite(gateway, request, 'wiki', '192.0.2.1')
+  assert.ok(answered.ok)
+  assert.equal(await answered.value.text(), 'http://wiki.peer', 'as its script knows itself')
 })
 
 function inPieces(count: number, bytes: number, breaks: boolean): ReadableStream<Uint8Array> {
