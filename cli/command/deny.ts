@@ -43,7 +43,7 @@ export const command: Command = {
   },
   positionals: { min: 0, max: 1 },
   examples: [
-    "interpeer deny bad-site --list deny.json --title 'Example e. V.' --appeal mailto:appeal@example.org --reason malware --text 'It gives out malware.' --send",
+    "interpeer deny bad-site --list deny.json --text 'It gives out malware.'",
     'interpeer deny --lift 3 --list deny.json --send',
   ],
   run,

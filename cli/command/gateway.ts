@@ -49,7 +49,7 @@ export const command: Command = {
   positionals: { min: 0, max: 0 },
   examples: [
     'interpeer gateway --dir ./my-gateway --network network.json',
-    'interpeer gateway --dir ./my-gateway --network network.json --public-url https://gateway.example --sites-domain sites.example --address-header x-real-ip',
+    'interpeer gateway --dir ./my-gateway --public-url https://gateway.example',
   ],
   run,
 }
