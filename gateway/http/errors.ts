@@ -143,7 +143,7 @@ export function messageOf(error: GatewayError): string {
     case 'gone_name':
       return `${error.name} was taken off this network by whoever published it.`
     case 'denied':
-      return `This gateway leads nobody to ${error.name}: ${error.text} (${error.issuer})`
+      return `This gateway leads nobody to ${error.name}. ${error.issuer} says: ${error.text}`
     case 'unknown_issuer':
       return 'This gateway follows no list of this key.'
     case 'old_deny_list':

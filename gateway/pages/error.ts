@@ -10,8 +10,8 @@ const TITLES: Readonly<Record<number, string>> = {
   414: 'Address too long',
   429: 'Too many requests',
   500: 'Our fault',
-  403: 'Not from here',
-  451: 'Not from here, by law',
+  403: 'Not shown here',
+  451: 'Unavailable for legal reasons',
   503: 'Nobody there just now',
 }
 
