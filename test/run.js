@@ -54,12 +54,17 @@ function ensureChromium() {
   return now
 }
 
-/** DNS clients of others, installed when they are missing and we may. A test that would ask one that is missing says so, and shows its point without. */
-function ensureDnsClients() {
+/**
+ * Clients of others, installed when they are missing and we may, and what makes certificates. A test that would ask a client that is missing says so,
+ * and shows its point without.
+ */
+function ensureClients() {
   const missing = [
     ['dig', 'bind9-dnsutils'],
     ['kdig', 'knot-dnsutils'],
     ['curl', 'curl'],
+    ['wget', 'wget'],
+    ['openssl', 'openssl'],
   ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
   console.log(`Installing from Debian: ${missing.join(' ')} …`)
@@ -103,7 +108,7 @@ const alone = files.filter((file) =>
 )
 const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
-if (files.some((file) => file.includes('processes/dns'))) ensureDnsClients()
+if (files.some((file) => /processes.(dns|crawl)|browser.dns/.test(file))) ensureClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
 
 function runFiles(list, concurrency) {
