@@ -218,7 +218,7 @@ test('F6 unpublish asks for --yes, ends the site at the gateway, and frees its n
   const { lines: status } = await up.run('status', '--json')
   const { jobs } = status[0] as { jobs: { name: string }[] }
   assert.ok(!jobs.some((job) => job.name === 'notes'))
-  assert.equal((await exchange(`${up.ready.gateway}/notes/`)).status, 404)
+  assert.equal((await exchange(`${up.ready.gateway}/notes/`)).status, 410)
   const again = await up.run('publish', site, '--json')
   assert.equal(again.code, 0, JSON.stringify(again.lines))
   await shows('notes', { edition: 'third', notes: [] })

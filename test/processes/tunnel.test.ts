@@ -19,6 +19,11 @@ import { until } from '#test/support/until.ts'
 const SITE = 'lines'
 const FILE_BYTES = 24 * 1024 * 1024 + 4321
 const file = randomBytes(FILE_BYTES)
+/** What is written, in this order. */
+const FIRST = 'through the tunnel'
+const BEFORE = 'before it is killed'
+const AFTER = ['after', 'and again']
+const ALL_LINES = [FIRST, BEFORE, ...AFTER]
 const TUNNELLED = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--reach', 'tunnel']]))
 
 let folder: string
@@ -59,7 +64,7 @@ test('F38 the gateway sends visitors of a site that nobody can dial to the sites
   assert.equal(empty.status, 200, empty.body.toString())
   assert.equal(empty.body.toString(), '[]')
   assert.ok(empty.headers['interpeer-receipt'])
-  const written = await ask('/', { method: 'POST', body: Buffer.from('through the tunnel') })
+  const written = await ask('/', { method: 'POST', body: Buffer.from(FIRST) })
   assert.equal(written.status, 201, written.body.toString())
   assert.ok(written.headers['interpeer-path'])
   assert.equal((await ask('/')).body.toString(), '["through the tunnel"]')
@@ -158,10 +163,10 @@ test('a stream of events goes on through the kill of the member that is asked: n
     assert.equal(answer.status, 201, answer.body.toString())
     wrote.push(line)
   }
-  await write('before it is killed')
+  await write(BEFORE)
   asked.kill('SIGKILL')
   await asked.exited
-  for (const line of ['after', 'and again']) await write(line)
+  for (const line of AFTER) await write(line)
   await until('all of them', () => listener.lines().length >= before + wrote.length, 60_000)
   assert.deepEqual(listener.lines().slice(before), wrote)
   assert.ok(!listener.isOver())
@@ -172,13 +177,15 @@ test('a stream of events goes on through the kill of the member that is asked: n
 test('a member that forges is passed over: nothing of what it says is shown', async () => {
   const [liar] = group.seeders.all
   assert.ok(liar)
-  const honest = (await ask('/')).body.toString()
   liar.kill('SIGKILL')
   await liar.exited
   await group.seeders.restart(liar, '--reach', 'tunnel', '--byzantine', 'forge')
   for (let turn = 0; turn < 12; turn++) {
     const answer = await ask(`/?turn=${turn}`)
     assert.equal(answer.status, 200, answer.body.toString())
-    assert.equal(answer.body.toString(), honest)
+    // A member that was away may answer of a height before; what it says was certified all the same.
+    const told = JSON.parse(answer.body.toString()) as string[]
+    assert.ok(told.length > 0)
+    assert.deepEqual(told, ALL_LINES.slice(0, told.length))
   }
 })
