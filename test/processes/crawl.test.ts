@@ -193,7 +193,8 @@ test('a seeder’s own origin, and what it says of itself, is not for search eng
 const hasWget = spawnSync('which', ['wget'], { stdio: 'ignore' }).status === 0
 test('wget finds the same pages', { skip: hasWget ? false : 'wget is not installed' }, async () => {
   const log = join(folder, 'wget.log')
-  const words = ['-r', '-l', 'inf', '--delete-after', '--no-verbose', '--tries=2', '-P', join(folder, 'got'), '-o', log]
+  const patient = ['--tries=5', '--waitretry=1', '--retry-on-http-error=503']
+  const words = ['-r', '-l', 'inf', '--delete-after', '--no-verbose', ...patient, '-P', join(folder, 'got'), '-o', log]
   const child = spawn('wget', [...words, `${group.gateway}/${SITE}/`], { stdio: 'ignore' })
   await new Promise((resolve) => child.once('close', resolve))
   const text = readFileSync(log, 'utf8')
@@ -202,6 +203,7 @@ test('wget finds the same pages', { skip: hasWget ? false : 'wget is not install
   assert.deepEqual(
     [...paths].sort(),
     FOUND.map((path) => new URL(addressOf(path)).pathname.slice(SITE.length + 1)).sort(),
+    text,
   )
   const broken = Array.from(
     text.matchAll(/^(https?:\S+):\n[^\n]*ERROR (\d+)/gm),
