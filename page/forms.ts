@@ -26,6 +26,8 @@ const ENCODINGS = new Set(['', 'application/x-www-form-urlencoded', 'multipart/f
 const ATTRIBUTES: ReadonlySet<string> = new Set(['action', 'enctype', 'method', NO_KEY_ATTRIBUTE])
 /** Elements of other vocabularies, whose content follows other rules. */
 const FOREIGN: ReadonlySet<string> = new Set(['svg', 'math'])
+/** What means something else where an SVG holds HTML again (§13.2.6: integration points), which the tree alone tells. */
+const TREE_DECIDES: ReadonlySet<string> = new Set(['base', 'form', 'frameset', 'plaintext', 'select', 'template'])
 /** What ends a select that was not closed. */
 const ENDS_SELECT: ReadonlySet<string> = new Set(['input', 'keygen', 'textarea'])
 
@@ -63,7 +65,7 @@ function formsIn(text: string): readonly Tag[] | undefined {
         depth += isEnd ? -1 : 1
         if (depth === 0) foreign = undefined
       } else if (FOREIGN.has(name) && name !== foreign && !isEnd) return undefined
-      else if (name === 'form' || name === 'template' || name === 'select' || name === 'plaintext') return undefined
+      else if (TREE_DECIDES.has(name)) return undefined
       else if (isRaw(name) && !isEnd) {
         const end = rawEnd(text, name, at)
         if (end === undefined || text.slice(at, end).includes('<')) return undefined

@@ -195,7 +195,11 @@ test('wget finds the same pages', { skip: hasWget ? false : 'wget is not install
   const log = join(folder, 'wget.log')
   const patient = ['--tries=5', '--waitretry=1', '--retry-on-http-error=503']
   const words = ['-r', '-l', 'inf', '--delete-after', '--no-verbose', ...patient, '-P', join(folder, 'got'), '-o', log]
-  const child = spawn('wget', [...words, `${group.gateway}/${SITE}/`], { stdio: 'ignore' })
+  const child = spawn('wget', [...words, `${group.gateway}/${SITE}/`], {
+    stdio: 'ignore',
+    // In an ASCII locale wget itself reads some addresses otherwise.
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  })
   await new Promise((resolve) => child.once('close', resolve))
   const text = readFileSync(log, 'utf8')
   const paths = new Set(Array.from(text.matchAll(/ URL:\s?(\S+) \[/g), ([, url]) => new URL(url ?? '').pathname))
