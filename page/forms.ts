@@ -50,6 +50,7 @@ export function formOffsets(
 /** The start tags of forms; undefined: the page's tree would have to be known. */
 function formsIn(text: string): readonly Tag[] | undefined {
   const forms: Tag[] = []
+  const hasCdata = text.includes('<![CDATA[')
   /** The outermost SVG or formula, and how many of its kind are open. */
   let foreign: string | undefined
   let depth = 0
@@ -80,6 +81,8 @@ function formsIn(text: string): readonly Tag[] | undefined {
       }
     } else if (FOREIGN.has(name)) {
       if (tag.isSelfClosing) continue
+      // Text there, a comment elsewhere (§13.2.5.42).
+      if (hasCdata) return undefined
       foreign = name
       depth = 1
     } else if (name === 'base' || name === 'frameset') return undefined

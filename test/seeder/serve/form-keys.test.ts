@@ -221,6 +221,7 @@ test('R9 where a browser makes no form there is no key, whatever the page is', (
       numRuns: Number(process.env.FORM_RUNS ?? 20_000),
       examples: [
         [['<form method=post>', '<svg>', '<desc>', '<frameset>']],
+        [['<svg>', '<![CDATA[', '<form method=post>', '</svg>', '<form method=post>']],
         [['<form method=post>', '<svg>', '<foreignObject>', '<base href=/x>']],
       ],
     },
