@@ -19,6 +19,8 @@ export type NextSource = (start: number) => Promise<ReadableStream<Uint8Array> |
 
 export type CheckedBody = {
   readonly leaves: readonly Digest[]
+  /** Of the whole body, as the member's head has it, which nothing certifies: the last chunk shows whether it is true. */
+  readonly size: number
   /** What the visitor gets of it. */
   readonly span: Span
   /** Already on its way from its first byte; absent: it is asked for. */
@@ -34,7 +36,15 @@ export function leavesOf(bytes: Uint8Array, root: Digest): readonly Digest[] | u
   return leaves.ok ? leaves.value : undefined
 }
 
-export function checkedBody({ leaves, span, first, next, onLie, sha256 }: CheckedBody): ReadableStream<Uint8Array> {
+export function checkedBody({
+  leaves,
+  size,
+  span,
+  first,
+  next,
+  onLie,
+  sha256,
+}: CheckedBody): ReadableStream<Uint8Array> {
   const startChunk = Math.floor(span.start / BODY_CHUNK_BYTES)
   const chunks = proven()
   return new ReadableStream<Uint8Array>(
@@ -60,6 +70,10 @@ export function checkedBody({ leaves, span, first, next, onLie, sha256 }: Checke
       for await (const chunk of chunksOf(source, at)) {
         const from = at * BODY_CHUNK_BYTES
         at++
+        if (at === leaves.length && from + chunk.length !== size) {
+          onLie()
+          throw new Error('the body has another length than its head said')
+        }
         yield chunk.subarray(Math.max(0, span.start - from), Math.min(chunk.length, span.end + 1 - from))
         if (at > lastChunk) return
       }

@@ -202,6 +202,7 @@ async function partOf(
   let from = host
   return checkedBody({
     leaves,
+    size,
     span,
     first,
     onLie: () => noted(course, from, { code: 'lie', check: 'chunk' }),
@@ -236,7 +237,7 @@ async function leavesAt(
   const count = Math.min(Math.ceil(size / BODY_CHUNK_BYTES), LEAVES_MAX)
   const bytes = await wholeOf(found.value.body, count * DIGEST_BYTES, course.room)
   if (!bytes.ok) return undefined
-  const leaves = leavesOf(bytes.value, root)
+  const leaves = bytes.value.length === count * DIGEST_BYTES ? leavesOf(bytes.value, root) : undefined
   if (leaves === undefined) course.room.give(bytes.value.length)
   return leaves
 }

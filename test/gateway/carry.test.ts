@@ -133,6 +133,32 @@ test('a stream of events goes on as heights pass, holds its room while it does, 
   )
 })
 
+test('a member that lies about the length of a large body, which nothing certifies, is seen to: nobody takes a part for the whole', async () => {
+  for (const [said, broken] of [
+    [LARGE_BYTES, false],
+    [LARGE_BYTES - 3, true],
+    [LARGE_BYTES - 70_000, false],
+    [LARGE_BYTES + 3, true],
+    [LARGE_BYTES + 70_000, false],
+  ] as const) {
+    const gateway = gatewayWith(32 * MEBIBYTE)
+    const { tunnels } = gateway.ports
+    must(tunnels !== undefined, 'it keeps tunnels')
+    const lying: typeof tunnels.ask = async (peer, head, body, options) => {
+      const answer = await tunnels.ask(peer, head, body, options)
+      if (!answer.ok || head.target !== '/large.bin') return answer
+      const headers = answer.value.headers.map(([name, value]) =>
+        name.toLowerCase() === 'content-length' ? ([name, String(said)] as const) : ([name, value] as const),
+      )
+      return { ok: true, value: { ...answer.value, headers } }
+    }
+    const ports = { ...gateway.ports, tunnels: { ...tunnels, ask: lying } }
+    const got = await visit({ ...gateway, ports }, '/large.bin', '192.0.2.1')
+    if (broken) await assert.rejects(bytesOf(got), `${said - LARGE_BYTES}`)
+    else assert.deepEqual(await bytesOf(got), large, `${said - LARGE_BYTES}`)
+  }
+})
+
 test('behind a proxy that speaks TLS the site is the origin that its visitor sees', async () => {
   const gateway = gatewayWith(4 * MEBIBYTE)
   const form = { method: 'POST', body: 'x', headers: { origin: 'https://wiki.sites.example' } }
