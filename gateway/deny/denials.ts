@@ -43,7 +43,9 @@ export class Denials {
     for (const { list } of this.#lists.values())
       for (const entry of list.entries) {
         if (entry.lifted !== undefined && entry.lifted <= list.time) continue
-        byJob.set(entry.job, [...(byJob.get(entry.job) ?? []), { list, entry }])
+        const known = byJob.get(entry.job)
+        if (known === undefined) byJob.set(entry.job, [{ list, entry }])
+        else known.push({ list, entry })
       }
     this.#byJob = byJob
   }

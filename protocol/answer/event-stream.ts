@@ -28,6 +28,8 @@ export function preferredWait(prefer: string | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.min(Number(seconds), EVENT_WAIT_SECONDS_MAX)
 }
 
+/** A longer answer is given by itself: looking through it again and again is not for who serves others too. */
+export const EVENTS_BYTES_MAX = 256 * 1024
 /** A longer id, or one of other characters than these, does not come back in a header as it was. */
 const ASKABLE_ID = /^[\x20-\x7e]{0,1024}$/
 
@@ -52,6 +54,7 @@ function latin1(bytes: Uint8Array): string {
 
 /** Reads the fields of events (HTML §9.2.6) whose last id before was `asked`. */
 export function readEvents(body: Uint8Array, asked: string): Events {
+  if (body.length > EVENTS_BYTES_MAX) return { lastId: asked, hasEvents: true, goesOn: false }
   const lines = latin1(body).split(/\r\n|\n|\r/)
   // After the end of the last line there is nothing, or a line that did not end.
   const unended = lines.pop() ?? ''

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { acceptsEvents, askedAfter, isEventStream, preferredWait, readEvents } from '#protocol/answer/event-stream.ts'
+import fc from 'fast-check'
+import {
+  acceptsEvents,
+  askedAfter,
+  EVENTS_BYTES_MAX,
+  isEventStream,
+  preferredWait,
+  readEvents,
+} from '#protocol/answer/event-stream.ts'
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 
 const read = (text: string, asked = '') => {
@@ -28,6 +36,18 @@ test('what has no event, or none that can be asked after, is told', () => {
   assert.deepEqual(read('id: 6\ndata: a\n\nid: 7', '5'), ['6', true, false])
   assert.deepEqual(read('id: é\ndata: a\n\n')[2], false, 'a header would carry it otherwise')
   assert.deepEqual(read(`id: ${'x'.repeat(1025)}\ndata: a\n\n`)[2], false)
+})
+
+test('whatever a script answers is read, and a long answer is not followed', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.string(), (body, asked) => {
+      const { lastId, hasEvents, goesOn } = readEvents(body, asked)
+      assert.ok(!goesOn || !hasEvents || lastId !== asked)
+    }),
+  )
+  const long = new Uint8Array(EVENTS_BYTES_MAX + 1).fill(0x0a)
+  assert.equal(readEvents(long.subarray(1), '1').goesOn, true)
+  assert.deepEqual(readEvents(long, '1'), { lastId: '1', hasEvents: true, goesOn: false })
 })
 
 test('a stream of events is one by its type, and goes on for who asks for one', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import {
   appliesTo,
@@ -78,6 +79,19 @@ test('a list only grows: entries are added and lifted, never changed, taken away
   const lifted = signDenyList({ ...LIST, version: 2, entries: [{ ...ENTRY, lifted: 2_000 }] }, signer)
   assert.equal(read({ ...LIST, version: 3, entries: [ENTRY] }, lifted), 'entry_changed')
   assert.equal(read({ ...LIST, version: 3, entries: [{ ...ENTRY, lifted: 3_000 }] }, lifted), 'entry_changed')
+})
+
+test('any JSON is answered with a result', () => {
+  fc.assert(fc.property(fc.json(), (text) => assert.equal(readDenyList(text, issuer).ok, false)))
+  fc.assert(
+    fc.property(
+      fc.jsonValue(),
+      fc.constantFrom('entries', 'issuer', 'signature', 'version', 'time'),
+      (value, field) => {
+        readDenyList(JSON.stringify({ ...signDenyList(LIST, signer), [field]: value }), issuer)
+      },
+    ),
+  )
 })
 
 test('an entry holds in its places, from when to when it says', () => {
