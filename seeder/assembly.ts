@@ -5,6 +5,7 @@
 //
 // The parts are handed each other here and nowhere else. Everything lives in one data directory; a restart keeps key and ports.
 
+import { statfsSync } from 'node:fs'
 import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -25,8 +26,10 @@ import { openMemo } from '#seeder/config/memo.ts'
 import { placeAt } from '#seeder/config/place.ts'
 import { portFor, portOf } from '#seeder/config/ports.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
+import { startLoadMeter } from '#seeder/control/load.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
+import { recentLog } from '#seeder/control/recent-log.ts'
 import { startControl } from '#seeder/control/server.ts'
 import { createResolver } from '#seeder/dns/resolver.ts'
 import { startDns } from '#seeder/dns/server.ts'
@@ -42,7 +45,8 @@ import { startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
-import { startRegistrar } from '#seeder/register/registrar.ts'
+import { reachFacts } from '#seeder/register/reach.ts'
+import { type Registrar, startRegistrar } from '#seeder/register/registrar.ts'
 import { limitsWithin } from '#seeder/serve/limits.ts'
 import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
@@ -50,7 +54,7 @@ import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { startCollector } from '#seeder/store/collector.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { watchStore } from '#seeder/store/watch.ts'
-import { keepTunnels } from '#seeder/tunnel/tunnels.ts'
+import { keepTunnels, type Tunnels } from '#seeder/tunnel/tunnels.ts'
 
 const LOOPBACK = '127.0.0.1'
 
@@ -104,13 +108,20 @@ export type Seeder = AsyncDisposable & {
 }
 
 export async function assemble(options: SeederOptions, onDamaged: (error: unknown) => void): Promise<Seeder> {
-  const { log } = options
+  const recent = recentLog(options.log)
+  const { log } = recent
   const faults = options.faults === undefined ? undefined : rehearsedFaults(options.faults)
   const now = options.now ?? faults?.wall ?? Date.now
   const steady = steadyClock(now(), () => performance.now())
   const place = placeAt(options.directory, faults?.points)
   noteLostStore(place)
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  const late: {
+    server?: SiteServer
+    host?: SiteHost
+    content?: ContentServer
+    tunnels?: Tunnels
+    registrar?: Registrar
+  } = {}
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(
     openWholeStore(place, log, {
@@ -249,7 +260,27 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   stack.defer(() => server.close())
   memo.change({ httpPort: server.port })
 
+  const meter = stack.use(
+    startLoadMeter({
+      visits: () => new Map(sites.all().map(({ name }) => [name, server.askedFor(name)])),
+    }),
+  )
+  const { reach: mode = 'direct' } = options
+  const registered = () => registrationFacts(host, server, network, steady(), mode === 'tunnel')
   const control = await startControl({
+    load: meter.facts,
+    reach: () =>
+      reachFacts({
+        mode,
+        http: server.mainOrigin,
+        gateways: late.registrar?.standing() ?? [],
+        hasTunnel: (gateway) => late.tunnels?.isOpen(gateway) === true,
+        announced: registered().sites,
+        hosted: sites.all(),
+      }),
+    room: () => roomAt(place.storeDirectory),
+    recent: recent.lines,
+    steady,
     sites,
     quotas: keeper.facts,
     registry,
@@ -308,12 +339,13 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       log,
     }),
   )
+  late.tunnels = tunnels
   const registrar = stack.use(
     startRegistrar({
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, steady(), options.reach === 'tunnel'),
+      facts: registered,
       hasTunnel: tunnels.isOpen,
       onOffer: (gateway, offer) => tunnels.offered(gateway, offer.tunnels),
       evidence: (hash) =>
@@ -383,6 +415,12 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     stop,
     [Symbol.asyncDispose]: () => stop(),
   }
+}
+
+/** Of the file system there. */
+function roomAt(directory: string): { readonly freeBytes: number; readonly totalBytes: number } {
+  const { bavail, blocks, bsize } = statfsSync(directory)
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
 }
 
 function gatewayOf(holder: NetworkHolder): string | undefined {

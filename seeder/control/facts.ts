@@ -3,8 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import type { LoadFacts } from '#seeder/control/load.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
+import type { PeerNetwork } from '#seeder/network/port.ts'
+import type { ReachFacts } from '#seeder/register/reach.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -17,11 +21,17 @@ export type ControlParts = {
   /** The seeder's own key as text. */
   readonly peer: string
   readonly store: Pick<Store, 'stats'>
-  readonly network: { addresses(): readonly string[]; connected(): readonly string[] }
+  readonly network: Pick<PeerNetwork, 'addresses' | 'connected' | 'link'>
   readonly holder: { file(): Pick<NetworkFile, 'version' | 'profile' | 'gateways' | 'admission'> }
   /** Absent: there are none. */
   readonly quotas?: () => QuotaFacts
   readonly originOf?: (siteName: string) => string | undefined
+  readonly load?: () => LoadFacts
+  readonly reach?: () => ReachFacts
+  /** Of the file system that the store is on, bytes. */
+  readonly room?: () => { readonly freeBytes: number; readonly totalBytes: number }
+  /** The network's own clock, by which links were heard, ms. */
+  readonly steady?: () => number
   readonly now?: () => number
 }
 
@@ -45,9 +55,30 @@ export type SeederFacts = {
     readonly blocks: number
     readonly blockBytes: number
     readonly missing: number
+    readonly freeBytes?: number
+    readonly totalBytes?: number
   }
+  /** How far the clocks of others are ahead of this one, ms: the median, and of how many. Absent: nobody said. */
+  readonly clock?: { readonly aheadMs: number; readonly compared: number }
+  readonly load?: LoadFacts
+  readonly reach?: ReachFacts
+  /** Everybody with whom a site is shared, or a link is up. */
+  readonly peers: readonly PeerFacts[]
   readonly quotas?: QuotaFacts
   readonly sites: readonly SiteFacts[]
+}
+
+export type PeerFacts = {
+  readonly peer: string
+  readonly connected: boolean
+  /** Since it last sent anything; absent: never since the start. */
+  readonly heardAgoMs?: number
+  readonly roundTripMs?: number
+  readonly clockAheadMs?: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Sites that it is a member of beside this seeder. */
+  readonly sites: readonly string[]
 }
 
 export type SiteFacts = {
@@ -74,6 +105,8 @@ export function seederFacts(parts: ControlParts): SeederFacts {
   const { version, profile, gateways } = parts.holder.file()
   const memory = process.memoryUsage()
   const { fileBytes, walBytes, blocks, blockBytes, missing } = parts.store.stats()
+  const peers = peersOf(parts)
+  const reach = parts.reach?.()
   return {
     peer: parts.peer,
     pid: process.pid,
@@ -82,13 +115,53 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     time: now,
     network: { version, profile, gateways, addresses: parts.network.addresses(), connected: parts.network.connected() },
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
-    disk: { fileBytes, walBytes, blocks, blockBytes, missing },
+    disk: { fileBytes, walBytes, blocks, blockBytes, missing, ...parts.room?.() },
+    ...clockOf(peers, reach),
+    ...(parts.load === undefined ? {} : { load: parts.load() }),
+    ...(reach === undefined ? {} : { reach }),
+    peers,
     ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
     sites: parts.sites.all().map((site) => {
       const origin = parts.originOf?.(site.name)
       return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
     }),
   }
+}
+
+function peersOf({ sites, network, peer: self, steady }: ControlParts): readonly PeerFacts[] {
+  const sitesOf = new Map<string, string[]>(network.connected().map((peer) => [peer, []]))
+  for (const site of sites.all())
+    for (const member of site.status().members) {
+      const peer = peerName(member.peer)
+      if (peer === self) continue
+      const known = sitesOf.get(peer)
+      if (known === undefined) sitesOf.set(peer, [site.name])
+      else known.push(site.name)
+    }
+  const now = steady?.()
+  return Array.from(sitesOf, ([peer, shared]) => {
+    const link = network.link(peer as PeerName)
+    const { connected, heardAt, roundTripMs, clockAheadMs, sentBytes, receivedBytes } = link
+    return {
+      peer,
+      connected,
+      ...(now === undefined || heardAt === 0 ? {} : { heardAgoMs: Math.max(0, now - heardAt) }),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
+      sentBytes,
+      receivedBytes,
+      sites: shared,
+    }
+  })
+}
+
+/** Nobody's clock is believed alone. */
+function clockOf(peers: readonly PeerFacts[], reach: ReachFacts | undefined): Pick<SeederFacts, 'clock'> {
+  const said = [...peers, ...(reach?.gateways ?? [])]
+    .flatMap(({ clockAheadMs }) => clockAheadMs ?? [])
+    .sort((a, b) => a - b)
+  const aheadMs = said[Math.floor((said.length - 1) / 2)]
+  return aheadMs === undefined ? {} : { clock: { aheadMs, compared: said.length } }
 }
 
 /** Gauges over the same facts, for Prometheus. */
