@@ -72,12 +72,13 @@ button, .button { display: inline-flex; align-items: center; min-height: 2.75rem
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); gap: .6rem; margin: 1rem 0 }
 .figures > div { display: flex; flex-direction: column-reverse; justify-content: flex-end; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: .8rem 1rem; min-width: 0 }
 .figures dt { font-size: .88rem } .figures dd { font-size: 1.35rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums }
-.figures small { font-size: .85rem; font-weight: 400 }
+.wide .figures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)) }
+.figures small { white-space: nowrap; font-size: .85rem; font-weight: 400 }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .75rem; background: var(--card); margin: .75rem 0 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .55rem .9rem; border-top: 1px solid var(--line); overflow-wrap: normal }
 thead th { border-top: 0; color: var(--soft); font-size: .85rem; font-weight: 600; white-space: nowrap }
-tbody th { font-weight: 600 } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+tbody th { font-weight: 600 } td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 .chart { display: block; width: 100%; height: 1.75rem; margin-top: .35rem; color: var(--link) }
 .log { max-height: 26rem; font-size: .9rem } .log td { padding: .3rem .9rem; white-space: nowrap } .log td:last-child { white-space: normal; min-width: 16rem; overflow-wrap: anywhere }
 .concerns { margin: 0; padding-left: 1.25rem } .concerns li { margin: .35rem 0 }
@@ -90,6 +91,6 @@ details { margin: .75rem 0 } summary { cursor: pointer; min-height: 2.25rem; col
 .status { color: var(--soft); font-variant-numeric: tabular-nums; margin: 2.5rem 0 0 }
 .status + h1 { margin-top: 0 }
 footer { padding-top: 3rem; padding-bottom: 3rem; color: var(--soft); font-size: .9rem }
-@media (max-width: 30rem) { dl:not(.figures) { grid-template-columns: 1fr; gap: 0 } dl:not(.figures) dd { margin-bottom: .6rem } .figures { grid-template-columns: 1fr 1fr } h2 { margin-top: 2.25rem } }
+@media (max-width: 30rem) { dl:not(.figures) { grid-template-columns: 1fr; gap: 0 } dl:not(.figures) dd { margin-bottom: .6rem } .figures, .wide .figures { grid-template-columns: 1fr 1fr } h2 { margin-top: 2.25rem } }
 @media print { .top nav, .live, .search, .pages { display: none } }
 `

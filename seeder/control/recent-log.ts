@@ -22,11 +22,11 @@ export type RecentLog = {
   lines(): readonly RecentLine[]
 }
 
-/** What a visitor searched for is nobody's business, and a stack is for the log itself. */
+/** What a visitor searched for is nobody's business; stacks and whole hashes are for the log itself. */
 function factText(name: string, value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const [line = ''] = (text ?? '').split('\n')
-  return `${name}=${line.replace(/\?[^\s"]*/g, '?…')}`
+  return `${name}=${line.replace(/\?[^\s"]*/g, '?…').replace(/\b([0-9a-f]{10})[0-9a-f]{54}\b/g, '$1…')}`
 }
 
 export function recentLog(to: Log): RecentLog {

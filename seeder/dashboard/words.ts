@@ -38,7 +38,7 @@ export function rateText(perSecond: number): string {
 export function clockText(aheadMs: number): string {
   const off =
     Math.abs(aheadMs) < 1_000 ? `${Math.abs(Math.round(aheadMs))} ms` : `${(Math.abs(aheadMs) / 1000).toFixed(1)} s`
-  return aheadMs === 0 ? 'equal' : `${off} ${aheadMs > 0 ? 'behind' : 'ahead'}`
+  return aheadMs === 0 ? 'in step' : `${off} ${aheadMs > 0 ? 'behind' : 'ahead'}`
 }
 
 const KEY_CHARS = 10

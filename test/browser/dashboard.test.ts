@@ -43,7 +43,6 @@ test('it follows the seeder by itself: a write is seen without a reload, and wha
   await seeders.all[1]?.ask('lines', '/', { method: 'POST', body: Buffer.from('a line') })
   await until('the next height', async () => Number(await height.textContent()) > before)
   assert.equal(await page.locator('details[open]').count(), 1)
-  assert.equal(await page.locator('.members, .scroll').count(), 4)
 })
 
 test('it is whole without JavaScript', async () => {
@@ -74,7 +73,7 @@ test('a page of somebody else cannot read it, frame it or embed it', async () =>
       `fetch('${control}/status', { mode: 'no-cors' }).then(() => 'read', () => 'refused')`,
     )
     assert.equal(opaque, 'refused')
-    assert.equal(await page.frames()[1]?.locator('h1').count(), 0)
+    assert.equal(await page.frames()[1]?.locator('h1:has-text("Seeder")').count(), 0)
   } finally {
     others.closeAllConnections()
     others.close()

@@ -20,7 +20,7 @@ import { until } from '#test/support/until.ts'
 
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 /** More than one page of the list. */
-const OTHER_SITES = 70
+const OTHER_SITES = 40
 const RENEWED_MS = 3_000
 
 export type GatewayScene = AsyncDisposable & {
