@@ -17,6 +17,7 @@ import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
 import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
+import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
@@ -95,6 +96,7 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
     if (answer.error.code === 'unreachable' && answer.error.why === 'head_refused')
       return err({ status: HEADERS_TOO_LARGE, reasons: [] })
     noted(course, host, answer.error)
+    await kept(course, answer.error)
   }
   const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))
   const agreed = refusals.length > 0 && refusals.every((status) => status === refusals[0])
@@ -111,6 +113,11 @@ function noted(course: Course, host: Host, reason: NoAnswer): void {
     target: course.question.target,
     check: reason.check,
   })
+}
+
+/** A proof is kept before the next member is asked: from then on nobody is led to who is proven a liar. */
+async function kept({ gateway }: Course, reason: NoAnswer): Promise<void> {
+  if (reason.code === 'lie' && reason.proof !== undefined) await takeEvidence(gateway, reason.proof)
 }
 
 function askerOf({ tunnels, site, question, waitMs = 0 }: Visit, host: Host): AskMember {

@@ -6,8 +6,15 @@ import { after, test } from 'node:test'
 import { beginningOf, streamed, wholeOf } from '#gateway/carry/read.ts'
 import { createRooms, type Room } from '#gateway/carry/room.ts'
 import { visitSite } from '#gateway/carry/site-host.ts'
+import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { Gateway } from '#gateway/gateway.ts'
+import { evidenceFromHeaders, RECEIPT_HEADER, receiptText } from '#protocol/answer/evidence.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
 import { assert as must, type Result } from '#protocol/codec/result.ts'
+import { cidOfBytes } from '#protocol/content/block.ts'
+import { CODEC_RAW } from '#protocol/content/cid.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import { verify } from '#seeder/identity/keys.ts'
 import { startEdge } from '#test/support/edge.ts'
 import { eventApp } from '#test/support/events.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
@@ -20,7 +27,7 @@ const LARGE_BYTES = 6 * MEBIBYTE + 5
 const MEDIUM_BYTES = 700 * 1024
 const large = new Uint8Array(LARGE_BYTES).map((_, at) => (at * 2654435761) >>> 11)
 
-const at = await scene({ clock: { now: Date.now() } })
+const at = await scene({ clock: { now: Date.now() }, judge: evidenceJudge(async (...check) => verify(...check)) })
 const group = hostedGroup('wiki', {
   network: at.network,
   members: ['ana', 'ben', 'cleo', 'dan'],
@@ -217,4 +224,36 @@ test('a stream gives back when it ends, breaks off or nobody takes it any more',
     assert.equal(room.take(1), false)
   })
   assert.ok(held < 0, 'its place too')
+})
+
+test('who signs for a state beside the certificate of another one is asked once: the proof is kept, and nobody is led there any more', async () => {
+  assert.equal((await at.register('ben', { sites: { wiki: null }, tunnel: true })).status, 200)
+  const gateway = gatewayWith(32 * MEBIBYTE)
+  const { tunnels } = gateway.ports
+  must(tunnels !== undefined, 'it keeps tunnels')
+  const liar = at.network.peer('ana')
+  const asked: string[] = []
+  const lying: typeof tunnels.ask = async (peer, head, body, options) => {
+    asked.push(peer)
+    const answer = await tunnels.ask(peer, head, body, options)
+    if (!answer.ok || peer !== liar) return answer
+    const read = evidenceFromHeaders(answer.value.headers)
+    must(read.ok && read.value.kind === 'read', 'the answer to a read has its receipt')
+    const { body: said } = read.value.receipt
+    const other = { ...said, state_root: cidOfBytes(CODEC_RAW, new Uint8Array(said.height), sha256) }
+    const receipt = receiptText(signStatement(at.network.domain, 'receipt', at.network.signer('ana'), other))
+    const headers = answer.value.headers.map(([name, value]) =>
+      name.toLowerCase() === RECEIPT_HEADER ? ([name, receipt] as const) : ([name, value] as const),
+    )
+    return { ok: true, value: { ...answer.value, headers } }
+  }
+  const lied = { ...gateway, ports: { ...gateway.ports, tunnels: { ...tunnels, ask: lying } } }
+  for (let count = 0; count < 4; count++)
+    assert.equal(new TextDecoder().decode(await bytesOf(await visit(lied, '/', '192.0.2.1'))), 'got 0')
+  assert.deepEqual(
+    asked.filter((peer) => peer === liar),
+    [liar],
+  )
+  assert.ok(gateway.savedLiars.has(liar))
+  assert.ok(!at.gateway.locations.target('wiki', at.clock.now)?.hosts.some(({ peer }) => peer === liar))
 })
