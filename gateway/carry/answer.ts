@@ -54,6 +54,8 @@ export type CertifiedAnswer =
 
 export type NoAnswer =
   | { readonly code: 'unreachable'; readonly why: AskError['code'] | Unread }
+  /** It holds, of a state from before what this visitor wrote. */
+  | { readonly code: 'behind'; readonly height: number }
   /** The member said no by itself, without evidence. */
   | { readonly code: 'refused'; readonly status: number }
   /** What it said does not hold. `proof`: evidence that stands for itself, where it is. */
