@@ -122,7 +122,7 @@ ${siteList(wanted, found, all === 0)}
 npx interpeer init my-site
 npx interpeer publish my-site --network network.json</pre>
 <h2 id="seed">Lend a machine</h2>
-<p>A seeder keeps a share of other people’s sites on your machine, within the bounds that you set. It needs no screen, no root, and no address that others can dial: <code>--reach tunnel</code> is for machines behind a router. The first line says what it would do; nothing happens before you accept.</p>
+<p>A seeder keeps a share of other people’s sites on your machine, within the bounds that you set. It needs no screen, no root, and no address that others can dial: <code>--reach tunnel</code> is for machines behind a router. Without <code>--accept</code> it only says what it would do with this machine; nothing is stored and nobody is told before you accept.</p>
 <pre tabindex="0">curl -o network.json ${publicUrl}/network
 npx interpeer seed --dir my-seeder --network network.json
 npx interpeer seed --dir my-seeder --network network.json --accept</pre>
