@@ -82,6 +82,7 @@ tbody th { font-weight: 600 } td.number, th.number { text-align: right; white-sp
 .chart { display: block; width: 100%; height: 1.75rem; margin-top: .35rem; color: var(--link) }
 .log { max-height: 26rem; font-size: .9rem } .log td { padding: .3rem .9rem; white-space: nowrap } .log td:last-child { white-space: normal; min-width: 16rem; overflow-wrap: anywhere }
 .concerns { margin: 0; padding-left: 1.25rem } .concerns li { margin: .35rem 0 }
+.nowrap { white-space: nowrap }
 details { margin: .75rem 0 } summary { cursor: pointer; min-height: 2.25rem; color: var(--link) }
 .live { display: flex; align-items: center; gap: .5rem; margin: .5rem 0; color: var(--soft); font-size: .9rem; font-variant-numeric: tabular-nums }
 .live[hidden] { display: none }
@@ -94,3 +95,10 @@ footer { padding-top: 3rem; padding-bottom: 3rem; color: var(--soft); font-size:
 @media (max-width: 30rem) { dl:not(.figures) { grid-template-columns: 1fr; gap: 0 } dl:not(.figures) dd { margin-bottom: .6rem } .figures, .wide .figures { grid-template-columns: 1fr 1fr } h2 { margin-top: 2.25rem } }
 @media print { .top nav, .live, .search, .pages { display: none } }
 `
+
+/** For a page that stands alone at a site's own origin, where nothing else of ours is. */
+export const OWN_SMALL_STYLE = `:root{color-scheme:light dark;--ground:#fbfaf7;--ink:#1d2326;--soft:#566167}
+@media(prefers-color-scheme:dark){:root{--ground:#14181a;--ink:#e8e6e0;--soft:#a3aeb3}}
+body{margin:0;background:var(--ground);color:var(--ink);font:1.0625rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere}
+main{max-width:46rem;margin:0 auto;padding:12vh 1.25rem 3rem}h1{font-size:clamp(1.75rem,6vw,2.6rem);line-height:1.12;letter-spacing:-.02em;margin:0 0 1rem}
+.status,small{color:var(--soft)}.status{margin:0}.lead{font-size:1.15rem;color:var(--soft)}`

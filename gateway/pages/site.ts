@@ -126,7 +126,7 @@ export function sitePage(about: About, gateway: string): Page {
   const { name, members } = about
   const liars = members.filter(({ state }) => state === 'proven_liar').length
   const main = html`<h1>About ${name}</h1>
-<p class="lead">Nobody’s machine runs this site alone. A group does, and what you see of it counts because they agree.</p>
+<p class="lead">Nobody runs this site alone. A group of machines does, and what you see of it counts because they agree.</p>
 <p class="live" data-live-line hidden></p>
 <p class="actions"><a class="button" href="/${name}/">Visit ${name}</a> <span class="mono">${about.address}</span></p>
 <div data-live="figures">${figures(about)}</div>

@@ -27,10 +27,10 @@ const STATE_TEXT: Readonly<Record<string, readonly [kind: Kind, text: string]>> 
 }
 
 const RUNG_TEXT: Readonly<Record<Rung, string>> = {
-  https: 'HTTPS here',
-  sites_domain: 'sites domain of a gateway, for one origin',
-  tunnel: 'tunnel through a gateway',
-  http: 'plain HTTP here',
+  https: 'own HTTPS',
+  sites_domain: 'sites domain',
+  tunnel: 'tunnel',
+  http: 'plain HTTP',
   none: 'not announced',
 }
 
@@ -113,7 +113,7 @@ function siteRow(site: SiteFacts, facts: SeederFacts): string {
   return `<tr><th scope="row">${title}</th><td>${badge(site.state)}</td><td class="number">${site.height}</td><td>${
     site.leader === facts.peer ? 'leads' : 'member'
   }</td><td>${answering} of ${site.members.length}</td><td class="number">${age}</td><td class="number">${rateText(rate)}</td><td class="number">${site.queued}</td><td>${
-    rung === undefined ? '' : RUNG_TEXT[rung]
+    rung === undefined ? '' : `<span class="nowrap">${RUNG_TEXT[rung]}</span>`
   }</td></tr>`
 }
 

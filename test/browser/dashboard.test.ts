@@ -32,6 +32,13 @@ test('axe finds nothing, at a desk and on a phone, in light and dark', async () 
   await screens.assertFit('dashboard', `${control}/`, { ready: (page) => page.locator('.live button').waitFor() })
 })
 
+test('what a seeder refuses is fit for everybody too', async () => {
+  await using screens = screensOf(browser)
+  const { port } = new URL(seeders.all[0]?.ready.http ?? '')
+  const url = `http://nothing.s1.localhost:${port}/`
+  await screens.assertFit('refusal', url, { status: 404, ready: (page) => page.locator('h1').waitFor() })
+})
+
 test('it follows the seeder by itself: a write is seen without a reload, and what was opened stays open', async () => {
   await using context = await visitor(browser)
   const page = await context.newPage()
