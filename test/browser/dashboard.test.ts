@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { screensOf } from '#test/support/axe.ts'
 import { startChromium, visitor } from '#test/support/chromium.ts'
+import { interpeer } from '#test/support/command.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -50,6 +51,13 @@ test('it follows the seeder by itself: a write is seen without a reload, and wha
   await seeders.all[1]?.ask('lines', '/', { method: 'POST', body: Buffer.from('a line') })
   await until('the next height', async () => Number(await height.textContent()) > before)
   assert.equal(await page.locator('details[open]').count(), 1)
+})
+
+test('the command tells where it is, of this seeder and no other', async () => {
+  const [seeder] = seeders.all
+  const told = await interpeer(['dashboard', '--dir', seeder?.ready.dir ?? '', '--json'])
+  assert.equal(told.lines[0]?.url, `${control}/`)
+  assert.equal((await interpeer(['dashboard', '--dir', join(seeders.directory, 'nobody')])).code, 3)
 })
 
 test('it is whole without JavaScript', async () => {
