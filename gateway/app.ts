@@ -32,6 +32,7 @@ import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import { OWN_SCRIPT } from '#page/own-script.ts'
 import { OWN_STYLE } from '#page/own-style.ts'
+import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { DENY_LIST_LENGTH_MAX } from '#protocol/directory/deny-list.ts'
 import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
@@ -216,7 +217,8 @@ async function about(gateway: Gateway, context: Context, asked: string): Promise
   const isNamedJson = asked.endsWith(JSON_ENDING)
   const name = (isNamedJson ? asked.slice(0, -JSON_ENDING.length) : asked).toLowerCase()
   const why = denied(gateway, name, context.req.raw)
-  const found = why === undefined ? await aboutSite(gateway, name, addressOf(gateway, context.req.raw)) : err(why)
+  const found =
+    why === undefined ? await aboutSite(gateway, name, sourceOf(addressOf(gateway, context.req.raw))) : err(why)
   if (!isNamedJson) context.header('Vary', 'Accept')
   if (isNamedJson || !found.ok || !wantsPage(context.req.header('Accept'))) return answer(context, found)
   context.header('Cache-Control', 'no-store')

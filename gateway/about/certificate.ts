@@ -43,27 +43,47 @@ export type Look = {
   readonly at: number
 }
 
-type Looks = { readonly byJob: Map<string, Look>; readonly underWay: Map<string, Promise<Look>> }
+/** Of a request that was given up in the midst, at the edge, nothing comes any more: nobody waits for its look for longer than a look can take. */
+const LOOK_MS_MAX = ABOUT_MEMBERS_ASKED * ABOUT_HEAD_MS + 1_000
+
+type UnderWay = { readonly began: number; readonly look: Promise<Look> }
+type Looks = { readonly byJob: Map<string, Look>; readonly underWay: Map<string, UnderWay> }
 const looksOf = new WeakMap<Gateway, Looks>()
 
 /** What is known of the newest certificate, from a look that is new enough or from a new one. `source`: for whom it is, for its share. */
 export async function newestCertificate(gateway: Gateway, job: NetworkJob, source: string): Promise<Look> {
-  const looks = looksOf.get(gateway) ?? { byJob: new Map<string, Look>(), underWay: new Map<string, Promise<Look>>() }
+  const looks = looksOf.get(gateway) ?? { byJob: new Map<string, Look>(), underWay: new Map<string, UnderWay>() }
   looksOf.set(gateway, looks)
   const { byJob, underWay } = looks
   const now = gateway.ports.now()
   const known = byJob.get(job.job)
   if (known !== undefined && now - known.at < ABOUT_KEPT_MS) return known
+  for (const [id, { began }] of underWay) if (now - began > LOOK_MS_MAX) underWay.delete(id)
   const begun = underWay.get(job.job)
-  if (begun !== undefined) return begun
+  if (begun !== undefined) {
+    const late = nobodyAsked(known, 'busy', now)
+    return within(begun.look, begun.began + LOOK_MS_MAX - now, late)
+  }
   if (underWay.size >= ABOUT_LOOKS_MAX) return nobodyAsked(known, 'busy', now)
-  const looking = look(gateway, job, known, source).finally(() => underWay.delete(job.job))
+  const looking: UnderWay = { began: now, look: look(gateway, job, known, source) }
   underWay.set(job.job, looking)
-  const found = await looking
+  const found = await looking.look.finally(() => {
+    if (underWay.get(job.job) === looking) underWay.delete(job.job)
+  })
   byJob.set(job.job, found)
   // Sites that ended.
   for (const id of byJob.keys()) if (gateway.locations.jobById(id) === undefined) byJob.delete(id)
   return found
+}
+
+async function within<T>(work: Promise<T>, ms: number, otherwise: T): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>()
+  const timer = setTimeout(() => resolve(otherwise), Math.max(0, ms))
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function nobodyAsked(known: Look | undefined, notAsked: Look['notAsked'], at: number): Look {

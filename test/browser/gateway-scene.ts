@@ -29,8 +29,6 @@ export type GatewayScene = AsyncDisposable & {
   carried(name: string): string
   /** That of `demo`; its member `ana` answers through a tunnel. */
   readonly group: HostedGroup
-  /** `ana` leaves. */
-  silence(): Promise<void>
 }
 
 export async function gatewayScene(): Promise<GatewayScene> {
@@ -95,12 +93,10 @@ export async function gatewayScene(): Promise<GatewayScene> {
   const forgery = stack.use(startTunnel({ ...common, signer: plain.signer('eve'), carry: forger.server.carry }))
   await until('the tunnels', () => tunnel.isOpen && forgery.isOpen)
 
-  let isSilent = false
   const renew = async (): Promise<void> => {
     await register('ben', { demo: 'http://demo.ben.localhost:8080', 'site-01': 'http://site-01.ben.localhost:8080' })
     await register('eve', { forged: null }, true)
     await register('dan', { demo: 'http://demo.dan.localhost:8080' })
-    if (isSilent) return
     await register('ana', { demo: null, 'site-00': 'http://site-00.ana.localhost:8080' }, true)
   }
   await renew()
@@ -157,11 +153,6 @@ export async function gatewayScene(): Promise<GatewayScene> {
     url: gateway.url,
     carried: (name) => `http://${name}.sites.localhost:${port}`,
     group,
-    async silence() {
-      isSilent = true
-      await tunnel[Symbol.asyncDispose]()
-      await register('ana', {})
-    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { type GatewayError, statusOf } from '#gateway/http/errors.ts'
+import { errorPage } from '#gateway/pages/error.ts'
 import { type Screens, screensOf } from '#test/support/axe.ts'
 import { startChromium, visitor } from '#test/support/chromium.ts'
 import { until } from '#test/support/until.ts'
@@ -29,7 +31,6 @@ const PAGES: readonly (readonly [name: string, address: (at: GatewayScene) => st
   ['about-nobody', ({ url }) => `${url}/-/about/empty`, 200],
   ['deny', ({ url }) => `${url}/deny`, 200],
   ['404', ({ url }) => `${url}/nobody/`, 404],
-  ['404-path', ({ url }) => `${url}/no.such.address`, 404],
   ['404-carried', ({ carried }) => `${carried('nobody')}/`, 404],
   ['410', ({ url }) => `${url}/over/`, 410],
   ['451', ({ url }) => `${url}/unlawful/`, 451],
@@ -44,6 +45,25 @@ const PAGES: readonly (readonly [name: string, address: (at: GatewayScene) => st
 for (const [name, address, status] of PAGES)
   test(`${name}: axe finds nothing, at a desk and on a phone, in light and dark`, () =>
     screens.assertFit(name, address(scene), { status }))
+
+/** Refusals that no link leads to, as a browser that got there shows them. */
+const REFUSALS: readonly GatewayError[] = [
+  { code: 'malformed', detail: 'site.json should be an object' },
+  { code: 'wrong_gateway', expected: 'https://gateway.example' },
+  { code: 'rate_limited' },
+  { code: 'internal' },
+]
+
+for (const error of REFUSALS)
+  test(`${statusOf(error)} ${error.code}: axe finds nothing, at a desk and on a phone, in light and dark`, async () => {
+    const status = statusOf(error)
+    const body = String(await errorPage(error, { base: '', again: true }))
+    await screens.assertFit(String(status), `${scene.url}/refusal`, {
+      status,
+      prepare: (page) =>
+        page.route('**/refusal', (route) => route.fulfill({ status, contentType: 'text/html; charset=utf-8', body })),
+    })
+  })
 
 test('a site’s page is whole without JavaScript, and shows the certificate that this gateway checked', async () => {
   await using context = await visitor(browser, { javaScriptEnabled: false })

@@ -22,9 +22,13 @@ type Violation = {
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
 }
 
-/** What axe finds, all its rules on: WCAG and good practice. */
-async function violations(page: Page): Promise<readonly string[]> {
-  const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"], preload: false })')) as {
+/** All of axe's rules, of WCAG and good practice; of the second scheme those that look at colours, since nothing else is another there. */
+const RULES = { light: '', dark: ', runOnly: { type: "tag", values: ["cat.color"] }' } as const
+
+/** What axe finds. Style sheets of another origin are not read again: the policy of a page allows nobody to. */
+async function violations(page: Page, scheme: keyof typeof RULES): Promise<readonly string[]> {
+  const options = `{ resultTypes: ["violations"], preload: false${RULES[scheme]} }`
+  const found = (await page.evaluate(`axe.run(document, ${options})`)) as {
     violations: readonly Violation[]
   }
   return found.violations.flatMap(({ id, nodes }) =>
@@ -34,13 +38,17 @@ async function violations(page: Page): Promise<readonly string[]> {
 
 export type Screens = AsyncDisposable & {
   /**
-   * Opens a page on each screen, in each scheme: no violation, nothing that scrolls sideways, no error in the console. `ready`: what to
-   * wait for.
+   * Opens a page on each screen, in each scheme: no violation, nothing that scrolls sideways, no error in the console. `prepare`: before it is
+   * asked for; `ready`: what to wait for.
    */
   assertFit(
     name: string,
     url: string,
-    options?: { readonly status?: number; readonly ready?: (page: Page) => Promise<unknown> },
+    options?: {
+      readonly status?: number
+      readonly prepare?: (page: Page) => Promise<unknown>
+      readonly ready?: (page: Page) => Promise<unknown>
+    },
   ): Promise<void>
 }
 
@@ -60,14 +68,14 @@ export function screensOf(browser: Browser): Screens {
         mkdirSync(PICTURES, { recursive: true })
         await page.screenshot({ path: join(PICTURES, `${name}-${scheme}.png`), fullPage: true })
       }
-      assert.deepEqual(await violations(page), [], `${name} in ${scheme}`)
+      assert.deepEqual(await violations(page, scheme), [], `${name} in ${scheme}`)
     }
     assert.equal(await sidewaysPixels(page), 0, `${name} scrolls sideways`)
     assert.deepEqual(complaints, [], name)
   }
 
   return {
-    async assertFit(name, url, { status = 200, ready = async () => {} } = {}) {
+    async assertFit(name, url, { status = 200, prepare = async () => {}, ready = async () => {} } = {}) {
       for (const [screen, options] of SCREENS) {
         const page = await (await contextOf(screen, options)).newPage()
         const complaints: string[] = []
@@ -78,6 +86,7 @@ export function screensOf(browser: Browser): Screens {
         })
         page.on('pageerror', (error) => complaints.push(error.message))
         try {
+          await prepare(page)
           const answer = await page.goto(url)
           assert.equal(answer?.status(), status, url)
           await ready(page)
