@@ -143,7 +143,7 @@ ${about.leaving.length === 0 ? '' : html`<p>Leaving, and sending visitors on to 
 npx interpeer verify ${gateway}/${name}/ --network network.json</pre>
 <h2>What you have to believe</h2>
 <dl>
-<dt>Checked here</dt><dd>The certificate above: its signatures, and that they are those of the group in the network file.</dd>
+<dt>Checked here</dt><dd>The certificate: its signatures, and that they are those of the group in the network file.</dd>
 <dt>Signed by the network</dt><dd>The name, the author’s key and who is in the group: <a href="/network">network file</a>, version ${about.network_version}.</dd>
 <dt>This gateway’s word</dt><dd>Who answers, who is silent, when each was last heard.</dd>
 <dt>Members’ own word</dt><dd>Where each of them says it is.</dd>
