@@ -207,6 +207,7 @@ class Libp2pNetwork implements PeerNetwork {
         known.addresses = addresses
         known.places = placesOf(addresses)
         known.failures = 0
+        if (couldBeDirect(known)) this.#dialLater(known, 0)
       }
     }
     for (const [name, member] of this.#members) {

@@ -9,6 +9,7 @@ import { type Connection, type PeerId, type Stream, serviceDependencies, type Tr
 import { assert } from '#protocol/codec/result.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
 import { nameOfPeerId, peerIdOfName } from '#seeder/network/identity.ts'
+import { RELAYS_WANTED } from '#seeder/network/relay-keeper.ts'
 import { CIRCUITS_PER_CONNECTION_MAX } from '#seeder/network/relay-server.ts'
 
 /** A relay that does not answer within this does not relay. */
@@ -50,6 +51,8 @@ export class RelayClient {
   transport(): ReturnType<typeof circuitRelayTransport> {
     const make = circuitRelayTransport({
       reservationCompletionTimeout: RESERVE_TIMEOUT_MS,
+      // All at once: the library forgets who waits for a turn when another one's reservation is made.
+      reservationConcurrency: 2 * RELAYS_WANTED,
       maxInboundStopStreams: CIRCUITS_PER_CONNECTION_MAX,
       maxOutboundStopStreams: CIRCUITS_PER_CONNECTION_MAX,
     })
