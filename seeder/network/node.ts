@@ -41,8 +41,9 @@ const OPEN_TIMEOUT_MS = 5_000
 const PROBE_MS = 1_000
 /** Who can be dialled waits so long for one who cannot, and dials it through its relay then. */
 const EXPECTED_MS = 3_000
-/** How often a direct way is tried to a peer whose link is relayed. */
-const DIRECT_AGAIN_MS = 30_000
+/** When a direct way is tried to a peer whose link is relayed: at first, and at last after pauses that doubled. */
+const DIRECT_FIRST_MS = 1_000
+const DIRECT_LAST_MS = 60_000
 /** After an offence the peer is not let in for this long. */
 const OFFENCE_PAUSE_MS = 30_000
 /** What costs a peer its link and a pause; everything else is the ordinary end of a connection. */
@@ -315,7 +316,10 @@ class Libp2pNetwork implements PeerNetwork {
   #retry(member: Member): void {
     if (member.dialing) return
     if (member.link !== undefined) {
-      if (couldBeDirect(member)) this.#dialLater(member, DIRECT_AGAIN_MS * (1 + this.#options.chance()))
+      if (!couldBeDirect(member)) return
+      const pause = Math.min(DIRECT_LAST_MS, DIRECT_FIRST_MS * 2 ** Math.min(member.failures, 16))
+      member.failures++
+      this.#dialLater(member, pause * (1 + this.#options.chance()))
       return
     }
     const pause = backoffMs(member.failures, this.#options.chance())
