@@ -8,7 +8,7 @@
 
 import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { CODE_P2P, CODE_P2P_CIRCUIT, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { CODE_P2P, CODE_P2P_CIRCUIT, CODE_TCP, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { PeerName } from '#protocol/identity/keys.ts'
 import { nameOfPeerId, peerIdOfName } from '#seeder/network/identity.ts'
 
@@ -28,11 +28,10 @@ export function placesOf(addresses: readonly string[]): Places {
   for (const text of addresses) {
     const address = quietlyParse(text)
     if (address === undefined) continue
-    if (!isCircuit(address)) direct.push(address)
-    else {
+    if (isCircuit(address)) {
       const relay = relayOf(address)
       if (relay !== undefined) relays.add(relay)
-    }
+    } else if (address.getComponents().some(({ code }) => code === CODE_TCP)) direct.push(address)
   }
   return { direct, relays: [...relays] }
 }

@@ -40,7 +40,7 @@ async function start(empty = false) {
     network: {
       addresses: () => ['/ip4/127.0.0.1/tcp/1'],
       connected: () => [group.network.peer('ben')],
-      link: () => ({ ...LINK, relay: group.network.peer('cat') }),
+      link: () => ({ ...LINK, relay: group.network.peer('ann') }),
       relays: () => ({ reservedAt: [] }),
     },
     holder: { file: () => group.network.file },
