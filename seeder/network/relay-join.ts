@@ -15,29 +15,59 @@ const CLOSE_MS = 5_000
 /** What the pinned muxer's streams have beside their interface. */
 type Windowed = { maxStreamWindowSize: number }
 
-/** Bytes that may go a second, for all circuits together: what went over is owed, and who sent it waits. */
-export class Rate {
-  readonly #perSecond: number
-  readonly #now: () => number
+/** Bytes that may go in a time: what went over is owed. */
+class Bucket {
   #left: number
   #filledAt: number
 
-  /** `perSecond` may be `Infinity`. At once goes a second's worth. */
+  constructor(perSecond: number, now: number) {
+    this.#left = perSecond
+    this.#filledAt = now
+  }
+
+  /** How long until nothing is owed, ms. A second's worth is kept at most. */
+  owe(bytes: number, perSecond: number, now: number): number {
+    this.#left = Math.min(perSecond, this.#left + ((now - this.#filledAt) / 1000) * perSecond) - bytes
+    this.#filledAt = now
+    return this.#left >= 0 ? 0 : Math.ceil((-this.#left / perSecond) * 1000)
+  }
+}
+
+/** One circuit's part of a rate. */
+export type Meter = {
+  /** How long this circuit takes nothing more, ms. */
+  owe(bytes: number): number
+  leave(): void
+}
+
+/** Bytes that may go a second through all circuits together. While it is used up, those wait that took more than an equal part of it, and no others. */
+export class Rate {
+  readonly #perSecond: number
+  readonly #now: () => number
+  readonly #all: Bucket
+  #circuits = 0
+
+  /** `perSecond` may be `Infinity`. */
   constructor(perSecond: number, now: () => number) {
     this.#perSecond = perSecond
     this.#now = now
-    this.#left = perSecond
-    this.#filledAt = now()
+    this.#all = new Bucket(perSecond, now())
   }
 
-  /** How long nothing more may be taken, ms. */
-  owe(bytes: number): number {
-    if (!Number.isFinite(this.#perSecond)) return 0
-    const now = this.#now()
-    this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#filledAt) / 1000) * this.#perSecond)
-    this.#filledAt = now
-    this.#left -= bytes
-    return this.#left >= 0 ? 0 : Math.ceil((-this.#left / this.#perSecond) * 1000)
+  enter(): Meter {
+    this.#circuits++
+    const own = new Bucket(this.#perSecond / this.#circuits, this.#now())
+    return {
+      owe: (bytes) => {
+        if (!Number.isFinite(this.#perSecond)) return 0
+        const now = this.#now()
+        const ofAll = this.#all.owe(bytes, this.#perSecond, now)
+        return Math.min(ofAll, own.owe(bytes, this.#perSecond / this.#circuits, now))
+      },
+      leave: () => {
+        this.#circuits--
+      },
+    }
   }
 }
 
@@ -53,9 +83,13 @@ export function joinStreams(one: Stream, other: Stream, options: JoinOptions): v
     for (const stream of [one, other]) stream.abort(new Error('the other side is closed'))
     return options.onEnd()
   }
+  const meter = options.rate.enter()
   let open = 2
   const onClose = (left: Stream, event: StreamCloseEvent): void => {
-    if (--open === 0) return options.onEnd()
+    if (--open === 0) {
+      meter.leave()
+      return options.onEnd()
+    }
     if (event.error !== undefined) return left.abort(event.error)
     // What had come before goes on, and then its end; but not for ever.
     const timer = setTimeout(() => left.abort(new Error('the other side is closed')), CLOSE_MS)
@@ -68,11 +102,11 @@ export function joinStreams(one: Stream, other: Stream, options: JoinOptions): v
   ] as const) {
     if ('maxStreamWindowSize' in from) (from as unknown as Windowed).maxStreamWindowSize = CIRCUIT_WINDOW_BYTES_MAX
     from.addEventListener('close', (event) => onClose(to, event), { once: true })
-    forward(from, to, options)
+    forward(from, to, meter, options.onBytes)
   }
 }
 
-function forward(from: Stream, to: Stream, { rate, onBytes }: JoinOptions): void {
+function forward(from: Stream, to: Stream, meter: Meter, onBytes: JoinOptions['onBytes']): void {
   let isFull = false
   let timer: NodeJS.Timeout | undefined
   const isHeld = (): boolean => isFull || timer !== undefined
@@ -88,7 +122,7 @@ function forward(from: Stream, to: Stream, { rate, onBytes }: JoinOptions): void
     if (to.writeStatus !== 'writable') return
     onBytes(data.byteLength)
     isFull = !to.send(data)
-    const waitMs = rate.owe(data.byteLength)
+    const waitMs = meter.owe(data.byteLength)
     if (waitMs > 0) {
       clearTimeout(timer)
       timer = setTimeout(() => {

@@ -34,8 +34,8 @@ import {
 export const CIRCUITS_MAX = 256
 /** Streams of one protocol on one connection: circuits that a peer has through us, dialled by it or to it. */
 export const CIRCUITS_PER_CONNECTION_MAX = 64
-/** A link, and the one that takes its place. */
-export const CIRCUITS_PER_PAIR_MAX = 2
+/** Their link, a newer one that may replace it, and what both sides dialled at once. */
+export const CIRCUITS_PER_PAIR_MAX = 4
 /** Asked for anew long before. A reservation ends with its connection anyway. */
 export const RESERVATION_MS = 3_600_000
 /** From a request until both sides have answered. */

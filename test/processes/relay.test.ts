@@ -52,7 +52,7 @@ test('status, metrics and doctor say who relays', async () => {
   assert.match(await home(0).metrics(), /^interpeer_relays_reserved 2$/m)
   const metrics = await carrier.metrics()
   assert.match(metrics, /^interpeer_relay_reservations 2$/m)
-  assert.match(metrics, /^interpeer_relay_circuits [12]$/m)
+  assert.match(metrics, /^interpeer_relay_circuits [1-4]$/m)
   assert.match(metrics, /^interpeer_relay_bytes_total [1-9]\d*$/m)
   // It finds fault with the network's runtime, which is none here.
   const words = ['doctor', '--dir', home(0).ready.dir, '--network', seeders.networkPath]

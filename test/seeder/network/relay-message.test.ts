@@ -7,7 +7,6 @@ import { err, ok } from '#protocol/codec/result.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { nameOfMultihash, peerIdOfName } from '#seeder/network/identity.ts'
 import { placesOf, relayAddress } from '#seeder/network/relay-address.ts'
-import { Rate } from '#seeder/network/relay-join.ts'
 import {
   hopRequestFromBytes,
   hopStatusToBytes,
@@ -89,17 +88,4 @@ test('addresses of a record are direct, through a relay, or passed over', () => 
     ['/ip4/192.0.2.7/tcp/4001'],
   )
   assert.deepEqual(relays, [relay])
-})
-
-test('of a bandwidth a second’s worth goes at once, and what is over is waited for', () => {
-  let now = 0
-  const rate = new Rate(1_000, () => now)
-  assert.equal(rate.owe(1_000), 0)
-  assert.equal(rate.owe(500), 500)
-  now = 250
-  assert.equal(rate.owe(0), 250)
-  now = 60_000
-  assert.equal(rate.owe(1_000), 0, 'what was not used is not kept')
-  assert.equal(rate.owe(1), 1)
-  assert.equal(new Rate(Number.POSITIVE_INFINITY, () => now).owe(1e12), 0)
 })

@@ -18,7 +18,7 @@ import { startNetwork } from '#seeder/network/node.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
 import { relayAddress } from '#seeder/network/relay-address.ts'
 import { RELAY_STATUS } from '#seeder/network/relay-message.ts'
-import type { RelayLimits } from '#seeder/network/relay-server.ts'
+import { CIRCUITS_PER_PAIR_MAX, type RelayLimits } from '#seeder/network/relay-server.ts'
 import { signerNamed } from '#test/support/network.ts'
 import { until } from '#test/support/until.ts'
 
@@ -107,10 +107,13 @@ test('two peers that nobody can dial are linked through a public one, which sees
   const answer = await two.network.request(one.name, large, 30_000)
   assert.ok(answer.ok && Buffer.compare(answer.value, large) === 0)
   assert.deepEqual(relay.got, [])
-  const { relaying } = relay.network.relays()
-  assert.equal(relaying?.reservations, 2)
-  assert.equal(relaying?.circuits, 1)
-  assert.ok((relaying?.relayedBytes ?? 0) > 2 * large.length)
+  // Both may have dialled at once; one circuit stays.
+  const relaying = await until('one circuit', () => {
+    const facts = relay.network.relays().relaying
+    return facts?.circuits === 1 ? facts : undefined
+  })
+  assert.equal(relaying.reservations, 2)
+  assert.ok(relaying.relayedBytes > 2 * large.length)
 })
 
 test('a relay that was away is asked again, and the group goes on; what was announced stays as it was', async () => {
@@ -279,11 +282,11 @@ test('reservations are bounded, and so are the circuits of a pair', async () => 
     await framed.read()
     await framed.write(STOP_OK)
   })
-  assert.equal(await hop(second, connectTo(nameOne)), RELAY_STATUS.ok)
-  assert.equal(await hop(second, connectTo(nameOne)), RELAY_STATUS.ok)
+  for (let count = 0; count < CIRCUITS_PER_PAIR_MAX; count++)
+    assert.equal(await hop(second, connectTo(nameOne)), RELAY_STATUS.ok)
   assert.equal(await hop(second, connectTo(nameOne)), RELAY_STATUS.resourceLimitExceeded)
   assert.equal(await hop(third, connectTo(nameOne)), RELAY_STATUS.ok, 'others have places of their own')
-  assert.equal(relay.network.relays().relaying?.circuits, 3)
+  assert.equal(relay.network.relays().relaying?.circuits, CIRCUITS_PER_PAIR_MAX + 1)
   second.abort(new Error('it goes'))
   await until('its places are free', () => relay.network.relays().relaying?.circuits === 1)
   assert.equal(await hop(first, Uint8Array.of(0xff)), RELAY_STATUS.malformedMessage)
