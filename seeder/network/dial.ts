@@ -1,5 +1,5 @@
 // One attempt to reach a peer: at the addresses of its own, and if none answers through the relays that it names, those first with which there is a
-// connection already.
+// connection already, and last the one that the latest link went through: a relay that lets circuits come and not live is tried in turn with the others.
 
 import type { Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -17,10 +17,10 @@ export type DialOptions = {
 }
 
 export class Dialer {
-  readonly #node: Libp2p
+  readonly #node: Pick<Libp2p, 'dial'>
   readonly #options: DialOptions
 
-  constructor(node: Libp2p, options: DialOptions) {
+  constructor(node: Pick<Libp2p, 'dial'>, options: DialOptions) {
     this.#node = node
     this.#options = options
   }
@@ -34,12 +34,13 @@ export class Dialer {
     return true
   }
 
-  /** False: there is no relay to try. Rejects when none of them leads to it. */
-  async throughRelays(peer: PeerName): Promise<boolean> {
+  /** False: there is no relay to try. Rejects when none of them leads to it. `latest`: who relayed the latest link. */
+  async throughRelays(peer: PeerName, latest?: PeerName): Promise<boolean> {
     const { self, placesOf, isLinked } = this.#options
+    const rank = (relay: PeerName): number => (relay === latest ? 2 : isLinked(relay) ? 0 : 1)
     const relays = (placesOf(peer)?.relays ?? [])
       .filter((relay) => relay !== self && relay !== peer && (placesOf(relay)?.direct.length ?? 0) > 0)
-      .toSorted((a, b) => Number(isLinked(b)) - Number(isLinked(a)))
+      .toSorted((a, b) => rank(a) - rank(b))
     const id = peerIdOfName(peer).toString()
     let problem: unknown
     for (const relay of relays) {

@@ -80,6 +80,10 @@ type Member = {
   addresses: readonly string[]
   places: Places
   failures: number
+  /** Of attempts to reach it directly while its link is relayed. */
+  directFailures: number
+  /** Who relayed its latest link. */
+  relay: PeerName | undefined
   dialing: boolean
   timer: NodeJS.Timeout | undefined
   link: Link | undefined
@@ -179,7 +183,9 @@ class Libp2pNetwork implements PeerNetwork {
     }
     const { relaying, now, wall = now, note } = this.#options
     if (relaying === undefined || this.#isHidden) return
-    this.#relay = new RelayServer(node, { limits: relaying, lets: (name) => this.#lets(name), now, wall, note })
+    const lets = (name: PeerName): boolean => this.#lets(name)
+    const isMate = (name: PeerName): boolean => this.#wanted.has(name)
+    this.#relay = new RelayServer(node, { limits: relaying, lets, isMate, now, wall, note })
     await this.#relay.start()
   }
 
@@ -217,10 +223,7 @@ class Libp2pNetwork implements PeerNetwork {
       member.link?.end('stopped')
       this.#members.delete(name)
     }
-    if (this.#isHidden) {
-      const open = [...this.#members.values()].filter(({ places }) => places.direct.length > 0)
-      this.#keeper.setCandidates(open.map(({ name }) => name))
-    }
+    this.#findRelays()
     this.#dialWanted()
   }
 
@@ -231,7 +234,19 @@ class Libp2pNetwork implements PeerNetwork {
       clearTimeout(member.timer)
       member.timer = undefined
     }
+    this.#findRelays()
     this.#dialWanted()
+  }
+
+  /** Of those that can be dialled, the members of its own groups first: anybody may become a peer, and nobody chooses its groups. */
+  #findRelays(): void {
+    if (!this.#isHidden) return
+    const open = [...this.#members.values()].filter(({ places }) => places.direct.length > 0).map(({ name }) => name)
+    const mates = open.filter((name) => this.#wanted.has(name))
+    this.#keeper.setCandidates(
+      mates,
+      open.filter((name) => !this.#wanted.has(name)),
+    )
   }
 
   send(peer: PeerName, bytes: Uint8Array): boolean {
@@ -317,8 +332,8 @@ class Libp2pNetwork implements PeerNetwork {
     if (member.dialing) return
     if (member.link !== undefined) {
       if (!couldBeDirect(member)) return
-      const pause = Math.min(DIRECT_LAST_MS, DIRECT_FIRST_MS * 2 ** Math.min(member.failures, 16))
-      member.failures++
+      const pause = Math.min(DIRECT_LAST_MS, DIRECT_FIRST_MS * 2 ** Math.min(member.directFailures, 16))
+      member.directFailures++
       this.#dialLater(member, pause * (1 + this.#options.chance()))
       return
     }
@@ -354,7 +369,7 @@ class Libp2pNetwork implements PeerNetwork {
     }
     const isExpected =
       !this.#isHidden && member.places.direct.length === 0 && this.#options.now() - member.since < EXPECTED_MS
-    if (member.link === undefined && !isExpected && (await dialer.throughRelays(member.name))) return
+    if (member.link === undefined && !isExpected && (await dialer.throughRelays(member.name, member.relay))) return
     if (problem !== undefined) throw problem
   }
 
@@ -458,8 +473,10 @@ class Libp2pNetwork implements PeerNetwork {
         onRequest: (bytes) => handlers.onRequest(member.name, bytes),
         onReady: () => {
           member.failures = 0
+          member.directFailures = 0
+          member.relay = relayOf(connection.remoteAddr)
           member.gone = false
-          const relay = relayOf(connection.remoteAddr)
+          const { relay } = member
           this.#options.note?.('link_up', { peer: member.name, ...(relay === undefined ? {} : { relay }) })
           handlers.onLink(member.name, true)
           this.#retry(member)
@@ -506,6 +523,8 @@ function newMember(name: PeerName, addresses: readonly string[], since: number):
     places: placesOf(addresses),
     since,
     failures: 0,
+    directFailures: 0,
+    relay: undefined,
     dialing: false,
     timer: undefined,
     link: undefined,

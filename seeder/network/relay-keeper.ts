@@ -1,8 +1,8 @@
 // Through which public peers this one is reached, when nobody can dial it: two of them at a time, asked again for as long as it runs.
 //
-//   candidates (public peers, in an order of its own) ──> ask ──> reserved ──> announced
-//                        ^                                  │        │
-//                        └── after a pause that doubles ── no     lost
+//   candidates (mates, then others, in an order of its own) ──> ask ──> reserved ──> announced
+//                        ^                                        │        │
+//                        └────── after a pause that doubles ───── no     lost
 //
 // Invariants. Never more than RELAYS_WANTED are asked or held at a time. One that is away is not waited for: the next candidate is asked at once.
 // What was announced stays announced until something else is reserved in its place, so that a relay that restarts changes no record.
@@ -67,9 +67,11 @@ export class RelayKeeper implements Disposable {
     if (this.#announced.length === 0) this.#announced = announced.slice(0, RELAYS_WANTED)
   }
 
-  setCandidates(relays: readonly PeerName[]): void {
+  /** Public peers: members of its own groups, who are asked first, and all else. */
+  setCandidates(mates: readonly PeerName[], others: readonly PeerName[]): void {
     const known = new Map(this.#candidates.map((candidate) => [candidate.relay, candidate]))
-    this.#candidates = inOwnOrder(this.#options.self, relays).map(
+    const { self } = this.#options
+    this.#candidates = [...inOwnOrder(self, mates), ...inOwnOrder(self, others)].map(
       (relay) => known.get(relay) ?? { relay, state: 'idle', failures: 0, isLost: false, notBefore: 0 },
     )
     this.#announce()

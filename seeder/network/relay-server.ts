@@ -30,8 +30,9 @@ import {
   stopStatusFromBytes,
 } from '#seeder/network/relay-message.ts'
 
-/** At once, of all peers; of those that none else holds one peer has half at most. */
-export const CIRCUITS_MAX = 256
+/** At once, to or from members of our own groups, and between others; of those that none else holds one peer has half at most. */
+export const CIRCUITS_OF_MATES_MAX = 256
+export const CIRCUITS_OF_OTHERS_MAX = 128
 /** Streams of one protocol on one connection: circuits that a peer has through us, dialled by it or to it. */
 export const CIRCUITS_PER_CONNECTION_MAX = 64
 /** Their link, a newer one that may replace it, and what both sides dialled at once. */
@@ -42,7 +43,7 @@ export const RESERVATION_MS = 3_600_000
 const HANDSHAKE_MS = 5_000
 
 export type RelayLimits = {
-  /** Peers that are reached through this one; 0: it does not relay. */
+  /** Peers that are reached through this one, beside members of our own groups; 0: it does not relay. */
   readonly reservations: number
   /** Through all circuits together; `Infinity`: no bound. */
   readonly bytesPerSecond: number
@@ -52,6 +53,8 @@ export type RelayServerOptions = {
   readonly limits: RelayLimits
   /** Whether it is a peer of the network file that broke no rule. */
   readonly lets: (peer: PeerName) => boolean
+  /** Whether it is a member of a group of ours: it never lacks room because of others. */
+  readonly isMate: (peer: PeerName) => boolean
   readonly now: () => number
   readonly wall: () => number
   readonly note?: ((event: string, facts: Readonly<Record<string, unknown>>) => void) | undefined
@@ -67,7 +70,8 @@ export class RelayServer {
   readonly #rate: Rate
   readonly #expiries = new Map<PeerName, number>()
   /** Two places a circuit, one of each end. */
-  readonly #circuits = new Share(2 * CIRCUITS_MAX)
+  readonly #ofMates = new Share(2 * CIRCUITS_OF_MATES_MAX)
+  readonly #ofOthers = new Share(2 * CIRCUITS_OF_OTHERS_MAX)
   readonly #pairs = new Map<string, number>()
   #relayedBytes = 0
   #refused = 0
@@ -93,7 +97,7 @@ export class RelayServer {
     return {
       reservations: this.#expiries.size,
       reservationsMax: this.#options.limits.reservations,
-      circuits: this.#circuits.total / 2,
+      circuits: (this.#ofMates.total + this.#ofOthers.total) / 2,
       relayedBytes: this.#relayedBytes,
       refused: this.#refused,
     }
@@ -140,8 +144,9 @@ export class RelayServer {
 
   #reserve(from: PeerName): Answer {
     this.#forgetExpired()
-    const { limits, now, wall } = this.#options
-    if (!this.#expiries.has(from) && this.#expiries.size >= limits.reservations)
+    const { limits, isMate, now, wall } = this.#options
+    const others = [...this.#expiries.keys()].filter((name) => !isMate(name)).length
+    if (!this.#expiries.has(from) && !isMate(from) && others >= limits.reservations)
       return { status: RELAY_STATUS.reservationRefused }
     this.#expiries.set(from, now() + RESERVATION_MS)
     this.#options.note?.('relay_reserved', { peer: from })
@@ -188,9 +193,11 @@ export class RelayServer {
   #take(from: PeerName, to: PeerName): (() => void) | undefined {
     const pair = from < to ? from + to : to + from
     const ofPair = this.#pairs.get(pair) ?? 0
-    if (ofPair >= CIRCUITS_PER_PAIR_MAX || !this.#circuits.take(from)) return undefined
-    if (!this.#circuits.take(to)) {
-      this.#circuits.give(from)
+    const { isMate } = this.#options
+    const circuits = isMate(from) || isMate(to) ? this.#ofMates : this.#ofOthers
+    if (ofPair >= CIRCUITS_PER_PAIR_MAX || !circuits.take(from)) return undefined
+    if (!circuits.take(to)) {
+      circuits.give(from)
       return undefined
     }
     this.#pairs.set(pair, ofPair + 1)
@@ -198,8 +205,8 @@ export class RelayServer {
     return () => {
       if (!isHeld) return
       isHeld = false
-      this.#circuits.give(from)
-      this.#circuits.give(to)
+      circuits.give(from)
+      circuits.give(to)
       const left = (this.#pairs.get(pair) ?? 1) - 1
       if (left > 0) this.#pairs.set(pair, left)
       else this.#pairs.delete(pair)

@@ -29,7 +29,7 @@ function keeper(answers: (relay: PeerName) => Promise<void>, self = nameOf('home
 test('two are asked and held, however many there are; each home has an order of its own', async () => {
   const { made, asked } = keeper(() => Promise.resolve())
   using _made = made
-  made.setCandidates(RELAYS)
+  made.setCandidates([], RELAYS)
   await until('reservations', () => made.reserved().length === RELAYS_WANTED)
   assert.equal(asked.length, RELAYS_WANTED)
   assert.deepEqual(made.announced(), made.reserved().toSorted())
@@ -37,10 +37,25 @@ test('two are asked and held, however many there are; each home has an order of 
   for (let index = 0; index < 32; index++) {
     const other = keeper(() => new Promise(() => {}), nameOf(`home ${index}`))
     using _other = other.made
-    other.made.setCandidates(RELAYS)
+    other.made.setCandidates([], RELAYS)
     firsts.add(other.asked[0] as PeerName)
   }
   assert.ok(firsts.size >= 3, 'no relay is everybody’s first')
+})
+
+test('members of its own groups are asked before all others', async () => {
+  const { made } = keeper(() => Promise.resolve())
+  using _made = made
+  for (let index = 0; index < RELAYS.length - 1; index++) {
+    const mates = RELAYS.slice(index, index + 2)
+    const other = keeper(() => new Promise(() => {}))
+    using _other = other.made
+    other.made.setCandidates(
+      mates,
+      RELAYS.filter((relay) => !mates.includes(relay)),
+    )
+    assert.deepEqual(other.asked.toSorted(), mates.toSorted())
+  }
 })
 
 test('one that is away is not waited for, and is asked again later', async () => {
@@ -51,7 +66,7 @@ test('one that is away is not waited for, and is asked again later', async () =>
     return isAway && relay !== RELAYS[4] ? Promise.reject(new Error('away')) : Promise.resolve()
   })
   using _made = made
-  made.setCandidates(RELAYS)
+  made.setCandidates([], RELAYS)
   await until('the one that is there', () => made.reserved().length === 1)
   await until('the others, again', () => RELAYS.slice(0, 4).every((relay) => (counts.get(relay) ?? 0) >= 2))
   assert.deepEqual(made.reserved(), [RELAYS[4]])
@@ -65,7 +80,7 @@ test('what is announced stays while a relay is away and nothing else is there, a
     there.has(relay) ? Promise.resolve() : Promise.reject(new Error('away')),
   )
   using _made = made
-  made.setCandidates(RELAYS.slice(0, 2))
+  made.setCandidates([], RELAYS.slice(0, 2))
   await until('both', () => made.reserved().length === 2)
   const [first, second] = RELAYS as [PeerName, PeerName]
   const before = announced.length
@@ -78,7 +93,7 @@ test('what is announced stays while a relay is away and nothing else is there, a
   const third = RELAYS[2] as PeerName
   there.delete(first)
   there.add(third)
-  made.setCandidates(RELAYS.slice(0, 3))
+  made.setCandidates([], RELAYS.slice(0, 3))
   made.lost(first)
   await until('another', () => made.reserved().includes(third))
   assert.deepEqual(made.announced(), [second, third].toSorted())
@@ -90,7 +105,7 @@ test('what its record said before counts until there is something newer, and who
   const [first, second] = RELAYS as [PeerName, PeerName]
   made.remember([first, second])
   assert.deepEqual(made.announced(), [first, second])
-  made.setCandidates([second])
+  made.setCandidates([], [second])
   assert.deepEqual(made.announced(), [second])
 })
 
@@ -99,7 +114,7 @@ test('a reservation that was lost before it was known does not count', async () 
   const { made, asked } = keeper(() => given.promise)
   using _made = made
   const [only] = RELAYS as [PeerName]
-  made.setCandidates([only])
+  made.setCandidates([], [only])
   made.lost(only)
   given.resolve()
   await until('it is asked again', () => asked.length >= 2)

@@ -273,6 +273,11 @@ test('reservations are bounded, and so are the circuits of a pair', async () => 
   assert.equal(await hop(first, RESERVE), RELAY_STATUS.ok)
   assert.equal(await hop(first, RESERVE), RELAY_STATUS.ok, 'asked again it is the same one')
   assert.equal(await hop(second, RESERVE), RELAY_STATUS.reservationRefused)
+  const [, , nameThree] = names
+  assert.ok(nameThree)
+  relay.network.setWanted(new Set([nameThree]))
+  assert.equal(await hop(third, RESERVE), RELAY_STATUS.ok, 'a member of a group of its own has a place')
+  assert.equal(await hop(second, RESERVE), RELAY_STATUS.reservationRefused)
   const [nameOne, nameTwo] = names
   assert.ok(nameOne && nameTwo)
   assert.equal(await hop(first, connectTo(nameTwo)), RELAY_STATUS.noReservation)
