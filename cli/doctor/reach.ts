@@ -39,7 +39,7 @@ function ownPorts(scene: Scene): readonly Finding[] {
   } else findings.push(fine('reach', 'own_http', `${new URL(own.http.url).origin} answers`))
   if (own.p2p === '') findings.push(fine('reach', 'own_p2p', 'the libp2p port takes connections'))
   else if (own.p2p !== undefined) findings.push(trouble('bad', 'reach', 'own_p2p', `the libp2p port: ${own.p2p}`, open))
-  findings.push(...relays(running.network, own.isRelayed))
+  findings.push(...relays(running.network))
   const connected = running.network.connected.length
   const mates = new Set(
     file.jobs
@@ -84,12 +84,14 @@ function ownPorts(scene: Scene): readonly Finding[] {
 }
 
 /** Through whom this seeder is reached when nobody can dial it, and for whom it relays. */
-function relays({ reservedAt, relaying }: SeederFacts['network'], isRelayed: boolean): readonly Finding[] {
-  if (reservedAt.length > 0) {
-    const text = `reached through ${reservedAt.length} public seeder${reservedAt.length === 1 ? '' : 's'}: ${reservedAt.map((peer) => `${peer.slice(0, 12)}…`).join(', ')}`
-    return [fine('reach', 'relays', text, { relays: reservedAt.length })]
+function relays({ reservedAt, relaying }: SeederFacts['network']): readonly Finding[] {
+  if (reservedAt !== undefined && reservedAt.length > 0) {
+    const names = reservedAt.map((peer) => `${peer.slice(0, 12)}…`).join(', ')
+    const seeders = reservedAt.length === 1 ? 'public seeder' : 'public seeders'
+    const facts = { relays: reservedAt.length }
+    return [fine('reach', 'relays', `reached through ${reservedAt.length} ${seeders}: ${names}`, facts)]
   }
-  if (isRelayed) {
+  if (reservedAt !== undefined) {
     const remedy =
       'It goes on asking. Public seeders relay unless told not to (--relay); see whether this machine reaches any, and the log for relay_failed.'
     return [trouble('bad', 'reach', 'relays', 'no public seeder relays for this one', remedy)]

@@ -41,7 +41,7 @@ export type SeederFacts = {
     /** Peers whose link is relayed, and by whom. */
     readonly relayed: readonly { readonly peer: string; readonly relay: string }[]
     /** Through whom others reach this seeder, when nobody can dial it; and what it relays itself. */
-    readonly reservedAt: readonly string[]
+    readonly reservedAt?: readonly string[]
     readonly relaying?: RelayFacts
   }
   readonly memory: { readonly residentBytes: number; readonly heapBytes: number; readonly externalBytes: number }
@@ -188,8 +188,14 @@ function observeRelays({ registry, network }: ControlParts, one: One): void {
   registry.observed('interpeer_peers_relayed', 'Peers whose link goes through a peer that relays.', [], () =>
     one(relayedLinks(network).length),
   )
-  registry.observed('interpeer_relays_reserved', 'Peers through which this seeder is reached.', [], () =>
-    one(network.relays().reservedAt.length),
+  registry.observed(
+    'interpeer_relays_reserved',
+    'Peers through which this seeder is reached, which nobody can dial.',
+    [],
+    () => {
+      const { reservedAt } = network.relays()
+      return reservedAt === undefined ? [] : one(reservedAt.length)
+    },
   )
   const ofRelaying = (name: string, help: string, read: (facts: RelayFacts) => number): void =>
     registry.observed(name, help, [], () => {

@@ -285,7 +285,7 @@ class Libp2pNetwork implements PeerNetwork {
   relays(): RelayStatus {
     const relaying = this.#relay?.facts()
     return {
-      reservedAt: this.#keeper.reserved(),
+      ...(this.#isHidden ? { reservedAt: this.#keeper.reserved() } : {}),
       ...(relaying === undefined ? {} : { relaying }),
     }
   }

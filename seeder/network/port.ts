@@ -36,8 +36,8 @@ export type LinkStatus = {
 
 /** What this peer relays, and who relays for it. */
 export type RelayStatus = {
-  /** Through whom others reach it, when nobody can dial it. */
-  readonly reservedAt: readonly PeerName[]
+  /** Through whom others reach it; absent: it can be dialled. */
+  readonly reservedAt?: readonly PeerName[]
   /** Absent: it relays for nobody. */
   readonly relaying?: RelayFacts
 }

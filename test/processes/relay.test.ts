@@ -38,7 +38,7 @@ test('the network file says through whom they are reached, and all are linked as
     for (const address of addresses) assert.match(address, /^\/p2p\/12D3KooW[1-9A-HJ-NP-Za-km-z]+\/p2p-circuit$/)
   }
   const relayed = await factsOf(home(0))
-  assert.equal(relayed?.network.reservedAt.length, 2)
+  assert.equal(relayed?.network.reservedAt?.length, 2)
   assert.equal(relayed?.network.relaying, undefined)
 })
 

@@ -41,7 +41,7 @@ async function start(empty = false) {
       addresses: () => ['/ip4/127.0.0.1/tcp/1'],
       connected: () => [group.network.peer('ben')],
       link: () => ({ ...LINK, relay: group.network.peer('ann') }),
-      relays: () => ({ reservedAt: [] }),
+      relays: () => ({}),
     },
     holder: { file: () => group.network.file },
     log: silentLog,

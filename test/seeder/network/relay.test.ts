@@ -127,12 +127,12 @@ test('a relay that was away is asked again, and the group goes on; what was anno
   tell(all)
   await until('a link', () => bothLinked(one, two))
   await first[Symbol.asyncDispose]()
-  await until('the link is down', () => !linked(one, two) && one.network.relays().reservedAt.length === 0)
+  await until('the link is down', () => !linked(one, two) && one.network.relays().reservedAt?.length === 0)
   assert.deepEqual(one.network.addresses(), [relayAddress(first.name)])
   await using again = await open('relay', UNBOUNDED, port)
   all = [again, one, two]
   tell(all)
-  await until('the reservation is back', () => one.network.relays().reservedAt.length === 1)
+  await until('the reservation is back', () => one.network.relays().reservedAt?.length === 1)
   await until('the link is back', () => bothLinked(one, two))
   assert.ok(one.network.send(two.name, Buffer.from('again')))
   await until('the message', () => two.got.length === 1)
@@ -146,7 +146,7 @@ test('with several relays two are held, and one that goes is replaced by another
   for (const relay of relays) stack.use(relay)
   const all = [...relays, one, two]
   tell(all)
-  const reservedAt = ({ network }: Peer) => network.relays().reservedAt
+  const reservedAt = ({ network }: Peer) => network.relays().reservedAt ?? []
   await until('two reservations each', () => [one, two].every((each) => reservedAt(each).length === 2))
   tell(all)
   await until('a link', () => bothLinked(one, two))
