@@ -1,7 +1,7 @@
 // Relaying for peers that nobody can dial (circuit relay v2, the relay's side): they keep a connection and a reservation here, and others reach
 // them through it.
 //
-//   home ── RESERVE ──> ours: a place, as long as its connection stays (and no longer than a reservation's time)
+//   home ── RESERVE ──> ours: a place, as long as its connection stays
 //   peer ── CONNECT home ──> ours ── CONNECT peer ──> home: both say yes, and the two streams are one circuit
 //
 // Invariants. Only peers of the network file get anything. What is given is bounded and shared: reservations, circuits, circuits of a peer and of
@@ -37,7 +37,7 @@ export const CIRCUITS_OF_OTHERS_MAX = 128
 export const CIRCUITS_PER_CONNECTION_MAX = 64
 /** Their link, a newer one that may replace it, and what both sides dialled at once. */
 export const CIRCUITS_PER_PAIR_MAX = 4
-/** Asked for anew long before. A reservation ends with its connection anyway. */
+/** What a client is told, which asks again before. Here a reservation ends with its connection, whatever the clocks of both say. */
 export const RESERVATION_MS = 3_600_000
 /** From a request until both sides have answered. */
 const HANDSHAKE_MS = 5_000
@@ -68,7 +68,7 @@ export class RelayServer {
   readonly #node: Libp2p
   readonly #options: RelayServerOptions
   readonly #rate: Rate
-  readonly #expiries = new Map<PeerName, number>()
+  readonly #reserved = new Set<PeerName>()
   /** Two places a circuit, one of each end. */
   readonly #ofMates = new Share(2 * CIRCUITS_OF_MATES_MAX)
   readonly #ofOthers = new Share(2 * CIRCUITS_OF_OTHERS_MAX)
@@ -85,7 +85,7 @@ export class RelayServer {
   async start(): Promise<void> {
     this.#node.addEventListener('connection:close', ({ detail: { remotePeer } }) => {
       const name = nameOfPeerId(remotePeer)
-      if (name !== undefined && this.#connectionOf(name) === undefined) this.#expiries.delete(name)
+      if (name !== undefined && this.#connectionOf(name) === undefined) this.#reserved.delete(name)
     })
     await this.#node.handle(RELAY_V2_HOP_CODEC, (stream, connection) => this.#hop(stream, connection), {
       maxInboundStreams: CIRCUITS_PER_CONNECTION_MAX,
@@ -93,9 +93,8 @@ export class RelayServer {
   }
 
   facts(): RelayFacts {
-    this.#forgetExpired()
     return {
-      reservations: this.#expiries.size,
+      reservations: this.#reserved.size,
       reservationsMax: this.#options.limits.reservations,
       circuits: (this.#ofMates.total + this.#ofOthers.total) / 2,
       relayedBytes: this.#relayedBytes,
@@ -143,12 +142,13 @@ export class RelayServer {
   }
 
   #reserve(from: PeerName): Answer {
-    this.#forgetExpired()
-    const { limits, isMate, now, wall } = this.#options
-    const others = [...this.#expiries.keys()].filter((name) => !isMate(name)).length
-    if (!this.#expiries.has(from) && !isMate(from) && others >= limits.reservations)
+    // It went meanwhile: what would end the reservation has happened.
+    if (this.#connectionOf(from) === undefined) return { status: RELAY_STATUS.reservationRefused }
+    const { limits, isMate, wall } = this.#options
+    const others = [...this.#reserved].filter((name) => !isMate(name)).length
+    if (!this.#reserved.has(from) && !isMate(from) && others >= limits.reservations)
       return { status: RELAY_STATUS.reservationRefused }
-    this.#expiries.set(from, now() + RESERVATION_MS)
+    this.#reserved.add(from)
     this.#options.note?.('relay_reserved', { peer: from })
     const addresses = this.#node.getMultiaddrs().map((address) => address.bytes)
     const expire = Math.floor((wall() + RESERVATION_MS) / 1000)
@@ -156,9 +156,8 @@ export class RelayServer {
   }
 
   async #connect(from: PeerName, to: PeerName, multihash: Uint8Array, signal: AbortSignal): Promise<Answer> {
-    this.#forgetExpired()
     const connection = this.#connectionOf(to)
-    if (connection === undefined || !this.#expiries.has(to)) return { status: RELAY_STATUS.noReservation }
+    if (connection === undefined || !this.#reserved.has(to)) return { status: RELAY_STATUS.noReservation }
     const release = this.#take(from, to)
     if (release === undefined) return { status: RELAY_STATUS.resourceLimitExceeded }
     let stream: Stream | undefined
@@ -223,10 +222,5 @@ export class RelayServer {
     return this.#node
       .getConnections(peerIdOfName(name))
       .find((connection) => connection.status === 'open' && !isRelayed(connection))
-  }
-
-  #forgetExpired(): void {
-    const now = this.#options.now()
-    for (const [name, expiresAt] of this.#expiries) if (expiresAt <= now) this.#expiries.delete(name)
   }
 }
