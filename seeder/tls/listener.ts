@@ -19,23 +19,27 @@ const ACME = 'acme-tls/1'
 
 type Shown = Pick<Certificates, 'contextOf' | 'challengeContextOf'>
 
-/** For a server of `node:https`. */
+/**
+ * For a server of `node:https`. Which certificate is shown depends on the protocol too: an authority asks for `acme-tls/1` at a host whose visitors go
+ * on to be shown the one that it has. OpenSSL asks for the protocol before the certificate in TLS 1.3, and after it in TLS 1.2, where a
+ * certificate can still be replaced.
+ */
 export function tlsOptions({ contextOf, challengeContextOf }: Shown): TlsOptions {
+  const asking = new WeakSet<object>()
   return {
     handshakeTimeout: HANDSHAKE_MS,
     minVersion: 'TLSv1.2',
-    SNICallback: (name, done) => {
+    SNICallback(this: TLSSocket | undefined, name, done) {
       const host = name.toLowerCase()
-      // The authority asks for a host that may have no certificate yet; it is shown its own in `ALPNCallback`.
-      const context = contextOf(host) ?? challengeContextOf(host)
+      const challenge = challengeContextOf(host)
+      const context = this !== undefined && asking.has(this) ? challenge : (contextOf(host) ?? challenge)
       if (context === undefined) done(new Error('no certificate for this host'))
       else done(null, context)
     },
     ALPNCallback(this: TLSSocket, { servername, protocols }) {
       if (!protocols.includes(ACME)) return protocols.includes(HTTP) ? HTTP : undefined
-      const challenge = challengeContextOf(servername.toLowerCase())
-      if (challenge === undefined) return undefined
-      this.setKeyCert(challenge)
+      if (challengeContextOf(servername.toLowerCase()) === undefined) return undefined
+      asking.add(this)
       return ACME
     },
   }

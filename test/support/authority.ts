@@ -28,8 +28,10 @@ export type Authority = {
   giveFor(publicKey: PublicKeyType, hosts: readonly string[], life?: Life): Promise<string>
 }
 
-function keyPair(): Promise<CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']) as Promise<CryptoKeyPair>
+type KeyPair = { readonly publicKey: CryptoKey; readonly privateKey: CryptoKey }
+
+async function keyPair(): Promise<KeyPair> {
+  return (await webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify'])) as KeyPair
 }
 
 async function pemOf(key: CryptoKey): Promise<string> {
