@@ -43,7 +43,9 @@ const SUBJECT_NAMES = '2.5.29.17'
 export type AcmePorts = { readonly http: () => number; readonly tls: () => number }
 
 /** RFC 8737 §3: the extension that the certificate of a challenge has, critical, with the hash as OCTET STRING. */
-const ACME_IDENTIFIER = Buffer.from([0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x1f, 0x01, 0x01, 0xff, 0x04, 0x22, 0x04, 0x20])
+const ACME_IDENTIFIER = Buffer.from([
+  0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x1f, 0x01, 0x01, 0xff, 0x04, 0x22, 0x04, 0x20,
+])
 
 export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
   const authority = await createAuthority()
@@ -107,9 +109,11 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
     if (account === undefined) throw problem(401, 'accountDoesNotExist', 'no such account')
     if (`${base}${path}` === account.id) return send(response, 200, { status: 'valid' })
     if (path === '/order') return newOrder(response, account, payload)
-    const [, what, number = '', index = ''] = /^\/(order|authorization|challenge|finalize|certificate)\/(\d+)(?:\/(\d+))?$/.exec(path) ?? []
+    const [, what, number = '', index = ''] =
+      /^\/(order|authorization|challenge|finalize|certificate)\/(\d+)(?:\/(\d+))?$/.exec(path) ?? []
     const order = orders[Number(number)]
-    if (what === undefined || order === undefined || order.account !== account) throw problem(404, 'malformed', 'nothing is here')
+    if (what === undefined || order === undefined || order.account !== account)
+      throw problem(404, 'malformed', 'nothing is here')
     switch (what) {
       case 'order':
         return send(response, 200, orderOf(order))
@@ -131,7 +135,11 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
     if (request.method !== 'POST') throw problem(405, 'malformed', 'POST alone')
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const jws = JSON.parse(Buffer.concat(chunks).toString()) as { protected: string; payload: string; signature: string }
+    const jws = JSON.parse(Buffer.concat(chunks).toString()) as {
+      protected: string
+      payload: string
+      signature: string
+    }
     const header = JSON.parse(Buffer.from(jws.protected, 'base64url').toString()) as {
       alg: string
       nonce: string
@@ -139,7 +147,8 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
       kid?: string
       jwk?: Jwk
     }
-    if (!nonces.delete(header.nonce) || ++asked % self.badNonces === 0) throw problem(400, 'badNonce', 'used or unknown')
+    if (!nonces.delete(header.nonce) || ++asked % self.badNonces === 0)
+      throw problem(400, 'badNonce', 'used or unknown')
     if (header.url !== url) throw problem(401, 'unauthorized', 'another address was signed')
     const account = header.kid === undefined ? undefined : accounts.get(header.kid)
     const key = account?.key ?? createPublicKey({ key: header.jwk as Jwk, format: 'jwk' })
@@ -199,7 +208,10 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
     return {
       status,
       identifier: { type: 'dns', value: order.host },
-      challenges: order.challenges.map((challenge, index) => ({ ...challenge, url: `${base}/challenge/${number}/${index}` })),
+      challenges: order.challenges.map((challenge, index) => ({
+        ...challenge,
+        url: `${base}/challenge/${number}/${index}`,
+      })),
     }
   }
 
@@ -219,7 +231,8 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
           : challenge.type === 'tls-alpn-01' && (await overTls(order.host, expected))
       tried.push({ type: challenge.type, host: order.host, isValid })
       challenge.status = isValid ? 'valid' : 'invalid'
-      if (!isValid) challenge.error = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'the host did not answer so' }
+      if (!isValid)
+        challenge.error = { type: 'urn:ietf:params:acme:error:unauthorized', detail: 'the host did not answer so' }
       order.status = isValid ? 'ready' : 'invalid'
     }
     send(response, 200, { ...challenge, url: `${base}/challenge/${orders.indexOf(order)}/${index}` })
@@ -272,7 +285,9 @@ export async function startAcmeServer(ports: AcmePorts): Promise<AcmeServer> {
           const raw = socket.getPeerCertificate().raw
           const shown = new X509Certificate(raw)
           const isItself = shown.subjectAltName === `DNS:${host}`
-          resolve(socket.alpnProtocol === 'acme-tls/1' && isItself && raw.includes(Buffer.concat([ACME_IDENTIFIER, digest])))
+          resolve(
+            socket.alpnProtocol === 'acme-tls/1' && isItself && raw.includes(Buffer.concat([ACME_IDENTIFIER, digest])),
+          )
           socket.destroy()
         },
       )
