@@ -2,6 +2,7 @@
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
+import { floorField, floorOf } from '#gateway/carry/floor.ts'
 import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
 import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
 import { sending, streamOf } from '#gateway/carry/sending.ts'
@@ -74,8 +75,9 @@ export async function visitSite(
     if (!body.ok) return body
     const question = questionOf(request, body.value, { url: askedUrl(gateway, request), target, source, random })
     const turn = found.next++
+    const floor = floorOf(request)
     const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
-      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, waitMs })
+      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs })
     const conditions = conditionsOf(request.headers)
     const answer = await ask(question, conditions, 0)
     if (!answer.ok) return answer
@@ -84,7 +86,9 @@ export async function visitSite(
     const at = { base: locations.canonicalBase, siteName: name, target }
     const shown = shownTo(request, following, at, random, answer.value)
     const certified = answer.value.body instanceof Uint8Array ? answer.value.body : undefined
-    const headers = withOwnLinks({ ...shown, body: certified }, at)
+    const headers = [...withOwnLinks({ ...shown, body: certified }, at)]
+    const { wrote } = answer.value
+    if (wrote !== undefined && !isClient(request)) headers.push(floorField(wrote, question.scheme))
     return ok(responseOf(request.method, { ...shown, headers }, room.leave))
   } finally {
     if (!isSending) room.leave()
@@ -104,7 +108,7 @@ async function askNow(
   tunnels: Tunnels,
   name: string,
   turn: number,
-  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'waitMs'>,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs'>,
 ): Promise<Result<Carried, GatewayError>> {
   const { locations, network, ports } = gateway
   const job = locations.jobByName(name)
