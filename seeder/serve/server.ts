@@ -265,7 +265,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
-    response.writeHead(page.status, fields.write(site, request.target, request.origin, committed, page, sent))
+    const { target, origin, client } = request
+    const place = { site, target, origin, client }
+    response.writeHead(page.status, fields.write(place, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
@@ -446,7 +448,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
     const asked = readRequest(site, request.method, request.target, pairs, origin, more)
     if (!request.reads) return answerWrite(response, request, asked, site, source)
-    return answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
+    return answerRead(response, request, asked, { site, head, target: request.target, origin, client: request.client }, source)
   }
 
   /** As `visit`, when the bandwidth that visitors may use allows. */
