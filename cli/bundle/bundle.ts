@@ -81,7 +81,8 @@ async function bundleConfigured(directory: string, config: SiteConfig): Promise<
     return result.value
   }
 
-  const script = config.main === undefined ? [] : take(await scriptFiles(directory, { ...config, main: config.main }, warnings))
+  const script =
+    config.main === undefined ? [] : take(await scriptFiles(directory, { ...config, main: config.main }, warnings))
   const assets = config.assets === undefined ? [] : take(await assetFiles(directory, config.assets.directory))
   const databases: { binding: string; migrations: string[] }[] = []
   for (const { binding, migrationsDirectory } of config.databases) {

@@ -448,7 +448,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
     const asked = readRequest(site, request.method, request.target, pairs, origin, more)
     if (!request.reads) return answerWrite(response, request, asked, site, source)
-    return answerRead(response, request, asked, { site, head, target: request.target, origin, client: request.client }, source)
+    return answerRead(
+      response,
+      request,
+      asked,
+      { site, head, target: request.target, origin, client: request.client },
+      source,
+    )
   }
 
   /** As `visit`, when the bandwidth that visitors may use allows. */
