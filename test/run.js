@@ -65,6 +65,7 @@ function ensureClients() {
     ['curl', 'curl'],
     ['wget', 'wget'],
     ['openssl', 'openssl'],
+    ['pebble', 'pebble'],
     ['firefox-esr', 'firefox-esr'],
     ['certutil', 'libnss3-tools'],
   ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
@@ -110,7 +111,7 @@ const alone = files.filter((file) =>
 )
 const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
-if (files.some((file) => /processes.(dns|crawl)|browser.dns/.test(file))) ensureClients()
+if (files.some((file) => /processes.(dns|crawl)|browser.dns|seeder.tls/.test(file))) ensureClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
 
 function runFiles(list, concurrency) {
