@@ -13,6 +13,7 @@ import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { type BlockKind, blockHash } from '#protocol/message/block.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
+import { degreesOf } from '#protocol/place/place.ts'
 
 export type AboutMember = {
   readonly peer: string
@@ -20,6 +21,8 @@ export type AboutMember = {
   /** As it says itself; null: visitors reach it through this gateway only, or not at all. */
   readonly origin: string | null
   readonly tunnel: boolean
+  /** Where its operator says it stands, degrees; null: it does not say. */
+  readonly place: { readonly north: number; readonly east: number } | null
   /** When its newest registration came here, ms; null: it is not registered. */
   readonly heard: number | null
   /** Its vote stands in the certificate that is shown. */
@@ -119,8 +122,9 @@ function placeOf({
   state,
   origin,
   tunnel,
-}: LocatedMember): Pick<AboutMember, 'peer' | 'state' | 'origin' | 'tunnel'> {
-  return { peer, state, origin: origin ?? null, tunnel }
+  place,
+}: LocatedMember): Pick<AboutMember, 'peer' | 'state' | 'origin' | 'tunnel' | 'place'> {
+  return { peer, state, origin: origin ?? null, tunnel, place: place === undefined ? null : degreesOf(place) }
 }
 
 /** By our clock: the registration says when it was signed, and what is written down of it how far that clock is off. */

@@ -49,10 +49,14 @@ function memberItem(member: AboutMember, at: About): Page {
         ? html`<p class="small">Reached through this gateway</p>`
         : ''
       : html`<p class="small">Says it is at ${originText(member.origin, member.state === 'living' || member.state === 'leased')}</p>`
+  const stands =
+    member.place === null
+      ? ''
+      : html`<p class="small">Says it stands near ${degreesText(member.place.north, 'N', 'S')}, ${degreesText(member.place.east, 'E', 'W')}</p>`
   return html`<li>
 <p><span class="state ${kind}">${word}</span> ${short(member.peer)}</p>
 <p class="small">${meaning}</p>
-${heard}${place}${signed}${wrong}
+${heard}${place}${stands}${signed}${wrong}
 </li>`
 }
 
@@ -60,6 +64,10 @@ ${heard}${place}${signed}${wrong}
 function originText(origin: string, leads: boolean): Page {
   const text = origin.replace(/^https?:\/\//, '')
   return leads ? html`<a href="${origin}/" rel="nofollow">${text}</a>` : html`<code>${text}</code>`
+}
+
+function degreesText(degrees: number, above: string, below: string): string {
+  return `${Math.abs(degrees).toFixed(1)}° ${degrees < 0 ? below : above}`
 }
 
 function rule({ members, needed, may_lie, quorum }: About): string {
@@ -146,7 +154,7 @@ npx interpeer verify ${gateway}/${name}/ --network network.json</pre>
 <dt>Checked here</dt><dd>The certificate: its signatures, and that they are those of the group in the network file.</dd>
 <dt>Signed by the network</dt><dd>The name, the author’s key and who is in the group: <a href="/network">network file</a>, version ${about.network_version}.</dd>
 <dt>This gateway’s word</dt><dd>Who answers, who is silent, when each was last heard.</dd>
-<dt>Members’ own word</dt><dd>Where each of them says it is.</dd>
+<dt>Members’ own word</dt><dd>Where each of them says it is and stands.</dd>
 </dl>
 <p>For programs: <a href="/-/about/${name}.json">all of this</a> and <a href="/lookup/name/${name}">where its members are</a>. Author’s key ${short(about.uploader)}, job ${short(about.job)}.</p>`
   return layout({

@@ -7,11 +7,12 @@ import { type PeerName, peerName } from '#protocol/identity/keys.ts'
 import type { LoadFacts } from '#seeder/control/load.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
-import type { PeerNetwork } from '#seeder/network/port.ts'
+import type { PeerNetwork, RelayFacts } from '#seeder/network/port.ts'
 import type { ReachFacts } from '#seeder/register/reach.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
+import type { HttpsFacts } from '#seeder/tls/facts.ts'
 
 const SITE_STATES = ['agreeing', 'joining', 'disputed', 'degraded'] as const
 
@@ -21,7 +22,7 @@ export type ControlParts = {
   /** The seeder's own key as text. */
   readonly peer: string
   readonly store: Pick<Store, 'stats'>
-  readonly network: Pick<PeerNetwork, 'addresses' | 'connected' | 'link'>
+  readonly network: Pick<PeerNetwork, 'addresses' | 'connected' | 'link' | 'relays'>
   readonly holder: { file(): Pick<NetworkFile, 'version' | 'profile' | 'gateways' | 'admission'> }
   /** Absent: there are none. */
   readonly quotas?: () => QuotaFacts
@@ -32,6 +33,10 @@ export type ControlParts = {
   readonly room?: () => { readonly freeBytes: number; readonly totalBytes: number }
   /** The network's own clock, by which links were heard, ms. */
   readonly steady?: () => number
+  /** Where gateways are told to send visitors; undefined: through themselves. */
+  readonly announcedOf?: (siteName: string) => string | undefined
+  /** Absent: it has no HTTPS. */
+  readonly https?: () => HttpsFacts
   readonly now?: () => number
 }
 
@@ -47,6 +52,11 @@ export type SeederFacts = {
     readonly gateways: readonly string[]
     readonly addresses: readonly string[]
     readonly connected: readonly string[]
+    /** Peers whose link is relayed, and by whom. */
+    readonly relayed: readonly { readonly peer: string; readonly relay: string }[]
+    /** Through whom others reach this seeder, when nobody can dial it; and what it relays itself. */
+    readonly reservedAt?: readonly string[]
+    readonly relaying?: RelayFacts
   }
   readonly memory: { readonly residentBytes: number; readonly heapBytes: number; readonly externalBytes: number }
   readonly disk: {
@@ -65,6 +75,7 @@ export type SeederFacts = {
   /** Everybody with whom a site is shared, or a link is up. */
   readonly peers: readonly PeerFacts[]
   readonly quotas?: QuotaFacts
+  readonly https?: HttpsFacts
   readonly sites: readonly SiteFacts[]
 }
 
@@ -75,6 +86,8 @@ export type PeerFacts = {
   readonly heardAgoMs?: number
   readonly roundTripMs?: number
   readonly clockAheadMs?: number
+  /** Who relays the link; absent: nobody does. */
+  readonly relay?: string
   readonly sentBytes: number
   readonly receivedBytes: number
   /** Sites that it is a member of beside this seeder. */
@@ -94,10 +107,18 @@ export type SiteFacts = {
   readonly time?: number
   readonly ageMs?: number
   readonly queued: number
-  readonly members: readonly { readonly peer: string; readonly state: string; readonly height: number }[]
+  readonly members: readonly {
+    readonly peer: string
+    readonly state: string
+    readonly height: number
+    /** Who relays the link to it. */
+    readonly relay?: string
+  }[]
   readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
   readonly counts: Readonly<Record<string, number>>
   readonly origin?: string
+  /** Where gateways are told to send visitors; absent: through themselves. */
+  readonly announced?: string
 }
 
 export function seederFacts(parts: ControlParts): SeederFacts {
@@ -113,7 +134,15 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     node: process.version,
     uptimeSeconds: Math.round(process.uptime()),
     time: now,
-    network: { version, profile, gateways, addresses: parts.network.addresses(), connected: parts.network.connected() },
+    network: {
+      version,
+      profile,
+      gateways,
+      addresses: parts.network.addresses(),
+      connected: parts.network.connected(),
+      relayed: relayedLinks(parts.network),
+      ...parts.network.relays(),
+    },
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
     disk: { fileBytes, walBytes, blocks, blockBytes, missing, ...parts.room?.() },
     ...clockOf(peers, reach),
@@ -121,9 +150,15 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     ...(reach === undefined ? {} : { reach }),
     peers,
     ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
+    ...(parts.https === undefined ? {} : { https: parts.https() }),
     sites: parts.sites.all().map((site) => {
       const origin = parts.originOf?.(site.name)
-      return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
+      const announced = parts.announcedOf?.(site.name)
+      return {
+        ...siteStatusJson(site, now),
+        ...(origin === undefined ? {} : { origin }),
+        ...(announced === undefined ? {} : { announced }),
+      } as SiteFacts
     }),
   }
 }
@@ -141,13 +176,14 @@ function peersOf({ sites, network, peer: self, steady }: ControlParts): readonly
   const now = steady?.()
   return Array.from(sitesOf, ([peer, shared]) => {
     const link = network.link(peer as PeerName)
-    const { connected, heardAt, roundTripMs, clockAheadMs, sentBytes, receivedBytes } = link
+    const { connected, heardAt, roundTripMs, clockAheadMs, relay, sentBytes, receivedBytes } = link
     return {
       peer,
       connected,
       ...(now === undefined || heardAt === 0 ? {} : { heardAgoMs: Math.max(0, now - heardAt) }),
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
       ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
+      ...(relay === undefined ? {} : { relay }),
       sentBytes,
       receivedBytes,
       sites: shared,
@@ -164,12 +200,20 @@ function clockOf(peers: readonly PeerFacts[], reach: ReachFacts | undefined): Pi
   return aheadMs === undefined ? {} : { clock: { aheadMs, compared: said.length } }
 }
 
+function relayedLinks(network: ControlParts['network']): SeederFacts['network']['relayed'] {
+  return network.connected().flatMap((peer) => {
+    const { relay } = network.link(peer)
+    return relay === undefined ? [] : [{ peer, relay }]
+  })
+}
+
 /** Gauges over the same facts, for Prometheus. */
 export function observeFacts(parts: ControlParts): void {
   const { registry, sites } = parts
   const now = parts.now ?? Date.now
   const one = (value: number): { labels: readonly string[]; value: number }[] => [{ labels: [], value }]
   observeProcess(registry, one)
+  observeRelays(parts, one)
   registry.observed('interpeer_store_bytes', 'Size on disk.', ['part'], () => {
     const { fileBytes, walBytes } = parts.store.stats()
     return [
@@ -227,6 +271,30 @@ export function observeFacts(parts: ControlParts): void {
         }),
       ),
   )
+}
+
+function observeRelays({ registry, network }: ControlParts, one: One): void {
+  registry.observed('interpeer_peers_relayed', 'Peers whose link goes through a peer that relays.', [], () =>
+    one(relayedLinks(network).length),
+  )
+  registry.observed(
+    'interpeer_relays_reserved',
+    'Peers through which this seeder is reached, which nobody can dial.',
+    [],
+    () => {
+      const { reservedAt } = network.relays()
+      return reservedAt === undefined ? [] : one(reservedAt.length)
+    },
+  )
+  const ofRelaying = (name: string, help: string, read: (facts: RelayFacts) => number): void =>
+    registry.observed(name, help, [], () => {
+      const { relaying } = network.relays()
+      return relaying === undefined ? [] : one(read(relaying))
+    })
+  ofRelaying('interpeer_relay_reservations', 'Peers that are reached through this one.', (facts) => facts.reservations)
+  ofRelaying('interpeer_relay_circuits', 'Circuits between others through this one.', (facts) => facts.circuits)
+  ofRelaying('interpeer_relay_bytes_total', 'Relayed between others.', (facts) => facts.relayedBytes)
+  ofRelaying('interpeer_relay_refused_total', 'Reservations and circuits that were refused.', (facts) => facts.refused)
 }
 
 type One = (value: number) => { labels: readonly string[]; value: number }[]

@@ -64,6 +64,15 @@ export function concernsOf(facts: SeederFacts): readonly Concern[] {
       'No tunnel to a gateway is open, and nobody can dial this machine.',
       'Look whether outgoing connections to the gateways work.',
     )
+  for (const { host, message } of facts.https?.problems ?? [])
+    warn(`There is no certificate that holds${host === undefined ? '' : ` for ${host}`}.`, message)
+  for (const { gateway, reason } of facts.https?.unproven ?? [])
+    warn(`${gateway} sends nobody to the HTTPS of this seeder.`, reason)
+  if (facts.network.reservedAt?.length === 0)
+    bad(
+      'No public seeder relays for this one, so other members cannot reach it.',
+      'Look whether outgoing connections to other seeders work.',
+    )
   return [...found.filter(({ kind }) => kind === 'bad'), ...found.filter(({ kind }) => kind === 'warn')]
 }
 

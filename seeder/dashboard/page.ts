@@ -120,8 +120,8 @@ function siteRow(site: SiteFacts, facts: SeederFacts): string {
 function siteDetails(site: SiteFacts): string {
   const members = site.members
     .map(
-      ({ peer, state, height }) =>
-        `<li>${short(peer)} ${badge(state)} <span class="small">height ${height}${peer === site.leader ? ', leads' : ''}</span></li>`,
+      ({ peer, state, height, relay }) =>
+        `<li>${short(peer)} ${badge(state)}${relay === undefined ? '' : ` <span class="small">through ${short(relay)}</span>`} <span class="small">height ${height}${peer === site.leader ? ', leads' : ''}</span></li>`,
     )
     .join('')
   const evidence = site.evidence
@@ -146,7 +146,29 @@ function sites(facts: SeederFacts): string {
 ${facts.sites.map(siteDetails).join('\n')}`
 }
 
-function reach({ reach: found, network, time }: SeederFacts): string {
+function https({ https: found, time }: SeederFacts): string {
+  if (found === undefined) return ''
+  const certificates = found.certificates.map(
+    ({ names, notAfter }) =>
+      `${names.map((name) => `<code>${escaped(name)}</code>`).join(', ')} for ${spanText(notAfter - time)}`,
+  )
+  return `<dt>HTTPS</dt><dd><code>${escaped(found.name)}</code>, port ${found.port}${
+    certificates.length === 0 ? ', no certificate yet' : `; certificates: ${certificates.join('; ')}`
+  }</dd>`
+}
+
+function relays({ network: { reservedAt, relaying } }: SeederFacts): string {
+  const through =
+    reservedAt === undefined
+      ? ''
+      : `<dt>Peers come through</dt><dd>${reservedAt.length === 0 ? 'nobody yet' : reservedAt.map(short).join(', ')}</dd>`
+  if (relaying === undefined) return through
+  const { reservations, reservationsMax, circuits, relayedBytes } = relaying
+  return `${through}<dt>Relays for</dt><dd>${reservations} of ${reservationsMax} peers, ${circuits} circuits, ${bytesText(relayedBytes)} since the start</dd>`
+}
+
+function reach(facts: SeederFacts): string {
+  const { reach: found, network, time } = facts
   if (found === undefined) return ''
   const rows = found.gateways.map(({ gateway, taken, problem, takenAt, tunnel, clockAheadMs }) => {
     const state =
@@ -172,7 +194,7 @@ function reach({ reach: found, network, time }: SeederFacts): string {
 <div data-live="reach"><p>${MODE_TEXT[found.mode] ?? escaped(found.mode)}</p>
 ${table}
 <dl><dt>Own address</dt><dd><a href="${escaped(found.http)}/">${escaped(found.http)}</a></dd>
-<dt>For peers</dt><dd>${network.addresses.length === 0 ? 'none' : network.addresses.map((address) => `<code>${escaped(address)}</code>`).join(' ')}</dd></dl></div>`
+<dt>For peers</dt><dd>${network.addresses.length === 0 ? 'none' : network.addresses.map((address) => `<code>${escaped(address)}</code>`).join(' ')}</dd>${https(facts)}${relays(facts)}</dl></div>`
 }
 
 function peerRow({
@@ -181,11 +203,14 @@ function peerRow({
   heardAgoMs,
   roundTripMs,
   clockAheadMs,
+  relay,
   sentBytes,
   receivedBytes,
   sites: shared,
 }: PeerFacts): string {
-  return `<tr><th scope="row">${short(peer)}</th><td>${badge(connected ? 'connected' : 'silent')}</td><td class="number">${
+  return `<tr><th scope="row">${short(peer)}</th><td>${badge(connected ? 'connected' : 'silent')}${
+    relay === undefined ? '' : `<br><span class="small">through ${short(relay)}</span>`
+  }</td><td class="number">${
     heardAgoMs === undefined ? 'never' : `${spanText(heardAgoMs)} ago`
   }</td><td class="number">${roundTripMs === undefined ? '' : `${roundTripMs.toFixed(1)} ms`}</td><td class="number">${
     clockAheadMs === undefined ? '' : clockText(clockAheadMs)

@@ -1,7 +1,14 @@
 // A gateway in this process: the same app that workerd runs, with a clock that the test turns and a store in memory.
 
 import { createApp } from '#gateway/app.ts'
-import { asyncSigner, createGateway, type EvidenceJudge, type Gateway, type GatewayConfig } from '#gateway/gateway.ts'
+import {
+  asyncSigner,
+  createGateway,
+  type EvidenceJudge,
+  type Gateway,
+  type GatewayConfig,
+  type GatewayPorts,
+} from '#gateway/gateway.ts'
 import { hotAnswer } from '#gateway/hot.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { refill } from '#gateway/store/refill.ts'
@@ -46,6 +53,8 @@ export type SceneOptions = {
   readonly store?: MemoryStore
   readonly tunnels?: Tunnels
   readonly clock?: { now: number }
+  /** In place of chance without a surprise, and of visitors and members of whom no place is known. */
+  readonly ports?: Partial<Pick<GatewayPorts, 'probe' | 'random' | 'visitorPlace'>>
   /** What whoever runs it chose beside its address and its network. */
   readonly config?: Omit<Partial<GatewayConfig>, 'publicUrl' | 'networkKey'>
 }
@@ -79,6 +88,7 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       ...(options.tunnels === undefined ? {} : { tunnels: options.tunnels }),
       random: (bytes) => new Uint8Array(bytes),
       log: () => {},
+      ...options.ports,
     },
   )
   await refill(gateway)

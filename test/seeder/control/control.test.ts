@@ -45,7 +45,8 @@ async function start(empty = false, more: Partial<ControlOptions> = {}) {
     network: {
       addresses: () => ['/ip4/127.0.0.1/tcp/1'],
       connected: () => [group.network.peer('ben')],
-      link: (of) => ({ ...LINK, connected: of === group.network.peer('ben') }),
+      link: (of) => ({ ...LINK, connected: of === group.network.peer('ben'), relay: group.network.peer('ann') }),
+      relays: () => ({}),
     },
     holder: { file: () => group.network.file },
     log: silentLog,
@@ -118,6 +119,24 @@ test('§4 the page says what is wrong, and what to do about it', async () => {
   assert.match(page, /No tunnel to a gateway is open/)
   assert.match(page, /not announced/)
   assert.doesNotMatch(page, /All is well/)
+})
+
+test('§4 the page says what is wrong with HTTPS, and through whom peers come', async () => {
+  await using seeder = await start(false, {
+    reach: () => ({ mode: 'direct', http: 'http://127.0.0.1:1', gateways: [], rungs: {} }),
+    https: () => ({
+      name: 'seeder.example',
+      port: 443,
+      certificates: [{ names: ['demo.seeder.example'], notAfter: Date.now() + 86_400_000 }],
+      problems: [{ host: 'other.seeder.example', code: 'refused', message: 'The authority says <no>.', at: 0 }],
+      unproven: [{ gateway: 'https://gateway.example', reason: 'it answers with a certificate of another name' }],
+    }),
+  })
+  const page = String((await seeder.get('/')).body)
+  assert.match(page, /no certificate that holds for other\.seeder\.example.*The authority says &lt;no&gt;/s)
+  assert.match(page, /https:\/\/gateway\.example sends nobody to the HTTPS of this seeder/)
+  assert.match(page, /<code>demo\.seeder\.example<\/code> for 2[34] h/)
+  assert.match(page, /through <code title="[0-9a-f]{64}">/)
 })
 
 test('§4 what the log said last is on the page, without what visitors asked for, as text', async () => {
