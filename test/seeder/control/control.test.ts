@@ -127,7 +127,7 @@ test('§4 the page says what is wrong with HTTPS, and through whom peers come', 
     https: () => ({
       name: 'seeder.example',
       port: 443,
-      certificates: [{ names: ['demo.seeder.example'], notAfter: Date.now() + 86_400_000 }],
+      certificates: [{ names: ['demo.seeder.example'], notAfter: Date.now() + 40.5 * 86_400_000 }],
       problems: [{ host: 'other.seeder.example', code: 'refused', message: 'The authority says <no>.', at: 0 }],
       unproven: [{ gateway: 'https://gateway.example', reason: 'it answers with a certificate of another name' }],
     }),
@@ -135,7 +135,7 @@ test('§4 the page says what is wrong with HTTPS, and through whom peers come', 
   const page = String((await seeder.get('/')).body)
   assert.match(page, /no certificate that holds for other\.seeder\.example.*The authority says &lt;no&gt;/s)
   assert.match(page, /https:\/\/gateway\.example sends nobody to the HTTPS of this seeder/)
-  assert.match(page, /<code>demo\.seeder\.example<\/code> for 2[34] h/)
+  assert.match(page, /<code>demo\.seeder\.example<\/code> for 40 d 1[12] h/)
   assert.match(page, /through <code title="[0-9a-f]{64}">/)
 })
 
