@@ -118,6 +118,8 @@ export type SiteServer = {
   readonly securePort: number | undefined
   /** It logs people in, and says so in its configuration: one origin for all its members. */
   wantsOneOrigin(siteName: string): boolean
+  /** Requests for a site since the start. */
+  askedFor(siteName: string): number
   /** Of the seeder itself. */
   readonly mainOrigin: string
   /** Serves a connection that came another way, as one of its own. `site` undefined: the seeder itself is asked. */
@@ -381,6 +383,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)
     }
+    answers.asked(site.name)
     if (request.target.startsWith(WELL_KNOWN)) {
       serveWellKnown(response, request, site, assets, now(), reachOf)
       return 'well_known'
@@ -621,6 +624,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const head = site?.head()
       return site !== undefined && head !== undefined && assets.wantsOneOrigin(site, head)
     },
+    askedFor: answers.askedFor,
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
       if (mode === 'hosts') return originAt(hosts.hostOf(siteName), ports.get(MAIN))
