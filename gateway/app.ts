@@ -248,14 +248,21 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
 }
 
 /** `rest`: path and query at the site. */
-function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Response | Promise<Response> {
+async function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
   if (rest.length > TARGET_BYTES_MAX)
     return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
-  const why = denied(gateway, name, context.req.raw)
+  const request = context.req.raw
+  const why = denied(gateway, name, request)
   if (why !== undefined) return refuse(context, why)
-  const target = gateway.locations.target(name, gateway.ports.now())
+  const { locations, ports, reach } = gateway
+  let target = locations.target(name, ports.now())
+  if (target?.origins.length === 0 && (reach.isTrying || reach.isDue(ports.now()))) {
+    // Its members may have nothing but HTTPS origins that nobody came for until now.
+    await reach.turn(locations.registrations())
+    target = locations.target(name, ports.now())
+  }
   if (target === undefined)
     return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
   if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name })
-  return redirectTo(target, rest)
+  return redirectTo(target, locations.choiceFor(target, request), rest)
 }

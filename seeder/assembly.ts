@@ -7,8 +7,11 @@
 
 import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type PeerName, peerName, type Signer } from '#protocol/identity/keys.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import type { Place } from '#protocol/place/place.ts'
 import { originAt, startAudits } from '#seeder/agree/audit.ts'
 import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
@@ -19,6 +22,7 @@ import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
 import type { DnsPlace } from '#seeder/config/dns-place.ts'
 import { rehearsedFaults } from '#seeder/config/faults.ts'
+import type { HttpsSettings } from '#seeder/config/https.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { noteLostStore, openWholeStore } from '#seeder/config/lost-store.ts'
 import { openMemo } from '#seeder/config/memo.ts'
@@ -43,6 +47,7 @@ import { type NetworkOptions, startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
 import type { RelayLimits } from '#seeder/network/relay-server.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
+import { watchLoad } from '#seeder/register/load.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
 import { startRegistrar } from '#seeder/register/registrar.ts'
 import { limitsWithin } from '#seeder/serve/limits.ts'
@@ -52,6 +57,8 @@ import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { startCollector } from '#seeder/store/collector.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { watchStore } from '#seeder/store/watch.ts'
+import { observeHttps } from '#seeder/tls/facts.ts'
+import { keepCertificates } from '#seeder/tls/keep.ts'
 import { keepTunnels } from '#seeder/tunnel/tunnels.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -74,6 +81,12 @@ export type SeederOptions = {
   readonly relaying?: RelayLimits
   /** Where its own DNS listens; absent: it has none. */
   readonly dns?: DnsPlace
+  /** Its name and who gives its certificates; absent: it has no HTTPS. */
+  readonly https?: HttpsSettings
+  /** Visitors may be sent to it by plain HTTP; in the `local` profile they are anyway. */
+  readonly plainHttp?: boolean
+  /** Where it stands, for the choice of a near member. */
+  readonly place?: Place
   /** Address to listen on, for peers and for HTTP. */
   readonly address?: string
   readonly byzantine?: ByzantineKind
@@ -99,6 +112,10 @@ export type Seeder = AsyncDisposable & {
   readonly control: string
   /** Where its own DNS listens, address and port; undefined: it has none. */
   readonly dns: string | undefined
+  /** Its name over TLS, and the port that it listens on; undefined: it has none. */
+  readonly https: { readonly name: string; readonly port: number } | undefined
+  /** Files of certificates may have changed. */
+  readCertificates(): void
   readonly sites: HostedSites
   /** Where a hosted site is reached. */
   originOf(siteName: string): string | undefined
@@ -237,6 +254,22 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   })
   const main: OwnHandler = (request, response) =>
     answerRobots(request, response) || publishing(request, response) || reporting(request, response)
+  const { https } = options
+  const certificates =
+    https === undefined
+      ? undefined
+      : stack.use(
+          keepCertificates({
+            settings: https,
+            directory: place.tlsDirectory,
+            hosts: () => host.all().map(({ name }) => `${name}.${https.name}`),
+            onChange: () => late.registrar?.announce(),
+            registry,
+            now,
+            chance: Math.random,
+            log,
+          }),
+        )
   const { target, label, httpPort, controlPort } = memo.memo()
   const address = options.address ?? LOOPBACK
   const server = await startServer({
@@ -249,6 +282,18 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     plainPorts: memo.plainPorts,
     gateway: () => gatewayOf(holder),
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
+    ...(https === undefined || certificates === undefined
+      ? {}
+      : {
+          secure: {
+            name: https.name,
+            port: https.port,
+            ...(https.publicPort === undefined ? {} : { publicPort: https.publicPort }),
+            certificates,
+            reach: (origin: string, gateway: string, challenge: Uint8Array) =>
+              cborFromValue(signStatement(holder.domain, 'reach', signer, { gateway, origin, challenge })),
+          },
+        }),
     main,
     bandwidth: quotas.bandwidth,
     limits: limitsWithin(quotas.memory),
@@ -261,6 +306,17 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   stack.defer(() => server.close())
   memo.change({ httpPort: server.port })
 
+  const unproven = new Map<string, string>()
+  const isPlain = options.plainHttp === true || holder.file().profile === 'local'
+  const rungOf = (siteName: string): string | undefined => {
+    if ((options.reach ?? 'direct') !== 'direct') return undefined
+    return server.secureOriginOf(siteName) ?? (isPlain ? server.originOf(siteName) : undefined)
+  }
+  const httpsFacts =
+    https === undefined || certificates === undefined
+      ? undefined
+      : observeHttps({ registry, name: https.name, port: server.securePort ?? 0, certificates, unproven })
+  const load = watchLoad(keeper.sheds)
   const control = await startControl({
     sites,
     quotas: keeper.facts,
@@ -270,6 +326,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     network,
     holder,
     originOf: (siteName) => server.originOf(siteName),
+    announcedOf: rungOf,
+    ...(httpsFacts === undefined ? {} : { https: httpsFacts }),
     log,
     now,
     port: await portFor(options.controlPort, controlPort, LOOPBACK),
@@ -326,9 +384,17 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, steady(), (options.reach ?? 'direct') !== 'direct'),
+      facts: () => ({
+        ...registrationFacts(host, server, network, steady(), rungOf),
+        load: load(),
+        ...(options.place === undefined ? {} : { place: options.place }),
+      }),
       hasTunnel: tunnels.isOpen,
-      onOffer: (gateway, offer) => tunnels.offered(gateway, offer.tunnels),
+      onOffer(gateway, offer) {
+        tunnels.offered(gateway, offer.tunnels)
+        unproven.delete(gateway)
+        if (offer.unproven !== '') unproven.set(gateway, offer.unproven)
+      },
       evidence: (hash) =>
         host
           .all()
@@ -390,6 +456,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     http: server.mainOrigin,
     control: control.url,
     dns: dns?.at,
+    https: https === undefined ? undefined : { name: https.name, port: server.securePort ?? 0 },
+    readCertificates: () => certificates?.check(),
     sites,
     originOf: (siteName) => server.originOf(siteName),
     networkVersion: () => holder.file().version,

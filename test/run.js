@@ -67,6 +67,7 @@ function ensureClients() {
     ['openssl', 'openssl'],
     ['ip', 'iproute2'],
     ['iptables', 'iptables'],
+    ['pebble', 'pebble'],
     ['firefox-esr', 'firefox-esr'],
     ['certutil', 'libnss3-tools'],
   ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
@@ -112,7 +113,7 @@ const alone = files.filter((file) =>
 )
 const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
-if (files.some((file) => /processes.(dns|crawl|relay-nat)|browser.dns/.test(file))) ensureClients()
+if (files.some((file) => /processes.(dns|crawl|relay-nat)|browser.dns|seeder.tls/.test(file))) ensureClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
 
 function runFiles(list, concurrency) {

@@ -9,6 +9,7 @@ import type { PeerNetwork, RelayFacts } from '#seeder/network/port.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
+import type { HttpsFacts } from '#seeder/tls/facts.ts'
 
 const SITE_STATES = ['agreeing', 'joining', 'disputed', 'degraded'] as const
 
@@ -23,6 +24,10 @@ export type ControlParts = {
   /** Absent: there are none. */
   readonly quotas?: () => QuotaFacts
   readonly originOf?: (siteName: string) => string | undefined
+  /** Where gateways are told to send visitors; undefined: through themselves. */
+  readonly announcedOf?: (siteName: string) => string | undefined
+  /** Absent: it has no HTTPS. */
+  readonly https?: () => HttpsFacts
   readonly now?: () => number
 }
 
@@ -53,6 +58,7 @@ export type SeederFacts = {
     readonly missing: number
   }
   readonly quotas?: QuotaFacts
+  readonly https?: HttpsFacts
   readonly sites: readonly SiteFacts[]
 }
 
@@ -79,6 +85,8 @@ export type SiteFacts = {
   readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
   readonly counts: Readonly<Record<string, number>>
   readonly origin?: string
+  /** Where gateways are told to send visitors; absent: through themselves. */
+  readonly announced?: string
 }
 
 export function seederFacts(parts: ControlParts): SeederFacts {
@@ -104,9 +112,15 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
     disk: { fileBytes, walBytes, blocks, blockBytes, missing },
     ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
+    ...(parts.https === undefined ? {} : { https: parts.https() }),
     sites: parts.sites.all().map((site) => {
       const origin = parts.originOf?.(site.name)
-      return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
+      const announced = parts.announcedOf?.(site.name)
+      return {
+        ...siteStatusJson(site, now),
+        ...(origin === undefined ? {} : { origin }),
+        ...(announced === undefined ? {} : { announced }),
+      } as SiteFacts
     }),
   }
 }

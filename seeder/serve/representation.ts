@@ -4,6 +4,7 @@
 import { createHash, hash } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
+import { isWide } from '#page/cookies.ts'
 import { dateOf } from '#protocol/answer/condition.ts'
 import { type Coding, codedTag, derivedTag } from '#protocol/answer/etag.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
@@ -42,6 +43,8 @@ export type Representation = {
   readonly fields: readonly string[]
   /** The script's own `Vary`. */
   readonly vary: string | undefined
+  /** It sets a cookie for more than its own host. */
+  readonly wideCookies: boolean
   readonly contentType: string | undefined
   readonly root: Digest
   readonly rootText: string
@@ -114,6 +117,7 @@ function assemble(parts: Parts): Representation {
     status,
     fields,
     vary: vary.length === 0 ? undefined : vary.join(', '),
+    wideCookies: covered.some(([name, value]) => name === 'set-cookie' && isWide(value)),
     contentType,
     root,
     rootText: base64FromBytes(root),
