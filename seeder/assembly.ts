@@ -29,6 +29,7 @@ import { openMemo } from '#seeder/config/memo.ts'
 import { placeAt } from '#seeder/config/place.ts'
 import { portFor, portOf } from '#seeder/config/ports.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
+import { RELAYING_DEFAULTS } from '#seeder/config/relaying.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
 import { startControl } from '#seeder/control/server.ts'
@@ -42,8 +43,9 @@ import { createOwnOrigin } from '#seeder/host/own-origin.ts'
 import { answerRobots } from '#seeder/host/own-robots.ts'
 import { SiteHost } from '#seeder/host/site-host.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
-import { startNetwork } from '#seeder/network/node.ts'
+import { type NetworkOptions, startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
+import type { RelayLimits } from '#seeder/network/relay-server.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
 import { watchLoad } from '#seeder/register/load.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
@@ -73,8 +75,10 @@ export type SeederOptions = {
   /** Absent: as before, else `s` and `hosts`. */
   readonly label?: string
   readonly target?: 'hosts' | 'plain'
-  /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. Absent: `direct`. */
-  readonly reach?: 'direct' | 'tunnel'
+  /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. `nat`: nor can its peers, who come through relays. Absent: `direct`. */
+  readonly reach?: 'direct' | 'tunnel' | 'nat'
+  /** What it does for peers that nobody can dial; absent: the defaults. */
+  readonly relaying?: RelayLimits
   /** Where its own DNS listens; absent: it has none. */
   readonly dns?: DnsPlace
   /** Its name and who gives its certificates; absent: it has no HTTPS. */
@@ -127,7 +131,13 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   const steady = steadyClock(now(), () => performance.now())
   const place = placeAt(options.directory, faults?.points)
   noteLostStore(place)
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  const late: {
+    record?: { check(): void }
+    server?: SiteServer
+    host?: SiteHost
+    content?: ContentServer
+    registrar?: { announce(): void }
+  } = {}
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(
     openWholeStore(place, log, {
@@ -181,10 +191,12 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), {
         now: steady,
         wall: now,
+        onAddresses: () => late.record?.check(),
       }),
     ),
   )
-  memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
+  // One that listens nowhere keeps its port for the day when it does again.
+  if (options.reach !== 'nat') memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
   const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
   const registry = createRegistry()
   const { quotas = QUOTA_DEFAULTS } = options
@@ -297,7 +309,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   const unproven = new Map<string, string>()
   const isPlain = options.plainHttp === true || holder.file().profile === 'local'
   const rungOf = (siteName: string): string | undefined => {
-    if (options.reach === 'tunnel') return undefined
+    if ((options.reach ?? 'direct') !== 'direct') return undefined
     return server.secureOriginOf(siteName) ?? (isPlain ? server.originOf(siteName) : undefined)
   }
   const httpsFacts =
@@ -347,13 +359,14 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       signer,
       domain: holder.domain,
       file: () => holder.file(),
-      addresses: network.addresses(),
+      addresses: () => network.addresses(),
       http: server.mainOrigin,
       nextSequence: memo.nextSequence,
       now,
       note: log.warn,
     }),
   )
+  late.record = record
   const tunnels = stack.use(
     keepTunnels({
       signer,
@@ -475,8 +488,11 @@ async function listenForPeers(
   portBefore: number,
   signer: Signer,
   handlers: NetworkHandlers,
-  clocks: { readonly now: () => number; readonly wall: () => number },
+  rest: Pick<NetworkOptions, 'now' | 'wall' | 'onAddresses'>,
 ): Promise<PeerNetwork> {
+  const { relaying = RELAYING_DEFAULTS } = options
+  if (options.reach === 'nat')
+    return startNetwork({ signer, listen: [], handlers, ...rest, chance: Math.random, note: options.log.debug })
   const address = options.address ?? LOOPBACK
   const family = address.includes(':') ? 'ip6' : 'ip4'
   const port = await portFor(options.p2pPort, portBefore, address)
@@ -484,7 +500,8 @@ async function listenForPeers(
     signer,
     listen: [`/${family}/${address}/tcp/${port}`],
     handlers,
-    ...clocks,
+    ...(relaying.reservations === 0 ? {} : { relaying }),
+    ...rest,
     chance: Math.random,
     note: options.log.debug,
   })

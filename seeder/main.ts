@@ -1,8 +1,9 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
-//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel]
+//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel|nat]
 //                       [--https-name NAME[:PORT]] [--https-port N] [--certificate FILE --certificate-key FILE | --acme URL [--acme-email MAIL]]
-//                       [--plain-http] [--location PLACE] [--address A] [--dns [HOST:]PORT] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
+//                       [--relay N] [--relay-bandwidth SIZE] [--plain-http] [--location PLACE] [--address A] [--dns [HOST:]PORT] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
+
 //                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--accept] [--json] [--parent]
 //
 // Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","dns"?,"https"?,"pid"}, or
@@ -32,6 +33,7 @@ import {
   readConfig,
   type SeederConfig,
 } from '#seeder/config/quota.ts'
+import { relayingOf } from '#seeder/config/relaying.ts'
 import { isOfTheDisk } from '#seeder/store/failure.ts'
 
 // Loading and starting leave much garbage at once; without this the heap's young half grows for it and stays grown (~20 MB).
@@ -60,6 +62,8 @@ const { values } = parseArgs({
     label: { type: 'string' },
     target: { type: 'string' },
     reach: { type: 'string' },
+    relay: { type: 'string' },
+    'relay-bandwidth': { type: 'string' },
     address: { type: 'string' },
     dns: { type: 'string' },
     'https-name': { type: 'string' },
@@ -163,7 +167,9 @@ async function main(): Promise<void> {
   const label = values.label
   if (label !== undefined && !LABEL.test(label)) throw new UsageError(`--label ${LABEL_WORDS}, not '${label}'`)
   const target = choice('target', ['hosts', 'plain'])
-  const reach = choice('reach', ['direct', 'tunnel'])
+  const reach = choice('reach', ['direct', 'tunnel', 'nat'])
+  const relaying = relayingOf(values.relay, values['relay-bandwidth'])
+  if (!relaying.ok) throw new UsageError(relaying.error)
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
   const dns = values.dns === undefined ? undefined : dnsPlaceOf(values.dns)
   if (values.dns !== undefined && dns === undefined)
@@ -225,6 +231,7 @@ async function main(): Promise<void> {
     ...(label === undefined ? {} : { label }),
     ...(target === undefined ? {} : { target }),
     ...(reach === undefined ? {} : { reach }),
+    relaying: relaying.value,
     ...(values.address === undefined ? {} : { address: values.address }),
     ...(dns === undefined ? {} : { dns }),
     ...(https === undefined ? {} : { https }),

@@ -19,10 +19,12 @@ import { HTTPS_NAMES, httpsSettingsOf } from '#seeder/config/https.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import { QUOTA_NAMES, quotaErrorText, quotaFromText, quotasOf, readConfig } from '#seeder/config/quota.ts'
+import { relayingOf } from '#seeder/config/relaying.ts'
 
 /** What some options may be; the seeder itself says no to anything else too. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   target: ['hosts', 'plain'],
+  reach: ['direct', 'tunnel', 'nat'],
   'log-level': LOG_LEVELS,
   'log-form': ['json', 'text'],
 }
@@ -67,8 +69,18 @@ export const command: Command = {
     },
     reach: {
       type: 'string',
-      value: 'direct|tunnel',
-      help: 'tunnel: nobody can dial this machine, so visitors come through the gateways (default direct)',
+      value: 'direct|tunnel|nat',
+      help: 'tunnel: visitors cannot dial this machine and come through the gateways; nat: nor can other seeders, who come through public ones (default direct)',
+    },
+    relay: {
+      type: 'string',
+      value: 'N',
+      help: 'seeders behind NAT that others reach through this one, 0 to 1024 (default 16)',
+    },
+    'relay-bandwidth': {
+      type: 'string',
+      value: 'SIZE',
+      help: 'bytes a second that it relays for them, 16K to 1T or none (default 8M)',
     },
     'https-name': {
       type: 'string',
@@ -163,6 +175,8 @@ async function run(context: CommandContext): Promise<number> {
   if (address !== undefined && isIP(address) === 0) throw usageFailure(`--address is an IP address, not '${address}'`)
   const dns = stringOf(context, 'dns')
   if (dns !== undefined && dnsPlaceOf(dns) === undefined) throw usageFailure(`--dns ${DNS_PLACE_WORDS}, not '${dns}'`)
+  const relaying = relayingOf(stringOf(context, 'relay'), stringOf(context, 'relay-bandwidth'))
+  if (!relaying.ok) throw usageFailure(relaying.error)
   const https = httpsSettingsOf(
     Object.fromEntries(
       HTTPS_NAMES.flatMap((name) => {
@@ -191,6 +205,8 @@ async function run(context: CommandContext): Promise<number> {
     'label',
     'target',
     'reach',
+    'relay',
+    'relay-bandwidth',
     'dns',
     ...HTTPS_NAMES,
     'location',

@@ -53,6 +53,7 @@ export function siteStatusJson(site: HostedSite, now: number): Record<string, un
       peer: peerName(member.peer),
       state: member.state,
       height: member.height,
+      ...(member.relay === undefined ? {} : { relay: member.relay }),
     })),
     evidence: status.evidence.map(({ kind, accused, hash }) => ({
       kind,
