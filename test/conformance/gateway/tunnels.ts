@@ -182,7 +182,7 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
     const page = await ask('/form')
     const [, key] = /name="interpeer-key" value="([A-Za-z0-9_-]{22})"/.exec(page.body.toString()) ?? []
     assert.ok(key, page.body.toString())
-    assert.deepEqual([page.headers['interpeer-body'], page.headers.etag], ['edited', undefined])
+    assert.deepEqual([page.headers['interpeer-body'], page.headers.etag], ['barred, edited', undefined])
     const certified = await ask('/form', { headers: { 'interpeer-client': '1' } })
     assert.equal(certified.body.toString(), FORM)
     const post = (): Promise<HttpAnswer> =>
