@@ -14,7 +14,7 @@ export function securityHeaders(isHttps: boolean): MiddlewareHandler {
     headers.set('Referrer-Policy', 'strict-origin-when-cross-origin')
     if (isHttps) headers.set('Strict-Transport-Security', 'max-age=31536000')
     if (headers.get('Content-Type')?.startsWith('text/html') === true) {
-      headers.set('Content-Security-Policy', PAGE_POLICY)
+      if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', PAGE_POLICY)
       headers.set('X-Frame-Options', 'DENY')
       headers.set('Cross-Origin-Opener-Policy', 'same-origin')
       headers.set('Permissions-Policy', 'camera=(), geolocation=(), microphone=()')

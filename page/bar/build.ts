@@ -11,13 +11,12 @@ export const GENERATED_FILE = fileURLToPath(new URL('./generated/script.ts', imp
 const HASH_CHARS = 16
 
 /** One source of the bar with all that it imports, as browsers get it. */
-export async function bundled(entry: string, options: { readonly globalName?: string } = {}): Promise<string> {
+export async function bundled(entry: string, format: 'iife' | 'esm' = 'iife'): Promise<string> {
   const result = await build({
     entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
     bundle: true,
     write: false,
-    format: 'iife',
-    ...options,
+    format,
     platform: 'browser',
     target: ['chrome109', 'firefox115', 'safari16.4'],
     charset: 'utf8',

@@ -31,6 +31,7 @@ const XHTML = /^application\/xhtml\+xml\s*(?:;|$)/i
 /** Alphabets in which a tag is not written in ASCII bytes, or bytes of a tag may be part of a letter. */
 const WIDE = /charset\s*=\s*["']?(?:utf-?16|utf-?32|ucs-|utf-7|iso-2022|hz-|iso-10646)/i
 const DOCTYPE = /<!doctype[\s>]/i
+const NOTHING_LEFT = /^\s*(?:<!doctype[^>]*>\s*)?$/i
 const latin1 = new TextDecoder('latin1')
 const ATTRIBUTES: ReadonlySet<string> = new Set(['http-equiv', 'content', 'charset'])
 const IN_HEAD: ReadonlySet<string> = new Set([
@@ -91,8 +92,8 @@ function placeIn(text: string, from: number, isWhole: boolean): Found | undefine
     const shown = textStart(text, position, start)
     if (!isDocument && DOCTYPE.test(text.slice(position, shown))) isDocument = true
     if (shown < start) return at(shown)
-    // What follows is no tag, or one that does not end.
-    if (tag === undefined) return isWhole ? at(shown) : undefined
+    // Nothing is shown any more; what is left may be a comment that does not end.
+    if (tag === undefined) return isWhole && NOTHING_LEFT.test(text.slice(position)) ? at(start) : undefined
     position = tag.end
     const { name, isEnd } = tag
     if (isEnd) {

@@ -21,6 +21,7 @@ a:focus-visible { outline-offset: 2px }
 @media (prefers-color-scheme: dark) { section { --ground: #1b2023; --ink: #eceae4; --line: #545e63; --link: #7ad9c9 } }
 @media (prefers-contrast: more) { section { --line: var(--ink) } }
 @media (forced-colors: active) { section { border-top: 2px solid CanvasText } button { border: 1px solid ButtonText } }
+@media (width < 30em) { section { font-size: .8125em } }
 @media print { :host { display: none !important } }
 `
 
