@@ -15,6 +15,7 @@ p { margin: .35em 0; max-width: 85em; overflow-wrap: anywhere; text-wrap: pretty
 b { font-weight: 650 }
 a { color: var(--link); text-underline-offset: .2em; white-space: nowrap }
 button { flex: none; width: 44px; height: 44px; margin: 0; padding: 0; border: 0; border-radius: 6px; background: none; color: inherit; font: 1.5em/1 system-ui, sans-serif; cursor: pointer }
+button::before { content: "×" }
 button:hover { background: rgb(128 128 128 / .18) }
 a:focus-visible, button:focus-visible { outline: 3px solid var(--link); outline-offset: -3px; border-radius: 6px }
 a:focus-visible { outline-offset: 2px }
@@ -91,7 +92,6 @@ export function showBar(facts: Facts): Bar {
   line.setAttribute('role', 'status')
   const button = document.createElement('button')
   button.type = 'button'
-  button.textContent = '×'
   button.setAttribute('aria-label', words.close)
   button.addEventListener('click', () => close(host))
   section.addEventListener('keydown', ({ key }) => {
