@@ -5,8 +5,8 @@
 // page's own script answers for itself (`preventDefault`) stays its own. A form that writes goes on only with its key, so that it runs once.
 
 /** A host that answered is not asked again for so long; one that is gone, for less. Times in ms. */
-const LIVES_MS = 15_000
-const GONE_MS = 5_000
+const LIVES_MS = 5_000
+const GONE_MS = 3_000
 const ANSWER_MS = 5_000
 const AGAIN_MS = 700
 
@@ -88,8 +88,8 @@ export function keepOn({ probe, base, withForms, onChange }: Continuity): void {
   }
 
   const ask = (): void => void look()
-  for (const type of ['pointerover', 'pointerdown', 'focusin', 'pageshow', 'online'])
-    addEventListener(type, ask, { passive: true })
+  for (const type of ['pointerover', 'pointerdown', 'focusin', 'online']) addEventListener(type, ask, { passive: true })
+  addEventListener('pageshow', ({ persisted }) => persisted && ask())
   addEventListener('visibilitychange', () => document.hidden || ask())
   addEventListener('error', ({ target }) => target === window || ask(), true)
   addEventListener('click', onClick)
