@@ -205,7 +205,7 @@ async function assetFiles(directory: string, folder: string): Promise<Result<Ass
       issues.push({
         code: 'asset_size',
         file,
-        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}. Split it, or keep it in a file store of the site ("files")`,
+        message: `the file has ${size} bytes; an asset may have ${LIMITS.assetBytes}. Split it`,
       })
     } else if (!isAssetPath(`/${name}`)) {
       issues.push({

@@ -9,7 +9,15 @@ import { originOf, type Question } from '#gateway/carry/question.ts'
 import { beginningOf, discard, type Unread, WHOLE_BYTES_MAX, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
 import type { AskError, TunnelAnswer } from '#gateway/tunnel/connection.ts'
-import { type Answer, type Asked, type CheckRules, checkAnswerAsync, type Verified } from '#protocol/answer/check.ts'
+import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
+import {
+  type Answer,
+  type Asked,
+  type CheckError,
+  type CheckRules,
+  checkAnswerAsync,
+  type Verified,
+} from '#protocol/answer/check.ts'
 import {
   certificateFromBytes,
   EVIDENCE_BYTES_MAX,
@@ -46,10 +54,12 @@ export type CertifiedAnswer =
 
 export type NoAnswer =
   | { readonly code: 'unreachable'; readonly why: AskError['code'] | Unread }
+  /** It holds, of a state from before what this visitor wrote. */
+  | { readonly code: 'behind'; readonly height: number }
   /** The member said no by itself, without evidence. */
   | { readonly code: 'refused'; readonly status: number }
-  /** What it said does not hold. */
-  | { readonly code: 'lie'; readonly check: string }
+  /** What it said does not hold. `proof`: evidence that stands for itself, where it is. */
+  | { readonly code: 'lie'; readonly check: string; readonly proof?: Uint8Array }
 
 export type Verify = (key: PublicKey, message: Uint8Array, signature: Signature) => Promise<boolean>
 
@@ -73,10 +83,10 @@ export async function answerOf(
   const begun = await beginningOf(answered.value.body, isLarge ? 0 : WHOLE_BYTES_MAX, room)
   if (!begun.ok) return err({ code: 'unreachable', why: begun.error })
   const body = begun.value
-  const lie = async (check: string): Promise<Result<never, NoAnswer>> => {
+  const lie = async (check: string, proof?: Uint8Array): Promise<Result<never, NoAnswer>> => {
     room.give(body.bytes.length)
     if (body.rest !== undefined) await discard(body.rest)
-    return err({ code: 'lie', check })
+    return err({ code: 'lie', check, ...(proof === undefined ? {} : { proof }) })
   }
   const at = { origin: originOf(question), siteName: site.name }
   const isBare = question.method === 'HEAD' || body.rest !== undefined
@@ -87,10 +97,16 @@ export async function answerOf(
       ? { form: 'whole', status, headers, body: body.bytes, at }
       : { form: 'root', status, headers, root, at }
   const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, verify)
-  if (!checked.ok) return lie(checked.error.code)
+  if (!checked.ok) return lie(checked.error.code, proofOf(checked.error, evidence.value))
   const common = { status, headers, verified: checked.value }
   if (root === undefined) return ok({ kind: 'whole', ...common, body: body.bytes })
   return ok({ kind: 'rooted', ...common, root, body: body.rest })
+}
+
+/** It signed for a state beside the certificate of another one. */
+function proofOf(error: CheckError, evidence: Evidence): Uint8Array | undefined {
+  if (error.code !== 'state_root' || evidence.kind !== 'read') return undefined
+  return evidenceToBytes({ kind: 'wrong_receipt', receipt: evidence.receipt, cert: evidence.cert, request: null })
 }
 
 function askedOf(site: CarriedSite, question: Question): Asked {

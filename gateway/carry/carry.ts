@@ -14,9 +14,11 @@ import {
   type NoAnswer,
 } from '#gateway/carry/answer.ts'
 import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
+import { BEHIND_PAUSES_MS } from '#gateway/carry/floor.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
 import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
+import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
@@ -41,6 +43,8 @@ export type Carried = {
   readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined
   /** Of the body that is sent, when it is known. */
   readonly length: number | undefined
+  /** The height that the group agreed on it in, when it is the answer of a write. */
+  readonly wrote?: number
 }
 
 /** Nobody gave an answer that holds. */
@@ -62,12 +66,14 @@ export type Visit = {
   readonly room: Room
   /** The tag that this visitor knows an answer by; absent: its own. */
   readonly tagOf?: (headers: Headers) => string | undefined
+  /** No state before this height is shown while a member has a later one; 0: any. */
+  readonly floor: number
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
 }
 
-/** What a visit has learnt of its members. */
-type Course = Visit & { readonly failed: Set<Host>; readonly reasons: NoAnswer[] }
+/** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
+type Course = Omit<Visit, 'floor'> & { readonly failed: Set<Host>; readonly reasons: NoAnswer[]; floor: number }
 
 export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
   const course: Course = { ...visit, failed: new Set(), reasons: [] }
@@ -88,19 +94,41 @@ type Answered = { readonly answer: CertifiedAnswer; readonly host: Host }
 
 /** The first answer that holds. */
 async function askInTurn(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
+  for (const pauseMs of BEHIND_PAUSES_MS) {
+    const round = await askEach(course, question)
+    if (round.ok || !round.error.reasons.some(({ code }) => code === 'behind')) return round
+    await pass(pauseMs)
+  }
+  course.floor = 0
+  return askEach(course, question)
+}
+
+async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
   const { verify } = course.gateway.ports
+  const behind: NoAnswer[] = []
   for (const host of course.hosts) {
     if (course.failed.has(host)) continue
     const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
+    if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
+      behind.push({ code: 'behind', height: answer.value.verified.height })
+      await letGo(course, answer.value)
+      continue
+    }
     if (answer.ok) return ok({ answer: answer.value, host })
     // The visitor's own doing, and no member's.
     if (answer.error.code === 'unreachable' && answer.error.why === 'head_refused')
       return err({ status: HEADERS_TOO_LARGE, reasons: [] })
     noted(course, host, answer.error)
+    await kept(course, answer.error)
   }
   const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))
   const agreed = refusals.length > 0 && refusals.every((status) => status === refusals[0])
-  return err({ status: agreed ? refusals[0] : undefined, reasons: course.reasons })
+  return err({ status: agreed ? refusals[0] : undefined, reasons: [...course.reasons, ...behind] })
+}
+
+async function letGo({ room }: Course, answer: CertifiedAnswer): Promise<void> {
+  if (answer.kind === 'whole') room.give(answer.body.length)
+  else if (answer.body !== undefined) await discard(answer.body)
 }
 
 function noted(course: Course, host: Host, reason: NoAnswer): void {
@@ -115,6 +143,11 @@ function noted(course: Course, host: Host, reason: NoAnswer): void {
   })
 }
 
+/** A proof is kept before the next member is asked: from then on nobody is led to who is proven a liar. */
+async function kept({ gateway }: Course, reason: NoAnswer): Promise<void> {
+  if (reason.code === 'lie' && reason.proof !== undefined) await takeEvidence(gateway, reason.proof)
+}
+
 function askerOf({ tunnels, site, question, waitMs = 0 }: Visit, host: Host): AskMember {
   const { scheme, host: name, source } = question
   const headMs = isSafe(question.method) ? READ_HEAD_MS : WRITE_HEAD_MS
@@ -126,6 +159,8 @@ function askerOf({ tunnels, site, question, waitMs = 0 }: Visit, host: Host): As
       { headMs: headMs + waitMs },
     )
 }
+
+const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const header = (headers: Headers, name: string): string | undefined =>
   headers.find(([key]) => key.toLowerCase() === name)?.[1]
@@ -168,19 +203,20 @@ async function answeredByConditions(
 }
 
 async function whole(course: Course, { answer, host }: Answered): Promise<Result<Carried, NotCarried>> {
-  const { status, headers } = answer
-  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length })
+  const { status, headers, verified } = answer
+  const wrote = verified.kind === 'write' ? { wrote: verified.height } : {}
+  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...wrote })
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size })
+  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...wrote })
   if (Number.isSafeInteger(size)) {
     const span = { start: 0, end: size - 1 }
     const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
-    if (body !== undefined) return ok({ status, headers, body, length: size })
+    if (body !== undefined) return ok({ status, headers, body, length: size, ...wrote })
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
   if (bytes.ok && hexFromBytes(bodyRoot(bytes.value)) === hexFromBytes(answer.root))
-    return ok({ status, headers, body: bytes.value, length: bytes.value.length })
+    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...wrote })
   if (bytes.ok) course.room.give(bytes.value.length)
   noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
   const again = await askInTurn(course, course.question)

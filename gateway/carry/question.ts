@@ -3,6 +3,7 @@
 // A member is asked without conditions, ranges and codings of the visitor's: what comes back is the whole certified answer, or
 // its head; what the visitor made of it before (RFC 9110 §13, §14) is answered here, from what was checked.
 
+import { withoutFloor } from '#gateway/carry/floor.ts'
 import { base64url, takeFormKey } from '#page/form-request.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
@@ -81,7 +82,7 @@ export type Asker = {
  */
 export function questionOf(request: Request, body: Uint8Array, { url, target, source, random }: Asker): Question {
   const { method } = request
-  const passed = [...request.headers].filter(([name]) => isPassed(name))
+  const passed = [...withoutFloor([...request.headers].filter(([name]) => isPassed(name)))]
   const sent = { headers: passed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)), body }
   const taken = isSafe(method) || isClient(request) ? undefined : takeFormKey(sent, sha256)
   const headers = [...(taken ?? sent).headers]

@@ -2,6 +2,7 @@
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
+import { floorField, floorOf } from '#gateway/carry/floor.ts'
 import {
   barScript,
   editedHeaders,
@@ -88,8 +89,9 @@ export async function visitSite(
     const turn = found.next++
     const shownAt = shownAtOf(gateway, request, name, originOf(question))
     const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
+    const floor = floorOf(request)
     const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
-      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, waitMs, ...tagOf })
+      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs, ...tagOf })
     const conditions = conditionsOf(request.headers)
     const answer = await ask(question, conditions, 0)
     if (!answer.ok) return answer
@@ -99,7 +101,9 @@ export async function visitSite(
     const certified = { ...answer.value, headers: withOwnWord(answer.value.headers) }
     const shown = shownTo(shownAt, following, at, random, certified)
     const body = certified.body instanceof Uint8Array ? certified.body : undefined
-    const headers = withOwnLinks({ ...shown, body }, at)
+    const headers = [...withOwnLinks({ ...shown, body }, at)]
+    const { wrote } = answer.value
+    if (wrote !== undefined && !isClient(request)) headers.push(floorField(wrote, question.scheme))
     return ok(responseOf(request.method, { ...shown, headers }, room.leave))
   } finally {
     if (!isSending) room.leave()
@@ -119,7 +123,7 @@ async function askNow(
   tunnels: Tunnels,
   name: string,
   turn: number,
-  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'waitMs' | 'tagOf'>,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs' | 'tagOf'>,
 ): Promise<Result<Carried, GatewayError>> {
   const { locations, network, ports } = gateway
   const job = locations.jobByName(name)

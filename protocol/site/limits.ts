@@ -7,7 +7,9 @@ export const LIMITS = {
   scriptBytes: 16 * 2 ** 20,
   sourceMapBytes: 64 * 2 ** 20,
   assets: 20_000,
-  assetBytes: 25 * 2 ** 20,
+  assetBytes: 512 * 2 ** 20,
+  /** What of an asset a script can read, by `env.ASSETS`. */
+  assetReadBytes: 25 * 2 ** 20,
   assetPathChars: 1_024,
   /** Script and assets together. */
   bundleBytes: 2 * 2 ** 30,

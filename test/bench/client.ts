@@ -2,7 +2,7 @@
 // each only the status and the length are read, so that what is measured is the server.
 
 import { connect, type Socket } from 'node:net'
-import { median } from '#test/bench/report.ts'
+import { median, quantile } from '#test/bench/report.ts'
 
 export type Target = { readonly host: string; readonly port: number }
 
@@ -19,6 +19,7 @@ export type Load = {
   readonly answers: number
   readonly perSecond: number
   readonly p50Ms: number
+  readonly p99Ms: number
 }
 
 const HEADER_END = Buffer.from('\r\n\r\n')
@@ -81,7 +82,12 @@ export async function load(targets: readonly Target[], options: LoadOptions): Pr
         .destroy()
   }
   const seconds = (performance.now() - began) / 1000
-  return { answers: durations.length, perSecond: durations.length / seconds, p50Ms: median(durations) }
+  return {
+    answers: durations.length,
+    perSecond: durations.length / seconds,
+    p50Ms: median(durations),
+    p99Ms: quantile(durations, 0.99),
+  }
 }
 
 type Connection = {

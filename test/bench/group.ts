@@ -30,7 +30,8 @@ export type BenchGroup = AsyncDisposable & {
   counts(seeder: SeederProcess): Promise<Counts>
 }
 
-export async function startGroup(): Promise<BenchGroup> {
+/** `more`: arguments of each seeder beside the operator's. */
+export async function startGroup(more: readonly string[] = []): Promise<BenchGroup> {
   const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
@@ -46,7 +47,7 @@ export async function startGroup(): Promise<BenchGroup> {
   let seeders: Seeders
   try {
     seeders = stack.use(
-      await startSeeders({ arguments: Object.fromEntries(LABELS.map((label) => [label, ARGUMENTS])) }),
+      await startSeeders({ arguments: Object.fromEntries(LABELS.map((label) => [label, [...ARGUMENTS, ...more]])) }),
     )
   } finally {
     delete process.env.INTERPEER_BENCH_COUNTS

@@ -17,6 +17,7 @@ const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
   redirect: async () => (await import('#test/bench/redirect.ts')).redirect,
   read: async () => (await import('#test/bench/read.ts')).read,
   write: async () => (await import('#test/bench/write.ts')).write,
+  tunnel: async () => (await import('#test/bench/tunnel.ts')).tunnel,
   idle: async () => (await import('#test/bench/idle.ts')).idle,
   start: async () => (await import('#test/bench/start.ts')).start,
   store: async () => (await import('#test/bench/store.ts')).store,
@@ -28,6 +29,7 @@ const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
   page: async () => (await import('#test/bench/beside/page.ts')).pageBeside,
   static: async () => (await import('#test/bench/beside/static.ts')).staticBeside,
   redirect: async () => (await import('#test/bench/beside/redirect.ts')).redirectBeside,
+  dns: async () => (await import('#test/bench/beside/dns.ts')).dnsBeside,
 }
 
 const { values, positionals } = parseArgs({

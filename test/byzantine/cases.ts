@@ -32,7 +32,7 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
 const isQuiet = ({ kind }: Lie): boolean => PROOFS[kind].length === 0 || kind === 'fork'
 /** How long a proof may take on a busy machine; audits come every few seconds. */
 const PROOF_MS = 90_000
-/** Issue: the gateway sends nobody to a proven liar this long after the proof. */
+/** Promised: the gateway sends nobody to a proven liar this long after the proof. */
 const DROP_MS_MAX = 10_000
 /** Fewer say nothing about the history; a machine that does much else gets no more done. */
 const ACKNOWLEDGED_MIN = 5

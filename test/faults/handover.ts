@@ -8,8 +8,8 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
-import { interpeer } from '#test/support/command.ts'
 import { published, withFaults } from '#test/support/faulty.ts'
+import { replaceMember } from '#test/support/hand-over.ts'
 import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
 import { count, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
@@ -28,13 +28,6 @@ type Role = 'joiner' | 'stays' | 'leaver'
 type How = 'RECONFIG' | 'CLOSE'
 /** Joiners of each round are `new`, or those who `left` the rounds before. */
 type Joiners = 'new' | 'left'
-
-async function replace(seeders: Seeders, out: SeederProcess, next: SeederProcess): Promise<void> {
-  const peers = ['--replace', out.ready.peer, '--with', next.ready.peer]
-  const place = ['--key', seeders.networkKey, '--network', seeders.networkPath, '--json']
-  const end = await interpeer(['members', SITE, ...peers, ...place])
-  assert.equal(end.code, 0, JSON.stringify(end))
-}
 
 /** Who is in the group now, and who waits outside of it; the first of each is the next to go. */
 type Seats = { readonly present: readonly SeederProcess[]; readonly spare: readonly SeederProcess[] }
@@ -66,7 +59,7 @@ class Rounds {
     })
     if (this.#how === 'CLOSE') joiner.kill('SIGSTOP')
     withFaults(victim, { kill: { point, of: 'now', when } })
-    await replace(this.#seeders, out, joiner)
+    await replaceMember(this.#seeders, SITE, out, joiner)
     this.epoch++
     const lives = [stays, ...rest].filter((each) => each !== victim)
     await until(

@@ -6,8 +6,16 @@ import { after, test } from 'node:test'
 import { beginningOf, streamed, wholeOf } from '#gateway/carry/read.ts'
 import { createRooms, type Room } from '#gateway/carry/room.ts'
 import { visitSite } from '#gateway/carry/site-host.ts'
+import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { Gateway } from '#gateway/gateway.ts'
-import { assert as must, type Result } from '#protocol/codec/result.ts'
+import { evidenceFromHeaders, RECEIPT_HEADER, receiptText } from '#protocol/answer/evidence.ts'
+import { sha256 } from '#protocol/codec/digest.ts'
+import { assert as must, ok, type Result } from '#protocol/codec/result.ts'
+import { cidOfBytes } from '#protocol/content/block.ts'
+import { CODEC_RAW } from '#protocol/content/cid.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import type { Headers } from '#protocol/site/response-hash.ts'
+import { verify } from '#seeder/identity/keys.ts'
 import { startEdge } from '#test/support/edge.ts'
 import { eventApp } from '#test/support/events.ts'
 import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
@@ -20,7 +28,7 @@ const LARGE_BYTES = 6 * MEBIBYTE + 5
 const MEDIUM_BYTES = 700 * 1024
 const large = new Uint8Array(LARGE_BYTES).map((_, at) => (at * 2654435761) >>> 11)
 
-const at = await scene({ clock: { now: Date.now() } })
+const at = await scene({ clock: { now: Date.now() }, judge: evidenceJudge(async (...check) => verify(...check)) })
 const group = hostedGroup('wiki', {
   network: at.network,
   members: ['ana', 'ben', 'cleo', 'dan'],
@@ -217,4 +225,77 @@ test('a stream gives back when it ends, breaks off or nobody takes it any more',
     assert.equal(room.take(1), false)
   })
   assert.ok(held < 0, 'its place too')
+})
+
+test('who wrote is shown no state from before, while a member has it; the site hears nothing of that', async () => {
+  assert.equal((await at.register('ben', { sites: { wiki: null }, tunnel: true })).status, 200)
+  const gateway = gatewayWith(32 * MEBIBYTE)
+  const { tunnels } = gateway.ports
+  must(tunnels !== undefined, 'it keeps tunnels')
+  const heard: (string | undefined)[] = []
+  const before = new Map<string, { readonly headers: Headers; readonly body: Uint8Array }>()
+  let behind: readonly string[] = []
+  const ask: typeof tunnels.ask = async (peer, head, body, options) => {
+    heard.push(head.headers.find(([name]) => name === 'cookie')?.[1])
+    const old = head.method === 'GET' && behind.includes(peer) ? before.get(head.target) : undefined
+    if (old !== undefined) return ok({ status: 200, ...old })
+    const answer = await tunnels.ask(peer, head, body, options)
+    if (!answer.ok || head.method !== 'GET') return answer
+    const whole =
+      answer.value.body instanceof Uint8Array ? answer.value.body : await new Response(answer.value.body).bytes()
+    before.set(head.target, { headers: answer.value.headers, body: whole })
+    return ok({ ...answer.value, body: whole })
+  }
+  const at2 = { ...gateway, ports: { ...gateway.ports, tunnels: { ...tunnels, ask } } }
+  const linesSeen = async (cookie: string): Promise<number> => {
+    const seen = await bytesOf(await visit(at2, '/events', '192.0.2.1', { headers: { cookie } }))
+    return new TextDecoder().decode(seen).split('id: ').length - 1
+  }
+  const known = await linesSeen('a=b')
+  const wrote = await visit(at2, '/lines', '192.0.2.1', { method: 'POST', body: 'one more' })
+  must(wrote instanceof Response, 'it was written')
+  const [floor = '', ...attributes] = (wrote.headers.get('set-cookie') ?? '').split('; ')
+  assert.match(floor, /^interpeer-floor=[1-9][0-9]*$/)
+  assert.deepEqual(attributes, ['Path=/', 'Max-Age=120', 'HttpOnly', 'SameSite=Lax', 'Secure'])
+  behind = [at.network.peer('ana')]
+  const cookie = `a=b; ${floor}; c=d`
+  for (let count = 0; count < 4; count++) assert.equal(await linesSeen(cookie), known + 1)
+  assert.ok(heard.includes('a=b; c=d') && heard.every((each) => each?.includes('interpeer-floor') !== true))
+  // Nobody has it: what they have is shown at last, and a floor out of the air costs no more than that.
+  before.clear()
+  behind = []
+  assert.equal(await linesSeen('interpeer-floor=999999999999999'), known + 1)
+  for (const form of ['interpeer-floor=-1', 'interpeer-floor=1e9', 'interpeer-floor=', 'interpeer-floor'])
+    assert.equal(await linesSeen(form), known + 1)
+})
+
+test('who signs for a state beside the certificate of another one is asked once: the proof is kept, and nobody is led there any more', async () => {
+  const gateway = gatewayWith(32 * MEBIBYTE)
+  const { tunnels } = gateway.ports
+  must(tunnels !== undefined, 'it keeps tunnels')
+  const liar = at.network.peer('ana')
+  const asked: string[] = []
+  const lying: typeof tunnels.ask = async (peer, head, body, options) => {
+    asked.push(peer)
+    const answer = await tunnels.ask(peer, head, body, options)
+    if (!answer.ok || peer !== liar) return answer
+    const read = evidenceFromHeaders(answer.value.headers)
+    must(read.ok && read.value.kind === 'read', 'the answer to a read has its receipt')
+    const { body: said } = read.value.receipt
+    const other = { ...said, state_root: cidOfBytes(CODEC_RAW, new Uint8Array(said.height), sha256) }
+    const receipt = receiptText(signStatement(at.network.domain, 'receipt', at.network.signer('ana'), other))
+    const headers = answer.value.headers.map(([name, value]) =>
+      name.toLowerCase() === RECEIPT_HEADER ? ([name, receipt] as const) : ([name, value] as const),
+    )
+    return { ok: true, value: { ...answer.value, headers } }
+  }
+  const lied = { ...gateway, ports: { ...gateway.ports, tunnels: { ...tunnels, ask: lying } } }
+  for (let count = 0; count < 4; count++)
+    assert.equal(new TextDecoder().decode(await bytesOf(await visit(lied, '/', '192.0.2.1'))), 'got 0')
+  assert.deepEqual(
+    asked.filter((peer) => peer === liar),
+    [liar],
+  )
+  assert.ok(gateway.savedLiars.has(liar))
+  assert.ok(!at.gateway.locations.target('wiki', at.clock.now)?.hosts.some(({ peer }) => peer === liar))
 })

@@ -25,7 +25,7 @@ export const READ_WALL_MS = 15_000
 const WORKERS_MAX = 4
 
 /** Raise it when host operations or the executor answer differently: members of one group must agree on it. */
-const HOST_VERSION = 3
+const HOST_VERSION = 4
 
 /** Sites of which a root is remembered that empty blocks leave as it is. */
 const QUIET_SITES_MAX = 4_096

@@ -26,6 +26,7 @@ const PROGRAMS = {
   'nginx-light': /^nginx$/,
   'php-fpm': /^php-fpm[0-9.]*$/,
   caddy: /^caddy$/,
+  unbound: /^unbound$/,
 } as const
 
 export type DebianPackage = keyof typeof PROGRAMS
@@ -50,7 +51,7 @@ export function debianProgram(name: DebianPackage): string {
     if (found !== undefined) return join(folder, found)
   }
   throw new MissingPeer(
-    `${name} is not installed. On Debian: apt-get install --no-install-recommends etcd-server nginx-light php-fpm php-sqlite3 caddy`,
+    `${name} is not installed. On Debian: apt-get install --no-install-recommends etcd-server nginx-light php-fpm php-sqlite3 caddy unbound`,
   )
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Bundle, bundleFileBytes, bundleSite } from '#cli/bundle/bundle.ts'
@@ -124,9 +124,14 @@ test('mistakes of a project are told by file', async () => {
 test('an asset one byte too large is refused', async () => {
   await using project = await siteProject({ 'interpeer.jsonc': '{ "name": "a", "assets": { "directory": "public" } }' })
   await mkdir(join(project.directory, 'public'))
-  await writeFile(join(project.directory, 'public/fits'), new Uint8Array(LIMITS.assetBytes))
+  const sparse = async (name: string, bytes: number): Promise<void> => {
+    const path = join(project.directory, 'public', name)
+    await writeFile(path, '')
+    await truncate(path, bytes)
+  }
+  await sparse('fits', LIMITS.assetBytes)
   assert.ok((await bundleSite(project.directory)).ok)
-  await writeFile(join(project.directory, 'public/large'), new Uint8Array(LIMITS.assetBytes + 1))
+  await sparse('large', LIMITS.assetBytes + 1)
   const bundle = await bundleSite(project.directory)
   assert.equal(bundle.ok || bundle.error[0]?.code, 'asset_size')
 })

@@ -5,9 +5,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
-import { interpeer } from '#test/support/command.ts'
+import { isKnown, replaceMember } from '#test/support/hand-over.ts'
 import { levelLines, noEvidence, published, SITE, writeLine } from '#test/support/lines.ts'
-import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const WRITERS = 4
@@ -16,13 +15,6 @@ const MEMBERS = 4
 const REFUSALS = [307, 404, 503, 504]
 /** A joiner runs the whole log again while the others go on: it gets there, on a busy machine late. */
 const EPOCH_MS = 120_000
-
-async function replace(seeders: Seeders, out: SeederProcess, next: SeederProcess): Promise<void> {
-  const { networkKey, networkPath } = seeders
-  const peers = ['--replace', out.ready.peer, '--with', next.ready.peer]
-  const end = await interpeer(['members', SITE, ...peers, '--key', networkKey, '--network', networkPath, '--json'])
-  assert.equal(end.code, 0, JSON.stringify(end))
-}
 
 test('§6 G8 G11 members are replaced one after the other under load and kills until none of the first is left', async () => {
   await using seeders = await published({ count: MEMBERS })
@@ -40,10 +32,8 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
   try {
     for (const [turn, out] of first.entries()) {
       const next = await seeders.start(`t${turn + 1}`)
-      await until('the new peer in the network file', async () =>
-        seeders.admission.file().peers.some(({ peer }) => peer === next.ready.peer),
-      )
-      await replace(seeders, out, next)
+      await isKnown(seeders, next)
+      await replaceMember(seeders, SITE, out, next)
       // In the midst of the hand-over one member is killed: each time another one, the leaver and the joiner among them.
       const victim = [present[1], next, out, present[2]][turn]
       assert.ok(victim !== undefined)
@@ -71,7 +61,7 @@ test('§6 G8 G11 members are replaced one after the other under load and kills u
       'the site forgotten',
       async () => (await back.report())?.sites.every(({ name }) => name !== SITE) === true,
     )
-    await replace(seeders, out, back)
+    await replaceMember(seeders, SITE, out, back)
     present = [...present.slice(1), back]
     await until(
       'epoch 5 at every member',

@@ -1,0 +1,142 @@
+// What a tunnel costs: the same member asked at its own port, and through the sites domain of a gateway (workerd, its Durable Object, the
+// member's WebSocket, every signature and chunk checked). Small answers, large ones, small ones beside eight large ones, and the time to the
+// first byte of a visitor who has no connection yet, by each way that leads to a site.
+
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { exchange } from '#cli/network/http.ts'
+import { startGateway } from '#gateway/local/start.ts'
+import { type Load, load, type Target } from '#test/bench/client.ts'
+import { BLOB_BYTES, SITE, serving, startGroup } from '#test/bench/group.ts'
+import { type Bench, compared, median } from '#test/bench/report.ts'
+import { until } from '#test/support/until.ts'
+
+const ROUNDS = 6
+const ROUND_MS = 1_000
+const WARM_MS = 2_000
+const BULK_STREAMS = 8
+const FIRST_BYTES = 40
+const TUNNELS_MS = 60_000
+const MEGABYTE = 1e6
+
+/** Where the site is asked for: an address to connect to, and the name by which it is known there. */
+type Way = { readonly target: Target; readonly host: string }
+
+function requestTo(way: Way, path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: ${way.host}\r\nAccept: */*\r\nInterpeer-Client: 1\r\n\r\n`
+}
+
+function asked(way: Way, path: string, connections: number, durationMs: number): Promise<Load> {
+  return load([way.target], { connections, durationMs, status: 200, request: () => requestTo(way, path) })
+}
+
+/** From the first connection to the first byte of the last answer; each way is asked anew, on a connection of its own. */
+async function firstByteMs(ways: readonly { readonly way: Way; readonly path: string }[]): Promise<number> {
+  const began = performance.now()
+  for (const { way, path } of ways) {
+    const socket = connect(way.target.port, way.target.host)
+    socket.setNoDelay(true)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    socket.once('error', reject)
+    socket.once('data', () => resolve())
+    socket.write(requestTo(way, path))
+    await promise.finally(() => socket.destroy())
+  }
+  return performance.now() - began
+}
+
+export const tunnel: Bench = async ({ note }) => {
+  await using stack = new AsyncDisposableStack()
+  const group = stack.use(await startGroup(['--reach', 'tunnel']))
+  const { seeders } = group
+  const { admission } = seeders
+  const gateway = stack.use(
+    await startGateway({
+      port: 0,
+      directory: join(seeders.directory, 'gateway'),
+      networkKey: admission.file().network_key,
+      networkFile: JSON.stringify(admission.file()),
+    }),
+  )
+  admission.change({ gateways: [gateway.url] })
+  const [seeder] = seeders.all
+  if (seeder === undefined) throw new Error('there is a seeder')
+  await serving(seeders, [SITE])
+  const port = Number(new URL(gateway.url).port)
+  const direct: Way = { target: group.target(seeder), host: group.host(seeder) }
+  const through: Way = { target: { host: '127.0.0.1', port }, host: `${SITE}.sites.localhost:${port}` }
+  const control: Way = { target: through.target, host: new URL(gateway.url).host }
+  await until(
+    'the site through a tunnel',
+    async () => (await exchange(`http://${through.host}/page`)).status === 200,
+    TUNNELS_MS,
+  )
+  const results = []
+
+  for (const connections of [1, 16]) {
+    const rounds: { ours: Load; peer: Load }[] = []
+    for (const way of [through, direct]) await asked(way, '/page', connections, WARM_MS)
+    for (let round = 0; round < ROUNDS; round++)
+      rounds.push({
+        ours: await asked(through, '/page', connections, ROUND_MS),
+        peer: await asked(direct, '/page', connections, ROUND_MS),
+      })
+    const of = (figure: 'p50Ms' | 'perSecond') =>
+      rounds.map(({ ours, peer }) => ({ ours: ours[figure], peer: peer[figure] }))
+    const what = `3 KB page through a tunnel, ${connections} connection${connections === 1 ? '' : 's'}`
+    results.push(compared(`${what}, p50, against direct`, 'ms', of('p50Ms')))
+    results.push(compared(`${what}, against direct`, 'requests/s', of('perSecond')))
+    note(`${what}: ${median(rounds.map(({ ours, peer }) => ours.p50Ms - peer.p50Ms)).toFixed(2)} ms more at the median`)
+  }
+
+  const bulk: { ours: number; peer: number }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const [ours, peer] = [
+      await asked(through, '/photo.jpg', 1, ROUND_MS),
+      await asked(direct, '/photo.jpg', 1, ROUND_MS),
+    ]
+    bulk.push({
+      ours: (ours.perSecond * BLOB_BYTES) / MEGABYTE,
+      peer: (peer.perSecond * BLOB_BYTES) / MEGABYTE,
+    })
+  }
+  results.push(compared('1 MB file through a tunnel, 1 connection, against direct', 'MB/s', bulk))
+
+  const starved: { alone: Load; beside: Load }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const alone = await asked(through, '/page', 1, ROUND_MS)
+    const [beside] = await Promise.all([
+      asked(through, '/page', 1, ROUND_MS),
+      asked(through, '/photo.jpg', BULK_STREAMS, ROUND_MS),
+    ])
+    starved.push({ alone, beside })
+  }
+  const small = `3 KB page beside ${BULK_STREAMS} streams of 1 MB through a tunnel`
+  for (const [name, figure] of [
+    ['p50', 'p50Ms'],
+    ['p99', 'p99Ms'],
+  ] as const)
+    results.push(
+      compared(
+        `${small}, ${name}, against alone`,
+        'ms',
+        starved.map(({ alone, beside }) => ({ ours: beside[figure], peer: alone[figure] })),
+      ),
+    )
+
+  const path = '/page'
+  const link = { way: control, path: `/${SITE}${path}` }
+  const waysTo = [
+    { name: 'link, then a member', ways: [link, { way: direct, path }] },
+    { name: 'link, then the sites domain', ways: [link, { way: through, path }] },
+    { name: 'the sites domain', ways: [{ way: through, path }] },
+  ]
+  const first = new Map(waysTo.map(({ name }) => [name, [] as { ours: number; peer: number }[]]))
+  for (let round = 0; round < FIRST_BYTES; round++) {
+    const peer = await firstByteMs([{ way: direct, path }])
+    for (const { name, ways } of waysTo) first.get(name)?.push({ ours: await firstByteMs(ways), peer })
+  }
+  for (const [name, rounds] of first)
+    results.push(compared(`first byte, ${name}, against a member alone`, 'ms', rounds))
+  return results
+}
