@@ -65,8 +65,20 @@ export function framePage({ siteName, origins, rest, publicUrl, checked, acceptL
   const own = frameWordsIn(language)
   const address = `${origins[0]}${rest}`
   const isPlain = publicUrl.startsWith('https:') && address.startsWith('http:')
-  const said = checked === undefined ? words.member : words.gateway
-  const sentence = said.replace('{quorum}', String(checked?.quorum)).replace('{members}', String(checked?.members))
+  const sentence = (checked === undefined ? own.member : own.gateway)
+    .replace('{quorum}', String(checked?.quorum))
+    .replace('{members}', String(checked?.members))
+  const more = html`<a href="/-/about/${siteName}">${words.more}</a>`
+  const alone = html`<a href="${address}" rel="nofollow">${own.alone}</a>`
+  const body = isPlain
+    ? html`<main class="plain"><h1>${siteName}</h1>
+<p>${named(own.plain, siteName)}</p>
+<p>${alone} · ${more}</p></main>`
+    : html`<header>
+<p>${named(sentence, siteName)} ${more}</p>
+<p>${own.empty} ${alone}</p>
+</header>
+<main><h1>${siteName}</h1><iframe src="${address}" title="${siteName}" sandbox="${ALLOWED}" allow="fullscreen"></iframe></main>`
   return html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -77,15 +89,7 @@ export function framePage({ siteName, origins, rest, publicUrl, checked, acceptL
 <link rel="stylesheet" href="/-/frame.css">
 </head>
 <body>
-<header aria-label="${words.about}">
-<p>${named(sentence, siteName)} <a href="/-/about/${siteName}">${words.more}</a></p>
-<p>${isPlain ? '' : own.empty} <a href="${address}" rel="nofollow">${own.alone}</a></p>
-</header>
-${
-  isPlain
-    ? html`<main><p>${named(own.plain, siteName)}</p></main>`
-    : html`<main><h1>${siteName}</h1><iframe src="${address}" title="${siteName}" sandbox="${ALLOWED}" allow="fullscreen"></iframe></main>`
-}
+${body}
 </body>
 </html>
 `
@@ -106,7 +110,8 @@ header p { margin: 0 }
 a { color: var(--link); text-underline-offset: .2em; white-space: nowrap }
 a:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 3px }
 main { flex: 1; display: flex; min-height: 0 }
-main p { margin: auto; padding: 1rem; max-width: 40rem; font-size: 1.0625rem; line-height: 1.6 }
-h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.plain { display: block; width: 100%; max-width: 44rem; margin: 0 auto; padding: 1.5rem 1.25rem; font-size: 1.0625rem; line-height: 1.6 }
+.plain h1 { margin: 1rem 0; font-size: 2rem; line-height: 1.15 }
+main:not(.plain) h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 iframe { flex: 1; width: 100%; border: 0; background: #fff }
 `

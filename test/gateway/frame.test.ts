@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { languagesOf } from '#gateway/redirect/frame.ts'
+import { FRAME_WORDS } from '#gateway/redirect/frame-words.ts'
 import { FRESH_MS } from '#gateway/settings.ts'
 import { WORDS } from '#page/bar/words.ts'
 import { codeOf, GATEWAY_URL, originOf, type Scene, scene } from '#test/gateway/scene.ts'
@@ -80,4 +81,10 @@ test('no site, nobody there: as without a frame', async () => {
   assert.equal(await codeOf(await at.ask('/nobody/?frame=1')), 'unknown_name')
   at.clock.now += FRESH_MS
   assert.equal(await codeOf(await at.ask('/wiki/?frame=1')), 'no_living_member')
+})
+
+test('every language says all of it, with the same things put in', () => {
+  const put = (words: object): string[] => Object.values(words).map((text) => String(text.match(/\{\w+\}/g)?.sort()))
+  assert.deepEqual(Object.keys(FRAME_WORDS), Object.keys(WORDS))
+  for (const words of Object.values(FRAME_WORDS)) assert.deepEqual(put(words), put(FRAME_WORDS.en ?? {}))
 })
