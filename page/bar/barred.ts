@@ -71,7 +71,8 @@ export function barredPage(page: PageToBar, facts: BarFacts, sha256: Sha256): Ba
   const leave = leaveOf(headers, NAMEABLE.test(origin) ? origin + BAR_PATH : undefined)
   if (leave === undefined) return undefined
   // What was checked is at an origin that stays: the gateway knows the present members by itself.
-  const goesOn = facts.checked === undefined ? goesOnUnder([...policiesIn(headers), ...place.policies]) : ''
+  const leads = facts.checked === undefined && facts.gateway !== undefined
+  const goesOn = leads ? goesOnUnder([...policiesIn(headers), ...place.policies]) : ''
   const element = bytesFromText(elementOf(facts, goesOn, leave.nonce))
   return {
     body: bytesConcat(body.subarray(0, place.offset), element, body.subarray(place.offset)),
