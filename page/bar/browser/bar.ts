@@ -113,7 +113,10 @@ export function showBar(facts: Facts): Bar {
   if (!isClosed()) document.documentElement.append(host)
   return {
     gone(goOn) {
-      if (goOn === undefined) return say(usual, about)
+      if (goOn === undefined) {
+        if (isClosed()) host.remove()
+        return say(usual, about)
+      }
       say(words.gone, link(words.again, goOn))
       document.documentElement.append(host)
     },
