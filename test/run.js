@@ -55,7 +55,7 @@ function ensureChromium() {
 }
 
 /**
- * Clients of others, installed when they are missing and we may, and what makes certificates. A test that would ask a client that is missing says so,
+ * Clients of others, installed when they are missing and we may, and what makes certificates. A browser that is missing after that fails its test; another test that would ask a client that is missing says so,
  * and shows its point without.
  */
 function ensureClients() {
@@ -65,6 +65,8 @@ function ensureClients() {
     ['curl', 'curl'],
     ['wget', 'wget'],
     ['openssl', 'openssl'],
+    ['firefox-esr', 'firefox-esr'],
+    ['certutil', 'libnss3-tools'],
   ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
   console.log(`Installing from Debian: ${missing.join(' ')} …`)

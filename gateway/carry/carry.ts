@@ -34,6 +34,9 @@ import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/respons
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
 const WRITE_HEAD_MS = 35_000
+/** How long a body that has begun waits for a member that has the rest: a hand-over, or a restart of the last one. */
+const REST_PATIENCE_MS = 60_000
+const REST_PAUSE_MS = 500
 /** RFC 6585 §5. */
 const HEADERS_TOO_LARGE = 431
 
@@ -60,8 +63,8 @@ export type Visit = {
   readonly site: CarriedSite
   readonly question: Question
   readonly conditions: Conditions
-  /** Whom to ask, best first. */
-  readonly hosts: readonly Host[]
+  /** Whom to ask now, best first. */
+  readonly hosts: () => readonly Host[]
   /** What it may hold here; left by whoever began the visit. */
   readonly room: Room
   /** The tag that this visitor knows an answer by; absent: its own. */
@@ -73,10 +76,17 @@ export type Visit = {
 }
 
 /** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
-type Course = Omit<Visit, 'floor'> & { readonly failed: Set<Host>; readonly reasons: NoAnswer[]; floor: number }
+type Course = Omit<Visit, 'floor'> & {
+  /** Peers that gave no answer to this visit. */
+  readonly failed: Set<string>
+  /** Of those, the ones whose answer did not hold. */
+  readonly liars: Set<string>
+  readonly reasons: NoAnswer[]
+  floor: number
+}
 
 export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
-  const course: Course = { ...visit, failed: new Set(), reasons: [] }
+  const course: Course = { ...visit, failed: new Set(), liars: new Set(), reasons: [] }
   const { question, conditions } = visit
   const isConditional = question.method === 'GET' && Object.keys(conditions).length > 0
   if (isConditional) {
@@ -106,8 +116,8 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
   const { verify } = course.gateway.ports
   const behind: NoAnswer[] = []
-  for (const host of course.hosts) {
-    if (course.failed.has(host)) continue
+  for (const host of course.hosts()) {
+    if (course.failed.has(host.peer)) continue
     const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
     if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
@@ -132,9 +142,10 @@ async function letGo({ room }: Course, answer: CertifiedAnswer): Promise<void> {
 }
 
 function noted(course: Course, host: Host, reason: NoAnswer): void {
-  course.failed.add(host)
+  course.failed.add(host.peer)
   course.reasons.push(reason)
   if (reason.code !== 'lie') return
+  course.liars.add(host.peer)
   course.gateway.ports.log('lie_not_shown', {
     peer: host.peer,
     site: course.site.name,
@@ -240,24 +251,40 @@ async function partOf(
 ): Promise<ReadableStream<Uint8Array> | undefined> {
   const leaves = await leavesAt(course, host, root, size)
   if (leaves === undefined) return undefined
-  let from = host
+  let from = first === undefined ? undefined : host
+  /** Where the body stands, since when, and who gave nothing from there on. */
+  let at = -1
+  let since = 0
+  const tried = new Set<string>()
+  const { now } = course.gateway.ports
   return checkedBody({
     leaves,
     size,
     span,
     first,
-    onLie: () => noted(course, from, { code: 'lie', check: 'chunk' }),
+    onLie: () => {
+      if (from !== undefined) noted(course, from, { code: 'lie', check: 'chunk' })
+    },
     next: async (start) => {
-      // Whoever sends it now is the first, or has just failed.
-      if (start > 0 && course.hosts.includes(from)) course.failed.add(from)
-      for (const next of course.hosts) {
-        if (course.failed.has(next)) continue
-        from = next
-        const source = await restAt(course, next, start)
-        if (source !== undefined) return source
-        course.failed.add(next)
+      if (start !== at) {
+        at = start
+        since = now()
+        tried.clear()
+        if (from !== undefined) tried.add(from.peer)
       }
-      return undefined
+      for (;;) {
+        for (const next of course.hosts()) {
+          if (tried.has(next.peer) || course.liars.has(next.peer)) continue
+          tried.add(next.peer)
+          const source = await restAt(course, next, start)
+          if (source === undefined) continue
+          from = next
+          return source
+        }
+        if (course.room.isOver() || now() - since > REST_PATIENCE_MS) return undefined
+        await pass(REST_PAUSE_MS)
+        tried.clear()
+      }
     },
   })
 }

@@ -16,6 +16,8 @@ export type Room = {
   give(bytes: number): void
   /** All of it is given back, and nothing is taken any more. */
   leave(): void
+  /** It was left. */
+  isOver(): boolean
 }
 
 export type Rooms = {
@@ -47,6 +49,7 @@ export function createRooms(bytesMax: number): Rooms {
           if (!isOver) share.give(source, held)
           isOver = true
         },
+        isOver: () => isOver,
       }
     },
     get held() {

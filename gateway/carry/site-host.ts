@@ -139,7 +139,13 @@ async function askNow(
     freshMs: network.file.settings.fresh_ms,
   })
   const site = { name, job: group.job, rules }
-  const carried = await carry({ gateway, tunnels, site, hosts: turned(hosts, turn), ...visit })
+  const carried = await carry({
+    gateway,
+    tunnels,
+    site,
+    hosts: () => turned(locations.target(name, ports.now())?.hosts ?? [], turn),
+    ...visit,
+  })
   return carried.ok ? carried : err(errorOf(name, carried.error))
 }
 
@@ -187,7 +193,7 @@ function shownTo(
 
 /** Each visit begins with another member. */
 function turned<T>(list: readonly T[], by: number): readonly T[] {
-  const start = by % list.length
+  const start = list.length === 0 ? 0 : by % list.length
   return [...list.slice(start), ...list.slice(0, start)]
 }
 

@@ -2,7 +2,7 @@
 // byte for byte (R6); else a fresh one of what its queue holds (R8), a HEARTBEAT when nothing waits and one is due.
 
 import { mayRun } from '#protocol/agreement/admission.ts'
-import { bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
+import { bodiesHere, bodyHere, fetchMissing } from '#protocol/agreement/bodies.ts'
 import { durably } from '#protocol/agreement/durable.ts'
 import { inheritedHere } from '#protocol/agreement/epoch.ts'
 import { accuse } from '#protocol/agreement/evidence.ts'
@@ -142,7 +142,9 @@ function finish(member: Member, turn: Turn, round: Round): boolean {
     return false
   // R2: nobody takes a fresh block whose time lies that far back; executed once, it goes faster the second time.
   const onItsWayMs = Math.min(member.settings.deltaMs, TIME_PAST_MS / 2)
-  if (blockClock(member) - begun.draft.time > TIME_PAST_MS - onItsWayMs) {
+  const isLate = blockClock(member) - begun.draft.time > TIME_PAST_MS - onItsWayMs
+  // R1: whoever votes holds the bodies; a request whose time was over meanwhile, by a clock that was set, took its own along.
+  if (isLate || !bodiesHere(member.bodies, execution.context.requests)) {
     abandon(member, turn)
     return begin(member, turn, round)
   }

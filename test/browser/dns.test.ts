@@ -1,4 +1,4 @@
-// F32 A browser whose secure DNS is a gateway opens `http://lines.peer`: Chromium, in a network namespace where a seeder has port 80.
+// F32 A browser whose secure DNS is a gateway opens `http://lines.peer`: Chromium and Firefox, in a network namespace where a seeder has port 80.
 
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
@@ -25,21 +25,22 @@ function visit(words: readonly string[]): Promise<Seen> {
   )
 }
 
-test('F32 Chromium with a gateway as its secure DNS opens sites by their names, each name an origin of its own', async (context) => {
-  const isAlone = hasNamespaces()
-  if (!isAlone) context.diagnostic('no network namespace is allowed here: the seeder has another port than 80')
-  const seen = await visit(isAlone ? [...NAMESPACE, process.execPath, VISIT, '80'] : [process.execPath, VISIT, '0'])
-  const names = seen.origins.map((origin) => new URL(origin).hostname)
-  assert.deepEqual(names, ['lines.peer', 'lines.ipn'])
-  if (isAlone) assert.deepEqual(seen.origins, ['http://lines.peer', 'http://lines.ipn'])
-  assert.deepEqual(seen.pages, ['[]', '[]'])
-  assert.equal(seen.foreign, null, 'what one name stored another does not read')
-  assert.match(seen.sentTo, /^http:\/\/lines\.s\d\.localhost(:\d+)?\/\?a=b$/)
-  assert.equal(seen.nobody, 'net::ERR_NAME_NOT_RESOLVED')
-  assert.equal(seen.elsewhere, 'net::ERR_NAME_NOT_RESOLVED', 'the gateway is nobody’s resolver for anything else')
-  assert.match(
-    seen.otherwise,
-    /^net::ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)$/,
-    'without it there is no such name',
-  )
-})
+for (const [browser, words, unknown, offline] of [
+  ['Chromium', [], /^net::ERR_NAME_NOT_RESOLVED$/, /^net::ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)$/],
+  ['Firefox', ['firefox'], /NS_ERROR_UNKNOWN_HOST/, /NS_ERROR_(UNKNOWN_HOST|OFFLINE)/],
+] as const) {
+  test(`F32 ${browser} with a gateway as its secure DNS opens sites by their names, each name an origin of its own`, async (context) => {
+    const isAlone = hasNamespaces()
+    if (!isAlone) context.diagnostic('no network namespace is allowed here: the seeder has another port than 80')
+    const seen = await visit([...(isAlone ? NAMESPACE : []), process.execPath, VISIT, isAlone ? '80' : '0', ...words])
+    const names = seen.origins.map((origin) => new URL(origin).hostname)
+    assert.deepEqual(names, ['lines.peer', 'lines.ipn'])
+    if (isAlone) assert.deepEqual(seen.origins, ['http://lines.peer', 'http://lines.ipn'])
+    assert.deepEqual(seen.pages, ['[]', '[]'])
+    assert.equal(seen.foreign, null, 'what one name stored another does not read')
+    assert.match(seen.sentTo, /^http:\/\/lines\.s\d\.localhost(:\d+)?\/\?a=b$/)
+    assert.match(seen.nobody, unknown)
+    assert.match(seen.elsewhere, unknown, 'the gateway is nobody’s resolver for anything else')
+    assert.match(seen.otherwise, offline, 'without it there is no such name')
+  })
+}

@@ -126,7 +126,9 @@ async function handOver(
   await pass(200 * turn)
   victim.kill('SIGKILL')
   const again = await seeders.restart(victim, '--reach', 'tunnel')
-  const members = [...present.filter((each) => each !== out), next].map((each) => (each === victim ? again : each))
+  const members = [...present.filter(({ label }) => label !== out.label), next].map((each) =>
+    each === victim ? again : each,
+  )
   await until(
     `epoch ${turn + 1} at every member`,
     async () => {

@@ -47,5 +47,9 @@ export const NAMED_SEEDS: readonly NamedSeed[] = [
     name: 'driver: a clock that was put right is not put wrong again by what waited',
     scenario: worldFromSeed(1005586),
   },
+  {
+    name: 'R1 a leader votes for no block of which a body went while it was executed',
+    scenario: worldFromSeed(1035778),
+  },
   { name: 'G2 forks beyond the bound name their culprits', scenario: unmeasured(scenarioFromSeed(184, '7', 1)) },
 ]

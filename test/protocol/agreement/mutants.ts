@@ -54,6 +54,22 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'R1',
+    what: 'a leader proposes what it executed though a body is gone',
+    patches: [
+      {
+        file: `${AGREEMENT}/propose.ts`,
+        find: '  if (isLate || !bodiesHere(member.bodies, execution.context.requests)) {',
+        replace: '  if (isLate) {',
+      },
+    ],
+    breaks: ['R1'],
+    worlds: 'set_clocks',
+    from: 1035778,
+    seeds: 1,
+    epochs: 'any',
+  },
+  {
+    rule: 'R1',
     what: 'of the blocks that VOTE1 was given to only the last one is kept',
     patches: [
       {
