@@ -1,4 +1,4 @@
-// The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there.
+// The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there but the bar's script.
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
