@@ -26,7 +26,7 @@ import { denyPage } from '#gateway/pages/deny.ts'
 import { homePage } from '#gateway/pages/home.ts'
 import { ICON, STYLE } from '#gateway/pages/style.ts'
 import { FRAME_STYLE, framePage, framePolicy, wantsFrame, withoutFrame } from '#gateway/redirect/frame.ts'
-import { redirectTo } from '#gateway/redirect/redirect.ts'
+import { nextOrigin, redirectTo } from '#gateway/redirect/redirect.ts'
 import { register } from '#gateway/register/register.ts'
 import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
@@ -256,32 +256,46 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
 }
 
 /** Where the site is now, or why nobody is led there. `rest`: path and query at the site. */
-function siteTarget(gateway: Gateway, context: Context, name: string, rest: string): Result<Target, GatewayError> {
+async function siteTarget(
+  gateway: Gateway,
+  request: Request,
+  name: string,
+  rest: string,
+): Promise<Result<Target, GatewayError>> {
   if (rest.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
-  const why = denied(gateway, name, context.req.raw)
+  const why = denied(gateway, name, request)
   if (why !== undefined) return err(why)
-  const target = gateway.locations.target(name, gateway.ports.now())
+  const { locations, ports, reach } = gateway
+  let target = locations.target(name, ports.now())
+  if (target?.origins.length === 0 && (reach.isTrying || reach.isDue(ports.now()))) {
+    // Its members may have nothing but HTTPS origins that nobody came for until now.
+    await reach.turn(locations.registrations())
+    target = locations.target(name, ports.now())
+  }
   if (target === undefined) return err(gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
   return target.origins.length === 0 ? err({ code: 'no_living_member', name }) : ok(target)
 }
 
-function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Response | Promise<Response> {
-  const target = siteTarget(gateway, context, name, rest)
-  return target.ok ? redirectTo(target.value, rest) : refuse(context, target.error)
+async function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
+  if (!target.ok) return refuse(context, target.error)
+  return redirectTo(target.value, gateway.locations.choiceFor(target.value, request), rest)
 }
 
 /** The site in a frame, its present host below the bar. */
-function frameSite(gateway: Gateway, context: Context, name: string, rest: string): Response | Promise<Response> {
-  const target = siteTarget(gateway, context, name, rest)
+async function frameSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
   if (!target.ok) return refuse(context, target.error)
   const { config, locations } = gateway
-  const { origins, next } = target.value
+  const first = nextOrigin(locations.choiceFor(target.value, request))
   const job = locations.jobByName(name)
-  const isCarried = siteOfHost(new URL(origins[0] ?? config.publicUrl).host, config.sitesDomain) === name
+  const isCarried = siteOfHost(new URL(first).host, config.sitesDomain) === name
   const framed = {
     siteName: name,
-    origins: [...origins.slice(next), ...origins.slice(0, next)],
+    origins: [first, ...target.value.origins.filter((origin) => origin !== first)],
     rest,
     publicUrl: config.publicUrl,
     checked:

@@ -7,7 +7,9 @@
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
+import type { Here } from '#gateway/locate/choice.ts'
 import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
+import { type Probe, Reach } from '#gateway/locate/reach.ts'
 import { VISIT_BODIES_BYTES_MAX, VISIT_BODY_MS_MAX, VISITS_BYTES_MAX } from '#gateway/settings.ts'
 import type { Store } from '#gateway/store/port.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
@@ -17,6 +19,7 @@ import type { NetworkFile } from '#protocol/directory/network-file.ts'
 import type { PeerName, PublicKey, Signature, Signer } from '#protocol/identity/keys.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
+import type { Place } from '#protocol/place/place.ts'
 
 export type GatewayConfig = {
   /** What the world calls this gateway: an origin, without a slash at its end. */
@@ -31,6 +34,8 @@ export type GatewayConfig = {
   readonly securityContact?: string
   /** Addresses at which it answers on port 80, which DNS gives for sites that no member has there. */
   readonly addresses?: readonly string[]
+  /** Where it stands; absent: nobody knows. */
+  readonly here?: Here
 }
 
 /** A key that signs asynchronously, as WebCrypto does. */
@@ -69,6 +74,10 @@ export type GatewayPorts = {
   readonly judge: EvidenceJudge
   /** Country of a visitor (ISO 3166-1 alpha-2), for deny-lists; undefined: not known. */
   readonly placeOf: (request: Request) => string | undefined
+  /** Where a visitor is, for the choice of a near member; absent or undefined: not known. */
+  readonly visitorPlace?: (request: Request) => Place | undefined
+  /** Tries an HTTPS origin of a member; absent: nobody is sent to any. */
+  readonly probe?: Probe
   /** Whose request it is, as whoever took it saw; undefined: not known. */
   readonly addressOf: (request: Request) => string | undefined
   /** True: go on. By address. */
@@ -106,6 +115,8 @@ export type Gateway = {
   readonly config: GatewayConfig
   readonly ports: GatewayPorts
   readonly locations: Locations
+  /** HTTPS origins of members that were tried from here. */
+  readonly reach: Reach
   readonly denials: Denials
   readonly bodies: Bodies
   /** Of visitors whose sites it carries. */
@@ -128,10 +139,26 @@ export type Gateway = {
 
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
   const denials = new Denials()
-  return {
+  const { probe, verify, random, now, visitorPlace = () => undefined } = ports
+  const reach = new Reach({
+    gateway: config.publicUrl,
+    ...(probe === undefined ? {} : { probe }),
+    ...{ verify, random, now },
+    domain: () => gateway.network?.domain,
+    onChange: (peer) => gateway.locations.forgetTargetsOf(peer),
+  })
+  const locations = new Locations({
+    publicUrl: config.publicUrl,
+    domain: sitesDomainOf(config),
+    isGuarded: (job) => denials.concerns(job),
+    ...{ reach, visitorPlace, here: config.here },
+    chance: () => chanceOf(random(4)),
+  })
+  const gateway: Gateway = {
     config,
     ports,
-    locations: new Locations(config.publicUrl, sitesDomainOf(config), (job) => denials.concerns(job)),
+    locations,
+    reach,
     denials,
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
@@ -145,6 +172,12 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     filledAt: 0,
     filling: undefined,
   }
+  return gateway
+}
+
+/** 0 … 1 of four bytes. */
+function chanceOf([a = 0, b = 0, c = 0, d = 0]: Uint8Array): number {
+  return (((a * 256 + b) * 256 + c) * 256 + d) / 2 ** 32
 }
 
 function sitesDomainOf({ publicUrl, sitesDomain }: GatewayConfig): SitesDomain | undefined {

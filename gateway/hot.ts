@@ -16,7 +16,7 @@ export function hostOf(url: string): string {
 export function hotAnswer(gateway: Gateway, request: Request, now: number): Response | undefined {
   const { url } = request
   const name = siteNamedBy(hostOf(url))
-  if (name !== undefined) return hotRedirectTo(gateway.locations, name, url, now)
+  if (name !== undefined) return hotRedirectTo(gateway.locations, name, url, now, request)
   if (wantsFrame(url)) return undefined
-  return hotDns(gateway, request, now) ?? hotRedirect(gateway.locations, url, now)
+  return hotDns(gateway, request, now) ?? hotRedirect(gateway.locations, url, now, request)
 }

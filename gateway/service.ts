@@ -35,6 +35,7 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
     answer(request, later) {
       const now = ports.now()
       if (gateway.startedAt !== undefined && refillIsDue(gateway, now)) later(refilled())
+      if (gateway.reach.isDue(now)) later(gateway.reach.turn(gateway.locations.registrations()))
       const { sitesDomain } = config
       const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
       return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request)

@@ -2,12 +2,14 @@
 
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { AsyncSigner } from '#gateway/gateway.ts'
+import { fetchProbe } from '#gateway/locate/fetch-probe.ts'
 import { createService, type Service } from '#gateway/service.ts'
 import { d1Sql } from '#gateway/store/d1.ts'
 import { sqlStore } from '#gateway/store/sql.ts'
 import { durableTunnels } from '#gateway/tunnel/edge.ts'
 import type { Tunnel } from '#gateway/tunnel/object.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
+import { placeFromDegrees, placeFromText } from '#protocol/place/place.ts'
 
 export { Tunnel } from '#gateway/tunnel/object.ts'
 
@@ -26,7 +28,19 @@ type Env = {
   readonly DENY_KEYS?: string
   /** For `security.txt`: a URL or a `mailto:`; empty: there is none. */
   readonly SECURITY_CONTACT?: string
+  /** Where it stands (`DE`, `52.5,13.4`), for a gateway of one place; empty: at the edge, near whoever asks. */
+  readonly POSITION?: string
   readonly TUNNEL?: DurableObjectNamespace<Tunnel>
+}
+
+type Cf = IncomingRequestCfProperties | undefined
+
+/** As Cloudflare has it: degrees as text, else the country. */
+function visitorPlace(request: Request): ReturnType<typeof placeFromDegrees> {
+  const { cf } = request as Request<unknown, Cf>
+  if (cf?.latitude === undefined || cf.longitude === undefined)
+    return cf?.country === undefined ? undefined : placeFromText(cf.country)
+  return placeFromDegrees(Number(cf.latitude), Number(cf.longitude))
 }
 
 /** Set by Cloudflare, over whatever a visitor sends. */
@@ -48,6 +62,7 @@ function open(env: Env): Service {
       networkKey: env.NETWORK_KEY,
       ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
       addresses: listed(env.ADDRESSES),
+      here: env.POSITION === undefined || env.POSITION === '' ? 'edge' : placeFromText(env.POSITION),
       denyKeys: listed(env.DENY_KEYS),
       ...(env.SECURITY_CONTACT === undefined || env.SECURITY_CONTACT === ''
         ? {}
@@ -64,6 +79,8 @@ function open(env: Env): Service {
       },
       judge: evidenceJudge(verify),
       placeOf: (request) => (request as Request<unknown, IncomingRequestCfProperties>).cf?.country,
+      visitorPlace,
+      probe: fetchProbe,
       addressOf: (request) => request.headers.get(ADDRESS_HEADER) ?? undefined,
       registerLimit: limiter(env.REGISTER_LIMIT),
       carryLimit: limiter(env.CARRY_LIMIT),

@@ -7,8 +7,11 @@
 
 import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { type PeerName, peerName, type Signer } from '#protocol/identity/keys.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import type { Place } from '#protocol/place/place.ts'
 import { originAt, startAudits } from '#seeder/agree/audit.ts'
 import { answerContent, type ContentServer } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
@@ -19,12 +22,14 @@ import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
 import type { DnsPlace } from '#seeder/config/dns-place.ts'
 import { rehearsedFaults } from '#seeder/config/faults.ts'
+import type { HttpsSettings } from '#seeder/config/https.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { noteLostStore, openWholeStore } from '#seeder/config/lost-store.ts'
 import { openMemo } from '#seeder/config/memo.ts'
 import { placeAt } from '#seeder/config/place.ts'
 import { portFor, portOf } from '#seeder/config/ports.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
+import { RELAYING_DEFAULTS } from '#seeder/config/relaying.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
 import { startControl } from '#seeder/control/server.ts'
@@ -38,9 +43,11 @@ import { createOwnOrigin } from '#seeder/host/own-origin.ts'
 import { answerRobots } from '#seeder/host/own-robots.ts'
 import { SiteHost } from '#seeder/host/site-host.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
-import { startNetwork } from '#seeder/network/node.ts'
+import { type NetworkOptions, startNetwork } from '#seeder/network/node.ts'
 import type { NetworkHandlers, PeerNetwork } from '#seeder/network/port.ts'
+import type { RelayLimits } from '#seeder/network/relay-server.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
+import { watchLoad } from '#seeder/register/load.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
 import { startRegistrar } from '#seeder/register/registrar.ts'
 import { limitsWithin } from '#seeder/serve/limits.ts'
@@ -50,6 +57,8 @@ import { type SiteServer, startServer } from '#seeder/serve/server.ts'
 import { startCollector } from '#seeder/store/collector.ts'
 import type { Store } from '#seeder/store/port.ts'
 import { watchStore } from '#seeder/store/watch.ts'
+import { observeHttps } from '#seeder/tls/facts.ts'
+import { keepCertificates } from '#seeder/tls/keep.ts'
 import { keepTunnels } from '#seeder/tunnel/tunnels.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -66,10 +75,18 @@ export type SeederOptions = {
   /** Absent: as before, else `s` and `hosts`. */
   readonly label?: string
   readonly target?: 'hosts' | 'plain'
-  /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. Absent: `direct`. */
-  readonly reach?: 'direct' | 'tunnel'
+  /** `tunnel`: visitors cannot dial this seeder, so they come through the gateways. `nat`: nor can its peers, who come through relays. Absent: `direct`. */
+  readonly reach?: 'direct' | 'tunnel' | 'nat'
+  /** What it does for peers that nobody can dial; absent: the defaults. */
+  readonly relaying?: RelayLimits
   /** Where its own DNS listens; absent: it has none. */
   readonly dns?: DnsPlace
+  /** Its name and who gives its certificates; absent: it has no HTTPS. */
+  readonly https?: HttpsSettings
+  /** Visitors may be sent to it by plain HTTP; in the `local` profile they are anyway. */
+  readonly plainHttp?: boolean
+  /** Where it stands, for the choice of a near member. */
+  readonly place?: Place
   /** Address to listen on, for peers and for HTTP. */
   readonly address?: string
   readonly byzantine?: ByzantineKind
@@ -95,6 +112,10 @@ export type Seeder = AsyncDisposable & {
   readonly control: string
   /** Where its own DNS listens, address and port; undefined: it has none. */
   readonly dns: string | undefined
+  /** Its name over TLS, and the port that it listens on; undefined: it has none. */
+  readonly https: { readonly name: string; readonly port: number } | undefined
+  /** Files of certificates may have changed. */
+  readCertificates(): void
   readonly sites: HostedSites
   /** Where a hosted site is reached. */
   originOf(siteName: string): string | undefined
@@ -110,7 +131,13 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   const steady = steadyClock(now(), () => performance.now())
   const place = placeAt(options.directory, faults?.points)
   noteLostStore(place)
-  const late: { server?: SiteServer; host?: SiteHost; content?: ContentServer; registrar?: { announce(): void } } = {}
+  const late: {
+    record?: { check(): void }
+    server?: SiteServer
+    host?: SiteHost
+    content?: ContentServer
+    registrar?: { announce(): void }
+  } = {}
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(
     openWholeStore(place, log, {
@@ -164,10 +191,12 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       await listenForPeers(options, memo.memo().p2pPort, signer, liar.handlers(handlers, hasHead), {
         now: steady,
         wall: now,
+        onAddresses: () => late.record?.check(),
       }),
     ),
   )
-  memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
+  // One that listens nowhere keeps its port for the day when it does again.
+  if (options.reach !== 'nat') memo.change({ p2pPort: portOf(network.addresses()[0] ?? '') })
   const networkFiles = stack.use(fetchNetworkFiles({ holder, network, self, chance: Math.random, log }))
   const registry = createRegistry()
   const { quotas = QUOTA_DEFAULTS } = options
@@ -225,6 +254,22 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   })
   const main: OwnHandler = (request, response) =>
     answerRobots(request, response) || publishing(request, response) || reporting(request, response)
+  const { https } = options
+  const certificates =
+    https === undefined
+      ? undefined
+      : stack.use(
+          keepCertificates({
+            settings: https,
+            directory: place.tlsDirectory,
+            hosts: () => host.all().map(({ name }) => `${name}.${https.name}`),
+            onChange: () => late.registrar?.announce(),
+            registry,
+            now,
+            chance: Math.random,
+            log,
+          }),
+        )
   const { target, label, httpPort, controlPort } = memo.memo()
   const address = options.address ?? LOOPBACK
   const server = await startServer({
@@ -237,6 +282,18 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     plainPorts: memo.plainPorts,
     gateway: () => gatewayOf(holder),
     whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
+    ...(https === undefined || certificates === undefined
+      ? {}
+      : {
+          secure: {
+            name: https.name,
+            port: https.port,
+            ...(https.publicPort === undefined ? {} : { publicPort: https.publicPort }),
+            certificates,
+            reach: (origin: string, gateway: string, challenge: Uint8Array) =>
+              cborFromValue(signStatement(holder.domain, 'reach', signer, { gateway, origin, challenge })),
+          },
+        }),
     main,
     bandwidth: quotas.bandwidth,
     limits: limitsWithin(quotas.memory),
@@ -249,6 +306,17 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   stack.defer(() => server.close())
   memo.change({ httpPort: server.port })
 
+  const unproven = new Map<string, string>()
+  const isPlain = options.plainHttp === true || holder.file().profile === 'local'
+  const rungOf = (siteName: string): string | undefined => {
+    if ((options.reach ?? 'direct') !== 'direct') return undefined
+    return server.secureOriginOf(siteName) ?? (isPlain ? server.originOf(siteName) : undefined)
+  }
+  const httpsFacts =
+    https === undefined || certificates === undefined
+      ? undefined
+      : observeHttps({ registry, name: https.name, port: server.securePort ?? 0, certificates, unproven })
+  const load = watchLoad(keeper.sheds)
   const control = await startControl({
     sites,
     quotas: keeper.facts,
@@ -258,6 +326,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     network,
     holder,
     originOf: (siteName) => server.originOf(siteName),
+    announcedOf: rungOf,
+    ...(httpsFacts === undefined ? {} : { https: httpsFacts }),
     log,
     now,
     port: await portFor(options.controlPort, controlPort, LOOPBACK),
@@ -289,13 +359,14 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       signer,
       domain: holder.domain,
       file: () => holder.file(),
-      addresses: network.addresses(),
+      addresses: () => network.addresses(),
       http: server.mainOrigin,
       nextSequence: memo.nextSequence,
       now,
       note: log.warn,
     }),
   )
+  late.record = record
   const tunnels = stack.use(
     keepTunnels({
       signer,
@@ -313,9 +384,17 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
-      facts: () => registrationFacts(host, server, network, steady(), options.reach === 'tunnel'),
+      facts: () => ({
+        ...registrationFacts(host, server, network, steady(), rungOf),
+        load: load(),
+        ...(options.place === undefined ? {} : { place: options.place }),
+      }),
       hasTunnel: tunnels.isOpen,
-      onOffer: (gateway, offer) => tunnels.offered(gateway, offer.tunnels),
+      onOffer(gateway, offer) {
+        tunnels.offered(gateway, offer.tunnels)
+        unproven.delete(gateway)
+        if (offer.unproven !== '') unproven.set(gateway, offer.unproven)
+      },
       evidence: (hash) =>
         host
           .all()
@@ -377,6 +456,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     http: server.mainOrigin,
     control: control.url,
     dns: dns?.at,
+    https: https === undefined ? undefined : { name: https.name, port: server.securePort ?? 0 },
+    readCertificates: () => certificates?.check(),
     sites,
     originOf: (siteName) => server.originOf(siteName),
     networkVersion: () => holder.file().version,
@@ -407,8 +488,11 @@ async function listenForPeers(
   portBefore: number,
   signer: Signer,
   handlers: NetworkHandlers,
-  clocks: { readonly now: () => number; readonly wall: () => number },
+  rest: Pick<NetworkOptions, 'now' | 'wall' | 'onAddresses'>,
 ): Promise<PeerNetwork> {
+  const { relaying = RELAYING_DEFAULTS } = options
+  if (options.reach === 'nat')
+    return startNetwork({ signer, listen: [], handlers, ...rest, chance: Math.random, note: options.log.debug })
   const address = options.address ?? LOOPBACK
   const family = address.includes(':') ? 'ip6' : 'ip4'
   const port = await portFor(options.p2pPort, portBefore, address)
@@ -416,7 +500,8 @@ async function listenForPeers(
     signer,
     listen: [`/${family}/${address}/tcp/${port}`],
     handlers,
-    ...clocks,
+    ...(relaying.reservations === 0 ? {} : { relaying }),
+    ...rest,
     chance: Math.random,
     note: options.log.debug,
   })

@@ -1,12 +1,14 @@
 // The seeder as a process of its own: reads the command line and the environment, says once that it is ready, and stops when told.
 //
-//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel]
-//                       [--address A] [--dns [HOST:]PORT] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
+//   node seeder/main.ts --dir D --network F [--port N] [--p2p-port N] [--control-port N] [--label L] [--target hosts|plain] [--reach direct|tunnel|nat]
+//                       [--https-name NAME[:PORT]] [--https-port N] [--certificate FILE --certificate-key FILE | --acme URL [--acme-email MAIL]]
+//                       [--relay N] [--relay-bandwidth SIZE] [--plain-http] [--location PLACE] [--address A] [--dns [HOST:]PORT] [--byzantine KIND] [--faults FILE] [--log-level L] [--log-form json|text] [--drain SECONDS]
+
 //                       [--disk SIZE] [--memory SIZE] [--bandwidth SIZE] [--slots N] [--accept] [--json] [--parent]
 //
-// Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","dns"?,"pid"}, or
+// Standard output has one JSON line with --json: {"event":"ready","peer","dir","http","control","dns"?,"https"?,"pid"}, or
 // {"event":"error","code","message"}. The log goes to standard error. SIGTERM and SIGINT stop it, and with --parent so does the
-// end of standard input, which the system closes when the parent dies, however it dies.
+// end of standard input, which the system closes when the parent dies, however it dies. SIGHUP: certificates are read again.
 //
 // It ends with 0 when told to, 2 for a wrong command line and while its operator has not said --accept once (F45), 75 when the disk failed and the same start works now or later (a service
 // manager starts it again), 1 for anything else.
@@ -14,11 +16,13 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
+import { PLACE_WORDS, type Place, placeFromText } from '#protocol/place/place.ts'
 import type { Seeder } from '#seeder/assembly.ts'
 import { BYZANTINE_KINDS, type ByzantineKind } from '#seeder/byzantine/kinds.ts'
 import { accept, isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
 import { DNS_PLACE_WORDS, dnsPlaceOf } from '#seeder/config/dns-place.ts'
 import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
+import { HTTPS_NAMES, type HttpsSettings, httpsSettingsOf } from '#seeder/config/https.ts'
 import { createLog, LOG_LEVELS, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import {
@@ -29,6 +33,7 @@ import {
   readConfig,
   type SeederConfig,
 } from '#seeder/config/quota.ts'
+import { relayingOf } from '#seeder/config/relaying.ts'
 import { isOfTheDisk } from '#seeder/store/failure.ts'
 
 // Loading and starting leave much garbage at once; without this the heap's young half grows for it and stays grown (~20 MB).
@@ -57,8 +62,18 @@ const { values } = parseArgs({
     label: { type: 'string' },
     target: { type: 'string' },
     reach: { type: 'string' },
+    relay: { type: 'string' },
+    'relay-bandwidth': { type: 'string' },
     address: { type: 'string' },
     dns: { type: 'string' },
+    'https-name': { type: 'string' },
+    'https-port': { type: 'string' },
+    certificate: { type: 'string' },
+    'certificate-key': { type: 'string' },
+    acme: { type: 'string' },
+    'acme-email': { type: 'string' },
+    'plain-http': { type: 'boolean', default: false },
+    location: { type: 'string' },
     byzantine: { type: 'string' },
     faults: { type: 'string' },
     'log-level': { type: 'string' },
@@ -112,6 +127,22 @@ function configured(): { readonly config: SeederConfig; readonly quotas: Quotas 
   return { config, quotas: quotas.value }
 }
 
+function httpsSettings(config: SeederConfig): HttpsSettings | undefined {
+  const given = Object.fromEntries(
+    HTTPS_NAMES.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+  )
+  const settings = httpsSettingsOf({ ...config.https, ...given })
+  if (!settings.ok) throw new UsageError(settings.error.message)
+  return settings.value
+}
+
+function location(config: SeederConfig): Place | undefined {
+  const text = values.location ?? config.location
+  const place = text === undefined ? undefined : placeFromText(text)
+  if (text !== undefined && place === undefined) throw new UsageError(`--location ${PLACE_WORDS}, not '${text}'`)
+  return place
+}
+
 function askForConsent(directory: string, quotas: Quotas): void {
   if (values.accept) accept(directory, Date.now())
   else if (!isAccepted(directory))
@@ -136,12 +167,16 @@ async function main(): Promise<void> {
   const label = values.label
   if (label !== undefined && !LABEL.test(label)) throw new UsageError(`--label ${LABEL_WORDS}, not '${label}'`)
   const target = choice('target', ['hosts', 'plain'])
-  const reach = choice('reach', ['direct', 'tunnel'])
+  const reach = choice('reach', ['direct', 'tunnel', 'nat'])
+  const relaying = relayingOf(values.relay, values['relay-bandwidth'])
+  if (!relaying.ok) throw new UsageError(relaying.error)
   const byzantine = choice<ByzantineKind>('byzantine', BYZANTINE_KINDS)
   const dns = values.dns === undefined ? undefined : dnsPlaceOf(values.dns)
   if (values.dns !== undefined && dns === undefined)
     throw new UsageError(`--dns ${DNS_PLACE_WORDS}, not '${values.dns}'`)
   const { config, quotas } = configured()
+  const https = httpsSettings(config)
+  const place = location(config)
   askForConsent(required('dir'), quotas)
   const level = choice<LogLevel>('log-level', LOG_LEVELS) ?? config.logLevel ?? 'info'
   const form = choice('log-form', ['json', 'text']) ?? config.logForm ?? (process.stderr.isTTY ? 'text' : 'json')
@@ -167,6 +202,7 @@ async function main(): Promise<void> {
       },
     )
   }
+  process.on('SIGHUP', () => seeder?.readCertificates())
   process.on('SIGTERM', () => stop('SIGTERM', patienceMs))
   process.on('SIGINT', () => stop('SIGINT', patienceMs))
   if (values.parent) {
@@ -195,8 +231,12 @@ async function main(): Promise<void> {
     ...(label === undefined ? {} : { label }),
     ...(target === undefined ? {} : { target }),
     ...(reach === undefined ? {} : { reach }),
+    relaying: relaying.value,
     ...(values.address === undefined ? {} : { address: values.address }),
     ...(dns === undefined ? {} : { dns }),
+    ...(https === undefined ? {} : { https }),
+    ...(place === undefined ? {} : { place }),
+    ...(values['plain-http'] || config.plainHttp === true ? { plainHttp: true } : {}),
     ...(byzantine === undefined ? {} : { byzantine }),
     quotas,
     ...(values.faults === undefined ? {} : { faults: values.faults }),
@@ -206,8 +246,11 @@ async function main(): Promise<void> {
   })
   setFlagsFromString(YOUNG_HEAP_GROWS)
   if (stopping) return
-  const { peer, directory, http, control } = seeder
-  const listens = seeder.dns === undefined ? {} : { dns: seeder.dns }
+  const { peer, directory, http, https: secure, control } = seeder
+  const listens = {
+    ...(seeder.dns === undefined ? {} : { dns: seeder.dns }),
+    ...(secure === undefined ? {} : { https: secure }),
+  }
   say({ event: 'ready', peer, dir: directory, http, control, ...listens, pid: process.pid })
   if (!values.json) log.info('ready', { peer, http, control })
 }

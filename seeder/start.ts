@@ -61,6 +61,10 @@ export async function startSeeder(options: SeederOptions): Promise<Seeder> {
     get dns() {
       return current.dns
     },
+    get https() {
+      return current.https
+    },
+    readCertificates: () => current.readCertificates(),
     get sites() {
       return current.sites
     },

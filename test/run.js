@@ -55,7 +55,7 @@ function ensureChromium() {
 }
 
 /**
- * Clients of others, installed when they are missing and we may, and what makes certificates. A browser that is missing after that fails its test; another test that would ask a client that is missing says so,
+ * Clients of others, installed when they are missing and we may, and what makes certificates and networks. A browser that is missing after that fails its test; another test that would ask a client that is missing says so,
  * and shows its point without.
  */
 function ensureClients() {
@@ -65,6 +65,9 @@ function ensureClients() {
     ['curl', 'curl'],
     ['wget', 'wget'],
     ['openssl', 'openssl'],
+    ['ip', 'iproute2'],
+    ['iptables', 'iptables'],
+    ['pebble', 'pebble'],
     ['firefox-esr', 'firefox-esr'],
     ['certutil', 'libnss3-tools'],
   ].flatMap(([command, name]) => (spawnSync(command, ['-V']).error === undefined ? [] : [name]))
@@ -110,7 +113,7 @@ const alone = files.filter((file) =>
 )
 const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
-if (files.some((file) => /processes.(dns|crawl)|browser.dns/.test(file))) ensureClients()
+if (files.some((file) => /processes.(dns|crawl|relay-nat)|browser.dns|seeder.tls/.test(file))) ensureClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
 
 function runFiles(list, concurrency) {

@@ -26,6 +26,7 @@ import {
   manifestFromText,
   manifestToText,
   type SiteManifest,
+  STABLE_ORIGIN,
 } from '#protocol/site/manifest.ts'
 
 /** At hand, or on disk. `size` in bytes. */
@@ -54,6 +55,8 @@ export type Bundle = {
   /** Sorted by path; `site.json` is one of them. */
   readonly files: readonly BundleFile[]
   readonly bytes: number
+  /** What its author should know, for people; the bundle is fine. */
+  readonly warnings: readonly string[]
 }
 
 type Issues = readonly BundleIssue[]
@@ -68,6 +71,7 @@ export async function bundleSite(directory: string): Promise<Result<Bundle, Issu
 async function bundleConfigured(directory: string, config: SiteConfig): Promise<Result<Bundle, Issues>> {
   const issues: BundleIssue[] = []
   const files: BundleFile[] = []
+  const warnings: string[] = []
   const take = <F extends BundleFile>(result: Result<readonly F[], Issues>): readonly F[] => {
     if (!result.ok) {
       issues.push(...result.error)
@@ -77,7 +81,8 @@ async function bundleConfigured(directory: string, config: SiteConfig): Promise<
     return result.value
   }
 
-  const script = config.main === undefined ? [] : take(await scriptFiles(directory, config.main))
+  const script =
+    config.main === undefined ? [] : take(await scriptFiles(directory, { ...config, main: config.main }, warnings))
   const assets = config.assets === undefined ? [] : take(await assetFiles(directory, config.assets.directory))
   const databases: { binding: string; migrations: string[] }[] = []
   for (const { binding, migrationsDirectory } of config.databases) {
@@ -125,20 +130,28 @@ async function bundleConfigured(directory: string, config: SiteConfig): Promise<
       },
     ])
   }
-  return ok({ manifest, files, bytes })
+  return ok({ manifest, files, bytes, warnings })
 }
 
 function handling({ htmlHandling, notFoundHandling, scriptFirst }: NonNullable<SiteConfig['assets']>) {
   return { htmlHandling, notFoundHandling, scriptFirst }
 }
 
-async function scriptFiles(directory: string, main: string): Promise<Result<HeldFile[], Issues>> {
+async function scriptFiles(
+  directory: string,
+  { main, origin }: SiteConfig & { readonly main: string },
+  warnings: string[],
+): Promise<Result<HeldFile[], Issues>> {
   const path = join(directory, main)
   if (!(await isFile(path)))
     return err([{ code: 'main_missing', file: path, message: `"main" names a file that is not there` }])
   const script = await bundleScript(directory, main)
   if (!script.ok) return script
-  const { code, map } = script.value
+  const { code, map, setsCookies } = script.value
+  if (setsCookies !== undefined && origin !== STABLE_ORIGIN)
+    warnings.push(
+      `The script sets cookies (${setsCookies}), and its visitors come to it at other origins as members change: what their browsers keep stays behind. A site that logs people in says "origin": "stable" in ${CONFIG_FILE}.`,
+    )
   const issues: BundleIssue[] = []
   if (code.length > LIMITS.scriptBytes) {
     issues.push({

@@ -8,7 +8,16 @@ import { parse } from 'jsonc-parser'
 import type { BundleIssue } from '#cli/bundle/config-file.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 
-export type BundledScript = { readonly code: Uint8Array; readonly map: Uint8Array }
+export type BundledScript = {
+  readonly code: Uint8Array
+  readonly map: Uint8Array
+  /** A file of the project that sets cookies, as far as its text shows; undefined: none. */
+  readonly setsCookies: string | undefined
+}
+
+const SETS_COOKIES = /set-?(signed-?)?cookie/i
+/** Of packages: Hono's own words for it. What others do is not looked into. */
+const COOKIE_MODULE = /node_modules\/hono\/dist\/helper\/cookie\//
 
 const NODE_NAMES =
   /^(node:.*|assert|async_hooks|buffer|child_process|cluster|crypto|dgram|dns|fs|fs\/promises|http|http2|https|inspector|module|net|os|path|perf_hooks|process|querystring|readline|stream|stream\/web|string_decoder|timers|tls|tty|url|util|v8|vm|worker_threads|zlib)$/
@@ -72,6 +81,17 @@ async function jsxOptions(directory: string): Promise<{ jsx?: 'automatic'; jsxIm
   return { jsx: 'automatic', jsxImportSource }
 }
 
+/** `inputs`: what the script was made of, relative to `directory`. */
+async function cookieSource(directory: string, inputs: readonly string[]): Promise<string | undefined> {
+  for (const input of inputs) {
+    if (COOKIE_MODULE.test(input)) return 'hono/cookie'
+    if (input.includes('node_modules/') || input === ENTRY) continue
+    const text = await readFile(join(directory, input), 'utf8').catch(() => '')
+    if (SETS_COOKIES.test(text)) return input
+  }
+  return undefined
+}
+
 /** Bundles `entry`, a path relative to `directory`. The same sources give the same bytes on every machine. */
 export async function bundleScript(
   directory: string,
@@ -100,6 +120,7 @@ export async function bundleScript(
       sourcemap: 'external',
       sourcesContent: true,
       legalComments: 'none',
+      metafile: true,
       logLevel: 'silent',
       ...(await jsxOptions(directory)),
       define: { 'process.env.NODE_ENV': '"production"' },
@@ -109,7 +130,12 @@ export async function bundleScript(
     const code = result.outputFiles.find((file) => file.path.endsWith('.js'))
     const map = result.outputFiles.find((file) => file.path.endsWith('.map'))
     if (code === undefined || map === undefined) throw new Error('esbuild wrote no script')
-    return ok({ code: code.contents, map: map.contents })
+    const inputs = Object.values(result.metafile.outputs).flatMap((output) => Object.entries(output.inputs))
+    const setsCookies = await cookieSource(
+      directory,
+      inputs.flatMap(([input, { bytesInOutput }]) => (bytesInOutput > 0 ? [input] : [])),
+    )
+    return ok({ code: code.contents, map: map.contents, setsCookies })
   } catch (error) {
     const failure = error as Partial<BuildFailure>
     if (!Array.isArray(failure.errors)) throw error

@@ -6,6 +6,7 @@ import { type Command, type CommandContext, NETWORK_OPTION, numberOf, stringOf }
 import { EXIT, failed, usageFailure } from '#cli/failure.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import { PLACE_WORDS, placeFromText } from '#protocol/place/place.ts'
 import { stderrSink } from '#seeder/config/log.ts'
 
 const PORT = 8_787
@@ -36,8 +37,14 @@ export const command: Command = {
     'place-header': {
       type: 'string',
       value: 'NAME',
-      help: "in which the proxy tells a visitor's country, for deny-lists (not with --on workerd)",
+      help: "in which the proxy tells a visitor's country, for deny-lists and near members (not with --on workerd)",
     },
+    'position-header': {
+      type: 'string',
+      value: 'NAME',
+      help: "in which the proxy tells where a visitor is, as '52.5,13.4', for the choice of a near member (not with --on workerd)",
+    },
+    position: { type: 'string', value: 'PLACE', help: "where this gateway stands: a country (DE) or '52.5,13.4'" },
     deny: { type: 'string', value: 'KEY,…', help: 'whose deny-lists it follows (default: nobody’s)' },
     contact: { type: 'string', value: 'URL', help: 'for security.txt: https:// or mailto: (default: there is none)' },
     on: {
@@ -66,6 +73,9 @@ async function run(context: CommandContext): Promise<number> {
   const addresses = stringOf(context, 'addresses')?.split(',') ?? []
   const wrong = addresses.find((address) => isIP(address) === 0)
   if (wrong !== undefined) throw usageFailure(`--addresses are IP addresses with commas between, not '${wrong}'`)
+  const position = stringOf(context, 'position')
+  if (position !== undefined && placeFromText(position) === undefined)
+    throw usageFailure(`--position ${PLACE_WORDS}, not '${position}'`)
   const file = await newestNetwork(networkPath(context))
   const settings: Settings = {
     ...{ port, directory: resolve(dir), networkKey: file.network_key, networkFile: JSON.stringify(file) },
@@ -75,6 +85,8 @@ async function run(context: CommandContext): Promise<number> {
     addressHeader: stringOf(context, 'address-header')?.toLowerCase(),
     addresses,
     placeHeader: stringOf(context, 'place-header')?.toLowerCase(),
+    positionHeader: stringOf(context, 'position-header')?.toLowerCase(),
+    position,
     denyKeys: denyKeysOf(context),
     securityContact: stringOf(context, 'contact'),
   }
@@ -101,6 +113,8 @@ type Settings = {
   readonly addressHeader: string | undefined
   readonly addresses: readonly string[]
   readonly placeHeader: string | undefined
+  readonly positionHeader: string | undefined
+  readonly position: string | undefined
   readonly denyKeys: readonly string[]
   readonly securityContact: string | undefined
 }
@@ -109,7 +123,14 @@ async function started(
   on: 'node' | 'workerd',
   settings: Settings,
 ): Promise<AsyncDisposable & { readonly url: string }> {
-  const { sitesDomain, addressHeader, placeHeader, securityContact, addresses, denyKeys, ...rest } = settings
+  const { sitesDomain, addressHeader, placeHeader, positionHeader, securityContact, addresses, denyKeys } = settings
+  const { position, port, directory, networkKey, networkFile, host, publicUrl } = settings
+  const rest = {
+    ...{ port, directory, networkKey, networkFile },
+    ...(host === undefined ? {} : { host }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+  }
+  const place = position === undefined ? undefined : placeFromText(position)
   try {
     if (on === 'node') {
       const { startNodeGateway } = await import('#gateway/node/start.ts')
@@ -118,6 +139,8 @@ async function started(
         addresses,
         denyKeys,
         ...(placeHeader === undefined ? {} : { placeHeader }),
+        ...(positionHeader === undefined ? {} : { positionHeader }),
+        ...(place === undefined ? {} : { position: place }),
         ...(securityContact === undefined ? {} : { securityContact }),
         ...(sitesDomain === undefined ? {} : { sitesDomain }),
         ...(addressHeader === undefined ? {} : { addressHeader }),
@@ -130,6 +153,7 @@ async function started(
       ADDRESSES: addresses.join(','),
       DENY_KEYS: denyKeys.join(','),
       SECURITY_CONTACT: securityContact ?? '',
+      POSITION: position ?? '',
       ...(domain === undefined ? {} : { SITES_DOMAIN: domain }),
     }
     return await startGateway({ ...rest, vars })

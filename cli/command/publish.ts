@@ -117,6 +117,7 @@ async function run(context: CommandContext): Promise<number> {
     signer,
     signal,
     progress: progressOf(output),
+    warn: (text) => output.note(text),
     quorum: quorumOf(context),
     ...(stringOf(context, 'members') === undefined
       ? {}

@@ -10,17 +10,21 @@ import { EXIT, Failure, usageFailure } from '#cli/failure.ts'
 import { networkPath, readNetwork } from '#cli/network/place.ts'
 import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { SEEDER_ENTRY } from '#cli/up/local-network.ts'
+import { PLACE_WORDS, placeFromText } from '#protocol/place/place.ts'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
 import { isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
 import { DNS_PLACE_WORDS, dnsPlaceOf } from '#seeder/config/dns-place.ts'
 import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
+import { HTTPS_NAMES, httpsSettingsOf } from '#seeder/config/https.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import { QUOTA_NAMES, quotaErrorText, quotaFromText, quotasOf, readConfig } from '#seeder/config/quota.ts'
+import { relayingOf } from '#seeder/config/relaying.ts'
 
 /** What some options may be; the seeder itself says no to anything else too. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   target: ['hosts', 'plain'],
+  reach: ['direct', 'tunnel', 'nat'],
   'log-level': LOG_LEVELS,
   'log-form': ['json', 'text'],
 }
@@ -65,8 +69,41 @@ export const command: Command = {
     },
     reach: {
       type: 'string',
-      value: 'direct|tunnel',
-      help: 'tunnel: nobody can dial this machine, so visitors come through the gateways (default direct)',
+      value: 'direct|tunnel|nat',
+      help: 'tunnel: visitors cannot dial this machine and come through the gateways; nat: nor can other seeders, who come through public ones (default direct)',
+    },
+    relay: {
+      type: 'string',
+      value: 'N',
+      help: 'seeders behind NAT that others reach through this one, 0 to 1024 (default 16)',
+    },
+    'relay-bandwidth': {
+      type: 'string',
+      value: 'SIZE',
+      help: 'bytes a second that it relays for them, 16K to 1T or none (default 8M)',
+    },
+    'https-name': {
+      type: 'string',
+      value: 'NAME',
+      help: 'a name of this machine, for HTTPS: its sites are at SITE.NAME; NAME:PORT where a router forwards another port',
+    },
+    'https-port': { type: 'string', value: 'PORT', help: 'where it listens for HTTPS (default 443)' },
+    certificate: { type: 'string', value: 'FILE', help: 'certificate for *.NAME and what leads to its authority, PEM' },
+    'certificate-key': { type: 'string', value: 'FILE', help: 'its private key, PEM' },
+    acme: {
+      type: 'string',
+      value: 'URL',
+      help: 'or let an authority give a certificate for each site: its ACME directory, to whose terms you agree by this',
+    },
+    'acme-email': { type: 'string', value: 'MAIL', help: 'where that authority writes to (default: nowhere)' },
+    'plain-http': {
+      type: 'boolean',
+      help: 'visitors may be sent to it without HTTPS too, as the last choice (in the local profile they are)',
+    },
+    location: {
+      type: 'string',
+      value: 'PLACE',
+      help: "where it stands, so that near visitors come: a country (DE) or degrees north and east ('52.5,13.4')",
     },
     dns: {
       type: 'string',
@@ -102,6 +139,7 @@ export const command: Command = {
   examples: [
     'interpeer seed --dir ./my-seeder --network network.json --accept',
     'interpeer seed --dir .interpeer/local/seeder-2',
+    'interpeer seed --dir ./my-seeder --https-name s1.example.org --acme https://acme-v02.api.letsencrypt.org/directory',
   ],
   run,
 }
@@ -137,6 +175,21 @@ async function run(context: CommandContext): Promise<number> {
   if (address !== undefined && isIP(address) === 0) throw usageFailure(`--address is an IP address, not '${address}'`)
   const dns = stringOf(context, 'dns')
   if (dns !== undefined && dnsPlaceOf(dns) === undefined) throw usageFailure(`--dns ${DNS_PLACE_WORDS}, not '${dns}'`)
+  const relaying = relayingOf(stringOf(context, 'relay'), stringOf(context, 'relay-bandwidth'))
+  if (!relaying.ok) throw usageFailure(relaying.error)
+  const https = httpsSettingsOf(
+    Object.fromEntries(
+      HTTPS_NAMES.flatMap((name) => {
+        const value = stringOf(context, name)
+        return value === undefined ? [] : [[name, value]]
+      }),
+    ),
+  )
+  // What is missing here may stand in the directory's own file.
+  if (!https.ok && stringOf(context, 'https-name') !== undefined) throw usageFailure(https.error.message)
+  const location = stringOf(context, 'location')
+  if (location !== undefined && placeFromText(location) === undefined)
+    throw usageFailure(`--location ${PLACE_WORDS}, not '${location}'`)
   const drainSeconds = numberOf(context, 'drain', { default: 2, min: 0, max: 300 })
   for (const name of QUOTA_NAMES) {
     const given = stringOf(context, name)
@@ -152,12 +205,19 @@ async function run(context: CommandContext): Promise<number> {
     'label',
     'target',
     'reach',
+    'relay',
+    'relay-bandwidth',
     'dns',
+    ...HTTPS_NAMES,
+    'location',
     'byzantine',
   ] as const) {
     const value = stringOf(context, name)
-    if (value !== undefined) args.push(`--${name}`, value)
+    if (value === undefined) continue
+    // Of this command's own directory, not of the seeder's.
+    args.push(`--${name}`, name === 'certificate' || name === 'certificate-key' ? resolve(value) : value)
   }
+  if (flagOf(context, 'plain-http')) args.push('--plain-http')
   if (flagOf(context, 'json')) args.push('--json')
   if (flagOf(context, 'accept')) args.push('--accept')
   else if (!isAccepted(directory)) throw notAccepted(directory, context)

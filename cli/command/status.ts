@@ -29,6 +29,8 @@ export type MemberLine = {
   readonly degraded?: string
   /** With `not_hosting`: the quota of its operator that leaves no room. */
   readonly refused?: string
+  /** Peers through which others are linked to it. */
+  readonly relays?: readonly string[]
 }
 
 export type JobLine = {
@@ -74,6 +76,14 @@ export function speakerOf(reports: readonly SiteReport[], mayLie: number): SiteR
   return level.sort((a, b) => agreeing(b) - agreeing(a) || b.view - a.view)[0]
 }
 
+/** Through whom others are linked to it, as more of them say than may lie; none when fewer do. */
+function relaysTo(peer: string, own: ReadonlyMap<string, SiteReport>, mayLie: number): readonly string[] {
+  const relays = [...own.values()].flatMap(({ members }) =>
+    members.flatMap((member) => (member.peer === peer && member.relay !== undefined ? [member.relay] : [])),
+  )
+  return relays.length > mayLie ? [...new Set(relays)].toSorted() : []
+}
+
 /** What the members' own reports come to, each of which speaks for its member. */
 async function jobLine(
   file: NetworkFile,
@@ -93,6 +103,8 @@ async function jobLine(
   }
   const members = job.members.map((peer): MemberLine => {
     const report = own.get(peer)
+    const relays = relaysTo(peer, own, group.members.length - quorumOf(group))
+    const through = relays.length === 0 ? {} : { relays }
     if (report === undefined) {
       const seen = Math.max(
         0,
@@ -104,8 +116,10 @@ async function jobLine(
       const refused = seeder?.refused?.find(({ site }) => site === job.name)?.reason
       return {
         peer,
-        state: seeder === undefined ? 'silent' : 'not_hosting',
+        // Behind NAT it does not answer us, but its peers.
+        state: seeder !== undefined ? 'not_hosting' : relays.length > 0 ? 'relayed' : 'silent',
         height: seen,
+        ...through,
         ...(refused === undefined ? {} : { refused }),
       }
     }
@@ -113,6 +127,7 @@ async function jobLine(
       peer,
       state: report.state,
       height: report.height,
+      ...through,
       ...(report.degraded === undefined ? {} : { degraded: report.degraded }),
     }
   })
@@ -144,11 +159,14 @@ async function reportsOf(file: NetworkFile, jobs: readonly NetworkJob[]): Promis
 
 function coloured(state: string, style: Style): string {
   if (state === 'agreeing') return style.good(state)
+  if (state === 'relayed') return state
   return state === 'joining' ? style.warn(state) : style.bad(state)
 }
 
 /** What is behind a state, as its operator has to hear it. */
-function why({ degraded, refused }: MemberLine): string {
+function why({ degraded, refused, relays = [] }: MemberLine): string {
+  if (relays.length > 0 && degraded === undefined && refused === undefined)
+    return ` (through ${relays.map((relay) => `${relay.slice(0, 12)}…`).join(', ')})`
   if (degraded !== undefined) return ` (${degraded})`
   return refused === undefined ? '' : ` (its operator's quota is full: ${refused})`
 }

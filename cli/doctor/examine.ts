@@ -3,6 +3,7 @@
 import { checkClock } from '#cli/doctor/clock.ts'
 import { checkDisk } from '#cli/doctor/disk.ts'
 import type { Finding } from '#cli/doctor/finding.ts'
+import { checkHttps } from '#cli/doctor/https.ts'
 import { checkLimits } from '#cli/doctor/limits.ts'
 import { checkNetworkFile } from '#cli/doctor/network-file.ts'
 import { checkReach, nobodyAnswers } from '#cli/doctor/reach.ts'
@@ -16,6 +17,7 @@ export async function examine(scene: Scene): Promise<readonly Finding[]> {
     ...checkClock(scene),
     ...checkDisk(scene),
     ...reach,
+    ...checkHttps(scene),
     ...checkLimits(scene),
     ...checkVersions(scene),
     ...network,

@@ -2,6 +2,7 @@
 
 import { type Finding, fine, trouble } from '#cli/doctor/finding.ts'
 import { type Answer, ask, jsonOf, type MemberView, type Scene } from '#cli/doctor/scene.ts'
+import type { SeederFacts } from '#seeder/control/facts.ts'
 
 function httpProblem(answer: Answer): string | undefined {
   if (answer.problem !== undefined) return answer.problem
@@ -38,6 +39,7 @@ function ownPorts(scene: Scene): readonly Finding[] {
   } else findings.push(fine('reach', 'own_http', `${new URL(own.http.url).origin} answers`))
   if (own.p2p === '') findings.push(fine('reach', 'own_p2p', 'the libp2p port takes connections'))
   else if (own.p2p !== undefined) findings.push(trouble('bad', 'reach', 'own_p2p', `the libp2p port: ${own.p2p}`, open))
+  findings.push(...relays(running.network))
   const connected = running.network.connected.length
   const mates = new Set(
     file.jobs
@@ -56,7 +58,11 @@ function ownPorts(scene: Scene): readonly Finding[] {
         facts,
       ),
     )
-  else findings.push(fine('reach', 'links', `${connected} peers linked, ${mates.size} in its groups`, facts))
+  else {
+    const { relayed } = running.network
+    const through = relayed.length === 0 ? '' : `, ${relayed.length} of them through a relay`
+    findings.push(fine('reach', 'links', `${connected} peers linked${through}, ${mates.size} in its groups`, facts))
+  }
   for (const site of running.sites) {
     if (site.state === 'agreeing') continue
     const remedy =
@@ -75,6 +81,25 @@ function ownPorts(scene: Scene): readonly Finding[] {
     )
   }
   return findings
+}
+
+/** Through whom this seeder is reached when nobody can dial it, and for whom it relays. */
+function relays({ reservedAt, relaying }: SeederFacts['network']): readonly Finding[] {
+  if (reservedAt !== undefined && reservedAt.length > 0) {
+    const names = reservedAt.map((peer) => `${peer.slice(0, 12)}…`).join(', ')
+    const seeders = reservedAt.length === 1 ? 'public seeder' : 'public seeders'
+    const facts = { relays: reservedAt.length }
+    return [fine('reach', 'relays', `reached through ${reservedAt.length} ${seeders}: ${names}`, facts)]
+  }
+  if (reservedAt !== undefined) {
+    const remedy =
+      'It goes on asking. Public seeders relay unless told not to (--relay); see whether this machine reaches any, and the log for relay_failed.'
+    return [trouble('bad', 'reach', 'relays', 'no public seeder relays for this one', remedy)]
+  }
+  if (relaying === undefined || relaying.reservations === 0) return []
+  const { reservations, reservationsMax, circuits } = relaying
+  const text = `relays for ${reservations} of at most ${reservationsMax} seeders behind NAT, ${circuits} circuits`
+  return [fine('reach', 'relaying', text, { reservations, circuits })]
 }
 
 async function atGateway(scene: Scene, url: string, answer: Answer): Promise<readonly Finding[]> {
@@ -133,16 +158,27 @@ function others(members: readonly MemberView[]): readonly Finding[] {
         'Nothing to do while the network is new.',
       ),
     ]
-  const answering = members.filter(({ http, p2p }) => httpProblem(http) === undefined && (p2p ?? '') === '')
-  const facts = { asked: members.length, answering: answering.length }
-  const findings: Finding[] = []
-  const all = `${answering.length} of ${members.length} peers answer`
-  if (answering.length * 2 > members.length) findings.push(fine('reach', 'peers', all, facts))
+  const asked = members.filter(({ isRelayed }) => !isRelayed)
+  const relayed = members.length - asked.length
+  const behind = fine(
+    'reach',
+    'relayed_peers',
+    `${relayed} ${relayed === 1 ? 'peer is' : 'peers are'} behind NAT and reached through others`,
+    {
+      relayed,
+    },
+  )
+  if (asked.length === 0) return [behind]
+  const answering = asked.filter(({ http, p2p }) => httpProblem(http) === undefined && (p2p ?? '') === '')
+  const facts = { asked: asked.length, answering: answering.length }
+  const findings: Finding[] = relayed === 0 ? [] : [behind]
+  const all = `${answering.length} of ${asked.length} peers answer`
+  if (answering.length * 2 > asked.length) findings.push(fine('reach', 'peers', all, facts))
   else {
     const remedy = 'When most are silent, look at this side first: its route, its firewall, its name server.'
     findings.push(trouble(answering.length === 0 ? 'bad' : 'warn', 'reach', 'peers', all, remedy, facts))
   }
-  for (const { peer, http, p2p } of members) {
+  for (const { peer, http, p2p } of asked) {
     const web = httpProblem(http)
     const problem = web === undefined ? (p2p === undefined || p2p === '' ? undefined : `libp2p ${p2p}`) : `HTTP ${web}`
     if (problem === undefined) continue

@@ -35,6 +35,8 @@ export type GatewayView = { readonly url: string; readonly answer: Answer }
 export type MemberView = {
   readonly peer: string
   readonly http: Answer
+  /** It has no address of its own: peers that have relay for it. */
+  readonly isRelayed: boolean
   /** Of its libp2p address: undefined when it has none that can be asked, '' when it took the connection, else why not. */
   readonly p2p?: string
 }
@@ -130,7 +132,8 @@ async function viewOf(peer: string, http: string, addresses: readonly string[]):
     ask(`${http}${STATUS_PATH}`),
     place === undefined ? undefined : knock(place.host, place.port),
   ])
-  return { peer, http: answer, ...(p2p === undefined ? {} : { p2p }) }
+  const isRelayed = addresses.length > 0 && addresses.every((address) => address.includes('/p2p-circuit'))
+  return { peer, http: answer, isRelayed, ...(p2p === undefined ? {} : { p2p }) }
 }
 
 /** Members of the seeder's own groups before others, in the file's order. */

@@ -30,7 +30,13 @@ export type SiteReport = {
   readonly degraded?: string
   readonly time?: number
   readonly ageMs?: number
-  readonly members: readonly { readonly peer: string; readonly state: string; readonly height: number }[]
+  readonly members: readonly {
+    readonly peer: string
+    readonly state: string
+    readonly height: number
+    /** Who relays the link to it. */
+    readonly relay?: string
+  }[]
   readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
   readonly counts: Readonly<Record<string, number>>
   readonly queued: number

@@ -57,6 +57,8 @@ export type PublishOptions = {
   readonly signer: Signer
   readonly signal: AbortSignal
   readonly progress: PublishProgress
+  /** What the author of a folder should know, for people. */
+  readonly warn?: (text: string) => void
   /** Publish under another name than the configuration's. */
   readonly name?: string
   readonly account?: string
@@ -110,7 +112,8 @@ async function bundled(options: PublishOptions): Promise<{ name: string; packed:
   }
   const bundle = await bundleSite(folder)
   if (!bundle.ok) throw issuesFailure(bundle.error)
-  const { files, bytes } = bundle.value
+  const { files, bytes, warnings } = bundle.value
+  for (const warning of warnings) options.warn?.(warning)
   return {
     name: options.name ?? bundle.value.manifest.name,
     packed: packFiles(files, data, (done) => progress('bundle', done / (bytes + 1), 1)),

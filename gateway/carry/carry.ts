@@ -34,6 +34,10 @@ import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/respons
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
 const WRITE_HEAD_MS = 35_000
+/** How long a visitor waits for members none of which can answer now: as long as those that ended are taken to live, and a hand-over. */
+const READ_PATIENCE_MS = 15_000
+const WRITE_PATIENCE_MS = 30_000
+const AGAIN_PAUSE_MS = 300
 /** How long a body that has begun waits for a member that has the rest: a hand-over, or a restart of the last one. */
 const REST_PATIENCE_MS = 60_000
 const REST_PAUSE_MS = 500
@@ -102,15 +106,37 @@ export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> 
 
 type Answered = { readonly answer: CertifiedAnswer; readonly host: Host }
 
-/** The first answer that holds. */
+/**
+ * The first answer that holds. Members that cannot answer just now are asked again while the visitor may wait, a write under the same key (R9);
+ * those that are behind are asked again a few times.
+ */
 async function askInTurn(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
-  for (const pauseMs of BEHIND_PAUSES_MS) {
+  const { now } = course.gateway.ports
+  const until = now() + (isSafe(question.method) ? READ_PATIENCE_MS : WRITE_PATIENCE_MS)
+  const pauses = BEHIND_PAUSES_MS[Symbol.iterator]()
+  for (;;) {
+    const before = course.reasons.length
     const round = await askEach(course, question)
-    if (round.ok || !round.error.reasons.some(({ code }) => code === 'behind')) return round
-    await pass(pauseMs)
+    if (round.ok) return round
+    if (round.error.reasons.some(({ code }) => code === 'behind')) {
+      const pause = pauses.next()
+      if (pause.done === true) course.floor = 0
+      else await pass(pause.value)
+      continue
+    }
+    const isPassing = course.reasons.slice(before).some(passes)
+    if (!isPassing || course.room.isOver() || now() > until || course.hosts().length === 0) return round
+    await pass(AGAIN_PAUSE_MS)
+    course.failed.clear()
+    for (const liar of course.liars) course.failed.add(liar)
+    course.reasons.splice(0, course.reasons.length, ...course.reasons.filter((reason) => !passes(reason)))
   }
-  course.floor = 0
-  return askEach(course, question)
+}
+
+/** It may be otherwise in a moment: a member ended, starts, catches up or hands over. */
+function passes(reason: NoAnswer): boolean {
+  if (reason.code === 'unreachable') return reason.why !== 'no_room' && reason.why !== 'too_long'
+  return reason.code === 'refused' && reason.status >= 502 && reason.status <= 504
 }
 
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {

@@ -22,6 +22,7 @@ import { targetOf } from '#gateway/resolve/site-url.ts'
 import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import { isBarPath } from '#page/bar/barred.ts'
+import { hostOnly } from '#page/cookies.ts'
 import type { CheckRules } from '#protocol/answer/check.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
 import { sourceOf } from '#protocol/bounds/share.ts'
@@ -213,14 +214,6 @@ function responseOf(method: string, { status, headers, body, length }: Carried, 
   if (length !== undefined) fields.set('Content-Length', String(length))
   const sent = sending(body, length, left)
   return new Response(sent as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
-}
-
-/** A cookie for the whole sites domain would be every site's (RFC 6265 §4.1.2.3). */
-function hostOnly(cookie: string): string {
-  return cookie
-    .split(';')
-    .filter((attribute, index) => index === 0 || !/^\s*domain\s*=/i.test(attribute))
-    .join(';')
 }
 
 function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {

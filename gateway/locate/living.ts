@@ -12,6 +12,7 @@
 
 import type { Registration } from '#gateway/locate/registration.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
+import type { Place } from '#protocol/place/place.ts'
 
 export type MemberState = 'living' | 'leased' | 'silent' | 'accused' | 'absent' | 'proven_liar'
 
@@ -24,6 +25,10 @@ export type LocatedMember = {
   readonly tunnel: boolean
   /** It says that the site wants one origin for all. */
   readonly stable: boolean
+  /** By its own word, 0 … 1. */
+  readonly load: number
+  /** Where its operator says it stands. */
+  readonly place: Place | undefined
   /** When this state has to be looked at again, ms by our clock. */
   readonly until: number
 }
@@ -60,8 +65,14 @@ function locateMember(
 ): LocatedMember {
   const registration = group.registration(peer)
   const site = registration?.sites.get(group.job)
-  const place = { origin: site?.origin, tunnel: registration?.tunnel === true, stable: site?.stable === true }
-  if (group.isLiar(peer)) return { peer, state: 'proven_liar', ...place, until: Number.POSITIVE_INFINITY }
+  const said = {
+    origin: site?.origin,
+    tunnel: registration?.tunnel === true,
+    stable: site?.stable === true,
+    load: registration?.load ?? 0,
+    place: registration?.place,
+  }
+  if (group.isLiar(peer)) return { peer, state: 'proven_liar', ...said, until: Number.POSITIVE_INFINITY }
   if (registration === undefined || site === undefined) return absent(peer)
   const end = endOf(registration)
   if (end <= now) return absent(peer)
@@ -73,20 +84,23 @@ function locateMember(
   for (const witness of others) wordsUntil = Math.min(wordsUntil, endOf(witness))
 
   const accusers = others.filter((witness) => witness.accuses.has(peer)).length
-  if (accusers > half) return { peer, state: 'accused', ...place, until: wordsUntil }
-  if (others.length - seenBy > half) return { peer, state: 'silent', ...place, until: wordsUntil }
+  if (accusers > half) return { peer, state: 'accused', ...said, until: wordsUntil }
+  if (others.length - seenBy > half) return { peer, state: 'silent', ...said, until: wordsUntil }
   if (registration.freshUntil > now)
-    return { peer, state: 'living', ...place, until: Math.min(registration.freshUntil, wordsUntil) }
+    return { peer, state: 'living', ...said, until: Math.min(registration.freshUntil, wordsUntil) }
   return {
     peer,
     state: seenBy > half ? 'living' : 'leased',
-    ...place,
+    ...said,
     until: Math.min(registration.leaseUntil, wordsUntil),
   }
 }
 
 function absent(peer: PeerName): LocatedMember {
-  return { peer, state: 'absent', origin: undefined, tunnel: false, stable: false, until: Number.POSITIVE_INFINITY }
+  return {
+    ...{ peer, state: 'absent', origin: undefined, tunnel: false, stable: false, load: 0, place: undefined },
+    until: Number.POSITIVE_INFINITY,
+  }
 }
 
 /** Where a visitor may be sent: the living, or where there are none the leased. */

@@ -2,30 +2,40 @@
 //
 //   network file ──> groups ──┐
 //   registrations ────────────┼──> targets by name (made at first need, until the first of their reasons ends)
-//   proven liars ─────────────┘
+//   proven liars ─────────────┤
+//   origins that were tried ──┘
 //
 // Invariant: `targets` has no name that the network file lacks, and no origin whose reason has ended; so it is bounded by
 // the file (JOBS_MAX × MEMBERS_MAX), and registrations and liars by its members.
 
+import { type Candidate, type Choice, choose, type Here, isPlaced } from '#gateway/locate/choice.ts'
 import { type GroupView, type LocatedMember, locateMembers, targetsOf } from '#gateway/locate/living.ts'
+import type { Reach } from '#gateway/locate/reach.ts'
 import type { Registration } from '#gateway/locate/registration.ts'
 import { RESERVED_NAMES } from '#protocol/directory/admission.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
+import { fieldOf, type Place, placeOfField } from '#protocol/place/place.ts'
 
 /** A member that can be asked through its tunnel. */
 export type Host = { readonly peer: PeerName }
 
-/** The living hosts of one site, taken in turn. */
+/** The living hosts of one site. */
 export type Target = {
-  /** Where visitors are sent. */
+  /** Where visitors are sent, each once. */
   readonly origins: readonly string[]
+  /** Which of them, for a visitor of whom no place is known, or where it does not matter. */
+  readonly choice: Choice
+  /** By the field of the earth (`fieldOf`) that a visitor comes from; undefined: that does not matter. */
+  readonly byField: Map<number, Choice> | undefined
+  readonly candidates: readonly Candidate[]
   /** Whom the gateway itself asks for those that it carries. */
   readonly hosts: readonly Host[]
   /** Whom those are of. */
   readonly living: readonly LocatedMember[]
   /** Value of the `Link` header up to the path. */
   readonly linkStart: string
+  /** Visits that the gateway carried. */
   next: number
   until: number
 }
@@ -37,27 +47,49 @@ function formerMembers(job: NetworkJob): readonly string[] {
 /** Where the gateway itself serves sites: the domain, with its port, and how it is reached. */
 export type SitesDomain = { readonly scheme: 'http' | 'https'; readonly host: string }
 
+/** A member's own origin, and until when what is known of it stands. */
+type OwnOrigin = Candidate & { readonly until: number }
+
 /**
- * The ladder: a site that logs people in has one origin for all its members; else members' own HTTPS, the sites domain, and plain
- * HTTP, which comes before it only where the gateway itself is reached so.
+ * The ladder: a site that logs people in has one origin for all its members, where this gateway has one to give; else members' own HTTPS that was
+ * tried, the sites domain, and plain HTTP, which comes before it only where the gateway itself is reached so.
  */
-function originsOf(
+function rungOf(
   name: string,
   members: readonly LocatedMember[],
+  own: readonly OwnOrigin[],
   domain: SitesDomain | undefined,
-): readonly string[] {
-  const carried =
-    domain !== undefined && members.some((member) => member.tunnel) ? [`${domain.scheme}://${name}.${domain.host}`] : []
-  const own = members.flatMap((member) => member.origin ?? [])
-  const secure = own.filter((origin) => origin.startsWith('https:'))
+): readonly OwnOrigin[] {
+  const isCarried = domain !== undefined && members.some((member) => member.tunnel)
+  const carried: readonly OwnOrigin[] = isCarried
+    ? [{ origin: `${domain.scheme}://${name}.${domain.host}`, ...{ load: 0, place: undefined }, ...NOT_MEASURED }]
+    : []
+  const secure = own.filter(({ origin }) => origin.startsWith('https:'))
+  const plain = own.filter(({ origin }) => !origin.startsWith('https:'))
   const isStable = members.some((member) => member.stable)
-  const rungs = [isStable || domain?.scheme === 'https' ? carried : [], own, carried]
-  const ladder = isStable ? rungs : [secure, ...rungs]
-  return ladder.find((rung) => rung.length > 0) ?? []
+  if (isStable && domain !== undefined) return carried
+  const rungs = domain?.scheme === 'https' ? [secure, carried, plain] : [secure, plain, carried]
+  return rungs.find((rung) => rung.length > 0) ?? []
+}
+
+const NOT_MEASURED = { measuredMs: undefined, until: Number.POSITIVE_INFINITY }
+
+export type LocationsOptions = {
+  /** The gateway's own address without a slash at its end. */
+  readonly publicUrl: string
+  readonly domain?: SitesDomain | undefined
+  /** Not everybody is led to this job. */
+  readonly isGuarded: (job: string) => boolean
+  readonly reach: Pick<Reach, 'provenUntil' | 'latencyMs' | 'heard'>
+  readonly here: Here
+  /** Where a request comes from; undefined: nobody knows. */
+  readonly visitorPlace: (request: Request) => Place | undefined
+  /** 0 … 1. */
+  readonly chance: () => number
 }
 
 export class Locations {
-  readonly #publicUrl: string
+  readonly #options: LocationsOptions
   #canonicalBase: string
   /** Sites that were unpublished lately. */
   #endedNames: ReadonlySet<string> = new Set()
@@ -68,21 +100,15 @@ export class Locations {
   #liars = new Set<PeerName>()
   #targets = new Map<string, Target>()
 
-  readonly #domain: SitesDomain | undefined
-  readonly #isGuarded: (job: string) => boolean
-
-  /** `publicUrl`: the gateway's own address without a slash at its end. `isGuarded`: not everybody is led to this job. */
-  constructor(publicUrl: string, domain?: SitesDomain, isGuarded: (job: string) => boolean = () => false) {
-    this.#isGuarded = isGuarded
-    this.#publicUrl = publicUrl
-    this.#canonicalBase = publicUrl
-    this.#domain = domain
+  constructor(options: LocationsOptions) {
+    this.#options = options
+    this.#canonicalBase = options.publicUrl
   }
 
   /** Takes a new network file's groups; registrations of peers that left every group are forgotten. */
   setNetwork(file: NetworkFile): void {
     const jobs = file.jobs.filter((job) => !RESERVED_NAMES.has(job.name))
-    this.#canonicalBase = file.gateways[0] ?? this.#publicUrl
+    this.#canonicalBase = file.gateways[0] ?? this.#options.publicUrl
     this.#endedNames = new Set(file.ended?.flatMap(({ name }) => name ?? []))
     this.#jobByName = new Map(jobs.map((job) => [job.name, job]))
     this.#jobById = new Map(jobs.map((job) => [job.job, job]))
@@ -142,7 +168,8 @@ export class Locations {
   setRegistration(registration: Registration): void {
     if (!this.#jobsByPeer.has(registration.peer)) return
     this.#registrations.set(registration.peer, registration)
-    this.#forgetTargetsOf(registration.peer)
+    this.#options.reach.heard(registration)
+    this.forgetTargetsOf(registration.peer)
   }
 
   isLiar(peer: PeerName): boolean {
@@ -151,7 +178,7 @@ export class Locations {
 
   setLiar(peer: PeerName): void {
     this.#liars.add(peer)
-    this.#forgetTargetsOf(peer)
+    this.forgetTargetsOf(peer)
   }
 
   members(job: NetworkJob, now: number, members = job.members): readonly LocatedMember[] {
@@ -172,22 +199,62 @@ export class Locations {
     if (job === undefined) return undefined
     let members = this.members(job, now)
     let living = targetsOf(members)
-    let origins = originsOf(name, living, this.#domain)
-    if (origins.length === 0 && formerMembers(job).length > 0) {
+    let rung = this.#rungOf(name, living, now)
+    if (rung.length === 0 && formerMembers(job).length > 0) {
       // The new group takes the state over, and until then the former one goes on.
       const former = this.members(job, now, formerMembers(job))
       members = [...members, ...former]
       living = targetsOf(former)
-      origins = originsOf(name, living, this.#domain)
+      rung = this.#rungOf(name, living, now)
     }
     const hosts = living.filter(({ tunnel }) => tunnel).map(({ peer }) => ({ peer }))
     let until = Number.POSITIVE_INFINITY
-    for (const member of members) until = Math.min(until, member.until)
-    const next = known === undefined || known.next >= origins.length ? 0 : known.next
-    const target: Target = { origins, hosts, living, linkStart: `<${this.#canonicalBase}/${name}`, next, until }
+    for (const member of [...members, ...rung]) until = Math.min(until, member.until)
+    const { here, chance } = this.#options
+    const choice = choose(rung, undefined, here, chance)
+    // The round goes on where the one before was left.
+    choice.next = known === undefined || choice.turns.length === 0 ? 0 : known.choice.next % choice.turns.length
+    const target: Target = {
+      origins: rung.map(({ origin }) => origin),
+      candidates: rung,
+      choice,
+      byField: isPlaced(rung) ? new Map() : undefined,
+      hosts,
+      living,
+      linkStart: `<${this.#canonicalBase}/${name}`,
+      next: known?.next ?? 0,
+      until,
+    }
     // Whoever asks for one that is guarded is looked at first: not on the hot path.
-    if (!this.#isGuarded(job.job)) this.#targets.set(name, target)
+    if (!this.#options.isGuarded(job.job)) this.#targets.set(name, target)
     return target
+  }
+
+  #rungOf(name: string, members: readonly LocatedMember[], now: number): readonly OwnOrigin[] {
+    const { reach, domain } = this.#options
+    const own = members.flatMap(({ peer, origin, load, place }): OwnOrigin[] => {
+      if (origin === undefined) return []
+      if (!origin.startsWith('https:')) return [{ origin, load, place, ...NOT_MEASURED }]
+      const until = reach.provenUntil(peer, origin)
+      return until > now ? [{ origin, load, place, measuredMs: reach.latencyMs(peer, origin), until }] : []
+    })
+    return rungOf(name, members, own, domain)
+  }
+
+  /** The round that a visitor's next turn is taken from. */
+  choiceFor(target: Target, request: Request | undefined): Choice {
+    const { byField, candidates, choice } = target
+    if (byField === undefined || request === undefined) return choice
+    const { here, chance, visitorPlace } = this.#options
+    const place = visitorPlace(request)
+    if (place === undefined) return choice
+    const field = fieldOf(place)
+    let near = byField.get(field)
+    if (near === undefined) {
+      near = choose(candidates, placeOfField(field), here, chance)
+      byField.set(field, near)
+    }
+    return near
   }
 
   /** The hot path's question: a made target that still stands, and nothing is made. */
@@ -200,7 +267,8 @@ export class Locations {
     this.#targets.clear()
   }
 
-  #forgetTargetsOf(peer: PeerName): void {
+  /** What they rest on changed. */
+  forgetTargetsOf(peer: PeerName): void {
     for (const job of this.jobsOf(peer)) {
       const target = this.#targets.get(job.name)
       if (target !== undefined) target.until = 0

@@ -2,7 +2,8 @@
 
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
-import type { Register } from '#protocol/message/statement.ts'
+import { LOAD_MAX, type Register } from '#protocol/message/statement.ts'
+import type { Place } from '#protocol/place/place.ts'
 
 export type RegisteredSite = {
   /** Undefined: visitors reach it through the tunnel only. */
@@ -18,6 +19,10 @@ export type Registration = {
   readonly sites: ReadonlyMap<string, RegisteredSite>
   /** It holds a tunnel to this gateway. */
   readonly tunnel: boolean
+  /** By its own word, 0 … 1. */
+  readonly load: number
+  /** Where its operator says it stands. */
+  readonly place: Place | undefined
   readonly sees: ReadonlySet<PeerName>
   /** Against whom it says it holds a proof. */
   readonly accuses: ReadonlySet<PeerName>
@@ -39,6 +44,8 @@ export function registrationOf(
       body.sites.map(({ job, origin, stable }) => [hexFromBytes(job), { origin: origin ?? undefined, stable }]),
     ),
     tunnel: body.tunnel,
+    load: (body.load ?? 0) / LOAD_MAX,
+    place: body.place,
     sees: new Set(body.sees.map(peerName)),
     accuses: new Set(body.accuses.map((accusation) => peerName(accusation.peer))),
     ...times,

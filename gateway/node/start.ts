@@ -14,12 +14,14 @@ import type { GatewayPorts } from '#gateway/gateway.ts'
 import { gatewayKey } from '#gateway/local/key.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { createLimiter } from '#gateway/node/limiter.ts'
+import { createProbe } from '#gateway/node/probe.ts'
 import { openSqlite } from '#gateway/node/sqlite.ts'
 import { socketTunnels } from '#gateway/node/tunnels.ts'
 import { createService } from '#gateway/service.ts'
 import { refill } from '#gateway/store/refill.ts'
 import { sqlStore } from '#gateway/store/sql.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
+import { type Place, placeFromText } from '#protocol/place/place.ts'
 
 export type NodeGatewayOptions = {
   readonly port: number
@@ -39,8 +41,14 @@ export type NodeGatewayOptions = {
   readonly addresses?: readonly string[]
   /** The header in which a proxy of one's own tells a visitor's address, such as `x-real-ip`; absent: who connects is the visitor. */
   readonly addressHeader?: string
-  /** The header in which a proxy tells a visitor's country (ISO 3166-1 alpha-2), for deny-lists; absent: it is not known. */
+  /** The header in which a proxy tells a visitor's country (ISO 3166-1 alpha-2), for deny-lists and the choice of a near member; absent: it is not known. */
   readonly placeHeader?: string
+  /** The header in which a proxy tells where a visitor is, as `52.5,13.4`; absent: no more than the country is known. */
+  readonly positionHeader?: string
+  /** Where this gateway stands. */
+  readonly position?: Place
+  /** Certificates of authorities that members' HTTPS is held against, PEM; absent: those that Node trusts. */
+  readonly authorities?: readonly string[]
   /** Keys whose deny-lists it follows. */
   readonly denyKeys?: readonly string[]
   readonly securityContact?: string
@@ -82,6 +90,10 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   const signer = signerFromPem(gatewayKey(join(directory, 'gateway.key')))
   const tunnels = socketTunnels({ gateway: publicUrl, verify })
   const addresses = new WeakMap<Request, string | undefined>()
+  const prober = createProbe({
+    isLocal: () => service.gateway.network?.file.profile === 'local',
+    ...(options.authorities === undefined ? {} : { authorities: options.authorities }),
+  })
   const ports: GatewayPorts = {
     store: sqlStore(database.run),
     now: Date.now,
@@ -90,6 +102,13 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     judge: evidenceJudge(verify),
     placeOf: (request) =>
       options.placeHeader === undefined ? undefined : (request.headers.get(options.placeHeader) ?? undefined),
+    visitorPlace: (request) => {
+      const position = options.positionHeader === undefined ? null : request.headers.get(options.positionHeader)
+      if (position !== null) return placeFromText(position)
+      const country = options.placeHeader === undefined ? null : request.headers.get(options.placeHeader)
+      return country === null ? undefined : placeFromText(country)
+    },
+    probe: prober.probe,
     addressOf: (request) =>
       (options.addressHeader === undefined ? undefined : request.headers.get(options.addressHeader)) ??
       addresses.get(request),
@@ -106,6 +125,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
       networkKey: options.networkKey,
       ...(sitesDomain === undefined ? {} : { sitesDomain }),
       addresses: options.addresses ?? [],
+      ...(options.position === undefined ? {} : { here: options.position }),
       denyKeys: options.denyKeys ?? [],
       ...(options.securityContact === undefined ? {} : { securityContact: options.securityContact }),
     },
@@ -149,6 +169,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
 
   async function stop(): Promise<void> {
     clearInterval(expiring)
+    prober[Symbol.dispose]()
     tunnels.close()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     const late = setTimeout(() => server.closeAllConnections(), STOP_MS_MAX)

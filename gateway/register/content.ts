@@ -1,4 +1,4 @@
-// What a registration says apart from when: equal content needs no write.
+// What a registration says apart from when, and from how busy its seeder is just now: equal content needs no write.
 
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import type { Register } from '#protocol/message/statement.ts'
@@ -7,6 +7,7 @@ export function contentOf(body: Register): string {
   return JSON.stringify([
     body.sites.map((site) => `${hexFromBytes(site.job)} ${site.origin} ${site.stable}`).sort(),
     body.tunnel,
+    body.place === undefined ? null : [body.place.latitude, body.place.longitude],
     body.sees.map(hexFromBytes).sort(),
     body.accuses.map((accusation) => `${hexFromBytes(accusation.peer)} ${hexFromBytes(accusation.evidence)}`).sort(),
   ])

@@ -42,12 +42,20 @@ export type Lease = {
   readonly evidence_wanted: readonly string[]
   /** Seeders that nobody can dial may keep a tunnel to this gateway. */
   readonly tunnels: boolean
+  /** HTTPS origins that it declared and that nobody is sent to from here, with why. */
+  readonly unproven: readonly { readonly origin: string; readonly reason: string }[]
 }
 
+/** Named in an answer. */
+const UNPROVEN_MAX = 16
+
 function originIsFit(origin: string, gateway: Gateway): boolean {
-  if (origin === gateway.config.publicUrl) return false
+  const { publicUrl, sitesDomain } = gateway.config
+  if (origin === publicUrl) return false
   try {
     const parsed = new URL(origin)
+    // What this gateway carries itself is no member's.
+    if (sitesDomain !== undefined && parsed.host.endsWith(`.${sitesDomain}`)) return false
     // One of the names that lead here would lead in a circle.
     return parsed.origin === origin && parsed.username === '' && siteNamedBy(parsed.host) === undefined
   } catch {
@@ -65,10 +73,16 @@ function check(gateway: Gateway, peer: PeerName, body: Register, now: number): G
   const lifeMs = body.expires - body.time
   if (lifeMs < 0 || lifeMs > REGISTRATION_LIFE_MS_MAX) return { code: 'bad_expiry', maxMs: REGISTRATION_LIFE_MS_MAX }
   if (locations.jobsOf(peer).length === 0) return { code: 'not_a_member', network_version: network.file.version }
+  const places = new Set<string>()
   for (const site of body.sites) {
     const job = hexFromBytes(site.job)
     if (!locations.isOf(peer, job)) return { code: 'not_of_this_job', job, network_version: network.file.version }
     if (site.origin !== null && !originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
+    if (site.origin === null) continue
+    // Two sites at one place would share what browsers keep for it; cookies do not tell ports apart (RFC 6265 §8.5).
+    const place = site.origin.startsWith('https:') ? new URL(site.origin).hostname : site.origin
+    if (places.has(place)) return { code: 'bad_origin', origin: site.origin }
+    places.add(place)
   }
   return undefined
 }
@@ -136,8 +150,18 @@ export async function register(
     time: now,
     network_version: network.file.version,
     tunnels: ports.tunnels !== undefined && gateway.config.sitesDomain !== undefined,
+    unproven: unprovenOf(gateway, peer, body),
     evidence_wanted: [...new Set(wanted)].filter((hash) => !gateway.judged.has(hash)),
   })
+}
+
+function unprovenOf({ reach }: Gateway, peer: PeerName, { sites }: Register): Lease['unproven'] {
+  return sites
+    .flatMap(({ origin }) => {
+      const reason = origin === null ? undefined : reach.problem(peer, origin)
+      return origin === null || reason === undefined ? [] : [{ origin, reason }]
+    })
+    .slice(0, UNPROVEN_MAX)
 }
 
 /** What has to be written for this registration, or undefined when the database says as much already. */

@@ -20,6 +20,7 @@ import {
 } from '#protocol/codec/shape.ts'
 import { type PublicKey, publicKey, signature } from '#protocol/identity/keys.ts'
 import type { Signed } from '#protocol/message/domain.ts'
+import { placeShape } from '#protocol/place/place.ts'
 
 export const EPOCH_MAX = 0xffff_ffff
 export const VIEW_MAX = 0xffff_ffff
@@ -103,6 +104,8 @@ export const exportBody = object({ job: digest(), time: uint() })
  */
 export const updateBody = object({ job: digest(), sequence: uint(), code_root: cid(), account, time: uint() })
 
+export const LOAD_MAX = 1_000
+
 /** A seeder's word to the gateway: where its sites are reached, and which fellow members answer it (§5.2). */
 export const REGISTRATION_SITES_MAX = 256
 export const registerBody = object({
@@ -122,6 +125,10 @@ export const registerBody = object({
   ),
   /** It holds a tunnel to this gateway. */
   tunnel: boolean(),
+  /** How much of what it can do it does, in thousandths; absent: it does not say. */
+  load: optional(uint(LOAD_MAX)),
+  /** Where its operator says it stands; absent: nowhere. */
+  place: optional(placeShape),
   /** Members of its groups that answered it within the last few seconds. */
   sees: array(publicKey, 256),
   /** Members against which it holds evidence of a lie. */
@@ -141,6 +148,9 @@ export const peerRecordBody = object({
 /** Whoever says it holds the key behind the tunnel that the gateway is asked to keep: `challenge` is of this one connection. */
 export const tunnelBody = object({ gateway: text(256), challenge: bytesExactly(32) })
 
+/** "This origin is mine": asked for at the origin itself, with bytes that the asker chose, before visitors are sent there. */
+export const reachBody = object({ gateway: text(256), origin: text(256), challenge: bytesExactly(32) })
+
 export const STATEMENTS = {
   propose: proposeBody,
   vote1: vote1Body,
@@ -158,6 +168,7 @@ export const STATEMENTS = {
   register: registerBody,
   peer_record: peerRecordBody,
   tunnel: tunnelBody,
+  reach: reachBody,
 } as const satisfies Record<string, Shape<unknown>>
 export type StatementType = keyof typeof STATEMENTS
 export type StatementBody<T extends StatementType> = Shaped<(typeof STATEMENTS)[T]>
@@ -178,6 +189,7 @@ export type Update = StatementBody<'update'>
 export type Register = StatementBody<'register'>
 export type PeerRecord = StatementBody<'peer_record'>
 export type Tunnel = StatementBody<'tunnel'>
+export type Reach = StatementBody<'reach'>
 
 /** `{from, body, signature}` of one type, as it stands on the wire and in evidence. */
 export function signedShape<T extends StatementType>(type: T): Shape<Signed<StatementBody<T>>> {

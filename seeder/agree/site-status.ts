@@ -90,7 +90,8 @@ function memberStatus(parts: StatusParts, ownHeight: number, height: number, ind
   const answers = link.connected && now - link.heardAt <= SEEN_MS && missed.of(index).running < MISSED_SILENT
   // A commit takes a round trip to be told: one height behind is level.
   const behind = height + 1 < ownHeight
-  return { peer, state: answers ? (behind ? 'behind' : 'connected') : 'silent', height }
+  const state = answers ? (behind ? 'behind' : 'connected') : 'silent'
+  return { peer, state, ...(link.relay === undefined ? {} : { relay: link.relay }), height }
 }
 
 /** Of the group by kind, of a member by `kind peer`; zeroes of members are left out. */

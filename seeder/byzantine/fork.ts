@@ -157,6 +157,7 @@ export function twoWorlds(identity: { readonly signer: Signer; readonly domain: 
       link: (peer) => honest.link(peer),
       connected: () => honest.connected(),
       offend: (peer) => honest.offend(peer),
+      relays: () => honest.relays(),
       [Symbol.asyncDispose]: () => honest[Symbol.asyncDispose](),
     }),
     handlers: (honest) => ({

@@ -90,6 +90,7 @@ function delegated(honest: PeerNetwork): PeerNetwork {
     link: (peer) => honest.link(peer),
     connected: () => honest.connected(),
     offend: (peer) => honest.offend(peer),
+    relays: () => honest.relays(),
     [Symbol.asyncDispose]: () => honest[Symbol.asyncDispose](),
   }
 }

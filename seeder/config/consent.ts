@@ -41,5 +41,6 @@ export function whatSeedingMeans(directory: string, quotas: Quotas): readonly st
     `run their scripts, which reach nothing else of this machine (--memory ${bound.memory}, --slots ${bound.slots})`,
     `show them to whoever asks, from the address of this machine (--bandwidth ${bound.bandwidth})`,
     'tell the network and its gateways its key and its addresses, as long as it runs',
+    'pass on what seeders behind NAT say to each other, which it cannot read (--relay, --relay-bandwidth; not with --reach nat)',
   ]
 }

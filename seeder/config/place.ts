@@ -2,6 +2,7 @@
 //
 //   key.pem        the seeder's Ed25519 secret         network.json   the newest network file it took
 //   seeder.json    ports and record sequence           store/…        everything durable about its sites
+//   tls/…          account and certificates of an authority
 //   runtime/…      metered binaries, made again when missing     log    structured log, when not on stderr
 
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
@@ -15,6 +16,7 @@ export type Place = {
   readonly memoFile: string
   readonly storeDirectory: string
   readonly runtimeDirectory: string
+  readonly tlsDirectory: string
   readonly points: PersistPoints
 }
 
@@ -27,15 +29,16 @@ export function placeAt(directory: string, points: PersistPoints = NOBODY_LISTEN
     memoFile: join(directory, 'seeder.json'),
     storeDirectory: join(directory, 'store'),
     runtimeDirectory: join(directory, 'runtime'),
+    tlsDirectory: join(directory, 'tls'),
     points,
   }
 }
 
 /** The file is the old one or the new one, whatever happens, and the new one when this returned. */
-export function writeWhole(path: string, text: string, points: PersistPoints = NOBODY_LISTENS): void {
+export function writeWhole(path: string, text: string, points: PersistPoints = NOBODY_LISTENS, mode = 0o644): void {
   points.before(true)
   const draft = `${path}.new`
-  const handle = openSync(draft, 'w', 0o644)
+  const handle = openSync(draft, 'w', mode)
   try {
     writeSync(handle, text)
     fsyncSync(handle)

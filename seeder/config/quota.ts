@@ -1,15 +1,17 @@
 // What a seeder may take of its machine: disk, memory, the visitors' bandwidth, slots (sites at a time). Given with its start or in
 // `config.json` of its directory; the command line wins.
 //
-//   { "disk": "10G", "memory": "512M", "bandwidth": "20M", "slots": 8, "logLevel": "info", "logForm": "json" }
+//   { "disk": "10G", "memory": "512M", "bandwidth": "20M", "slots": 8, "logLevel": "info", "logForm": "json",
+//     "location": "DE", "plainHttp": false, "https": { "name": "s1.example.org", "port": "443", "certificate": "…", "key": "…" } }
 //
 // Sizes are bytes with K, M, G or T for powers of 1024; bandwidth is bytes a second, both ways; "none" is no bound.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { object, oneOf, optional, readShape, text, uint } from '#protocol/codec/shape.ts'
+import { boolean, object, oneOf, optional, readShape, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX } from '#protocol/directory/network-file.ts'
+import type { HttpsName } from '#seeder/config/https.ts'
 import { LOG_LEVELS, type LogLevel } from '#seeder/config/log.ts'
 
 export const CONFIG_FILE = 'config.json'
@@ -83,12 +85,27 @@ const configShape = object({
   slots: optional(uint(JOBS_MAX)),
   logLevel: optional(oneOf(...LOG_LEVELS)),
   logForm: optional(oneOf('json', 'text')),
+  location: optional(text(64)),
+  plainHttp: optional(boolean()),
+  https: optional(
+    object({
+      name: text(256),
+      port: optional(text(5)),
+      certificate: optional(text(4096)),
+      key: optional(text(4096)),
+      acme: optional(text(1024)),
+      email: optional(text(256)),
+    }),
+  ),
 })
 
 export type SeederConfig = {
   readonly quotas: Partial<Record<QuotaName, string>>
   readonly logLevel?: LogLevel
   readonly logForm?: 'json' | 'text'
+  readonly location?: string
+  readonly plainHttp?: boolean
+  readonly https: Readonly<Partial<Record<HttpsName, string>>>
 }
 
 /** Of a directory without such a file: nothing. Throws with a message for people when the file is no such thing. */
@@ -98,7 +115,7 @@ export function readConfig(directory: string): SeederConfig {
   try {
     content = readFileSync(path, 'utf8')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { quotas: {} }
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { quotas: {}, https: {} }
     throw cause
   }
   let value: unknown
@@ -109,11 +126,23 @@ export function readConfig(directory: string): SeederConfig {
   }
   const shaped = readShape(configShape, value)
   if (!shaped.ok) throw new Error(`${path} is no configuration of a seeder: ${JSON.stringify(shaped.error)}`)
-  const { slots, logLevel, logForm, ...sizes } = shaped.value
+  const { slots, logLevel, logForm, location, plainHttp, https, ...sizes } = shaped.value
+  const { name, port, certificate, key, acme, email } = https ?? {}
   return {
+    https: given({
+      ...{ 'https-name': name, 'https-port': port, certificate, 'certificate-key': key, acme, 'acme-email': email },
+    }),
+    ...given({ location, plainHttp }),
     quotas: { ...sizes, ...(slots === undefined ? {} : { slots: String(slots) }) },
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(logForm === undefined ? {} : { logForm }),
+  }
+}
+
+/** Without what is undefined. */
+function given<T extends object>(values: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    readonly [K in keyof T]?: NonNullable<T[K]>
   }
 }
 

@@ -5,9 +5,11 @@ import process from 'node:process'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
+import type { PeerNetwork, RelayFacts } from '#seeder/network/port.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
+import type { HttpsFacts } from '#seeder/tls/facts.ts'
 
 const SITE_STATES = ['agreeing', 'joining', 'disputed', 'degraded'] as const
 
@@ -17,11 +19,15 @@ export type ControlParts = {
   /** The seeder's own key as text. */
   readonly peer: string
   readonly store: Pick<Store, 'stats'>
-  readonly network: { addresses(): readonly string[]; connected(): readonly string[] }
+  readonly network: Pick<PeerNetwork, 'addresses' | 'connected' | 'link' | 'relays'>
   readonly holder: { file(): Pick<NetworkFile, 'version' | 'profile' | 'gateways' | 'admission'> }
   /** Absent: there are none. */
   readonly quotas?: () => QuotaFacts
   readonly originOf?: (siteName: string) => string | undefined
+  /** Where gateways are told to send visitors; undefined: through themselves. */
+  readonly announcedOf?: (siteName: string) => string | undefined
+  /** Absent: it has no HTTPS. */
+  readonly https?: () => HttpsFacts
   readonly now?: () => number
 }
 
@@ -37,6 +43,11 @@ export type SeederFacts = {
     readonly gateways: readonly string[]
     readonly addresses: readonly string[]
     readonly connected: readonly string[]
+    /** Peers whose link is relayed, and by whom. */
+    readonly relayed: readonly { readonly peer: string; readonly relay: string }[]
+    /** Through whom others reach this seeder, when nobody can dial it; and what it relays itself. */
+    readonly reservedAt?: readonly string[]
+    readonly relaying?: RelayFacts
   }
   readonly memory: { readonly residentBytes: number; readonly heapBytes: number; readonly externalBytes: number }
   readonly disk: {
@@ -47,6 +58,7 @@ export type SeederFacts = {
     readonly missing: number
   }
   readonly quotas?: QuotaFacts
+  readonly https?: HttpsFacts
   readonly sites: readonly SiteFacts[]
 }
 
@@ -63,10 +75,18 @@ export type SiteFacts = {
   readonly time?: number
   readonly ageMs?: number
   readonly queued: number
-  readonly members: readonly { readonly peer: string; readonly state: string; readonly height: number }[]
+  readonly members: readonly {
+    readonly peer: string
+    readonly state: string
+    readonly height: number
+    /** Who relays the link to it. */
+    readonly relay?: string
+  }[]
   readonly evidence: readonly { readonly kind: string; readonly accused: string; readonly hash: string }[]
   readonly counts: Readonly<Record<string, number>>
   readonly origin?: string
+  /** Where gateways are told to send visitors; absent: through themselves. */
+  readonly announced?: string
 }
 
 export function seederFacts(parts: ControlParts): SeederFacts {
@@ -80,15 +100,36 @@ export function seederFacts(parts: ControlParts): SeederFacts {
     node: process.version,
     uptimeSeconds: Math.round(process.uptime()),
     time: now,
-    network: { version, profile, gateways, addresses: parts.network.addresses(), connected: parts.network.connected() },
+    network: {
+      version,
+      profile,
+      gateways,
+      addresses: parts.network.addresses(),
+      connected: parts.network.connected(),
+      relayed: relayedLinks(parts.network),
+      ...parts.network.relays(),
+    },
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
     disk: { fileBytes, walBytes, blocks, blockBytes, missing },
     ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
+    ...(parts.https === undefined ? {} : { https: parts.https() }),
     sites: parts.sites.all().map((site) => {
       const origin = parts.originOf?.(site.name)
-      return { ...siteStatusJson(site, now), ...(origin === undefined ? {} : { origin }) } as SiteFacts
+      const announced = parts.announcedOf?.(site.name)
+      return {
+        ...siteStatusJson(site, now),
+        ...(origin === undefined ? {} : { origin }),
+        ...(announced === undefined ? {} : { announced }),
+      } as SiteFacts
     }),
   }
+}
+
+function relayedLinks(network: ControlParts['network']): SeederFacts['network']['relayed'] {
+  return network.connected().flatMap((peer) => {
+    const { relay } = network.link(peer)
+    return relay === undefined ? [] : [{ peer, relay }]
+  })
 }
 
 /** Gauges over the same facts, for Prometheus. */
@@ -97,6 +138,7 @@ export function observeFacts(parts: ControlParts): void {
   const now = parts.now ?? Date.now
   const one = (value: number): { labels: readonly string[]; value: number }[] => [{ labels: [], value }]
   observeProcess(registry, one)
+  observeRelays(parts, one)
   registry.observed('interpeer_store_bytes', 'Size on disk.', ['part'], () => {
     const { fileBytes, walBytes } = parts.store.stats()
     return [
@@ -154,6 +196,30 @@ export function observeFacts(parts: ControlParts): void {
         }),
       ),
   )
+}
+
+function observeRelays({ registry, network }: ControlParts, one: One): void {
+  registry.observed('interpeer_peers_relayed', 'Peers whose link goes through a peer that relays.', [], () =>
+    one(relayedLinks(network).length),
+  )
+  registry.observed(
+    'interpeer_relays_reserved',
+    'Peers through which this seeder is reached, which nobody can dial.',
+    [],
+    () => {
+      const { reservedAt } = network.relays()
+      return reservedAt === undefined ? [] : one(reservedAt.length)
+    },
+  )
+  const ofRelaying = (name: string, help: string, read: (facts: RelayFacts) => number): void =>
+    registry.observed(name, help, [], () => {
+      const { relaying } = network.relays()
+      return relaying === undefined ? [] : one(read(relaying))
+    })
+  ofRelaying('interpeer_relay_reservations', 'Peers that are reached through this one.', (facts) => facts.reservations)
+  ofRelaying('interpeer_relay_circuits', 'Circuits between others through this one.', (facts) => facts.circuits)
+  ofRelaying('interpeer_relay_bytes_total', 'Relayed between others.', (facts) => facts.relayedBytes)
+  ofRelaying('interpeer_relay_refused_total', 'Reservations and circuits that were refused.', (facts) => facts.refused)
 }
 
 type One = (value: number) => { labels: readonly string[]; value: number }[]

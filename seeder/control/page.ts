@@ -53,8 +53,8 @@ function siteSection(site: SiteFacts): string {
       : `<span${site.ageMs > STALE_MS ? ' class="stale"' : ''}>certified ${spanText(site.ageMs)} ago</span>`
   const members = site.members
     .map(
-      ({ peer, state, height }) =>
-        `<tr><td>${short(peer)}${peer === site.leader ? ' <small>leads</small>' : ''}</td><td>${badge(state)}</td><td class="number">${height}</td></tr>`,
+      ({ peer, state, height, relay }) =>
+        `<tr><td>${short(peer)}${peer === site.leader ? ' <small>leads</small>' : ''}</td><td>${badge(state)}${relay === undefined ? '' : ` <small>through ${short(relay)}</small>`}</td><td class="number">${height}</td></tr>`,
     )
     .join('')
   const evidence = site.evidence

@@ -4,8 +4,16 @@
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey, Ed25519PublicKey, PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
-import { type PeerName, type PublicKey, peerName, publicKeyFromBytes, type Signer } from '#protocol/identity/keys.ts'
+import {
+  type PeerName,
+  type PublicKey,
+  peerName,
+  publicKeyFromBytes,
+  publicKeyFromName,
+  type Signer,
+} from '#protocol/identity/keys.ts'
 
 function libp2pPublicKey(key: PublicKey): Ed25519PublicKey {
   const parsed = publicKeyFromRaw(key)
@@ -34,9 +42,25 @@ export function peerIdOf(key: PublicKey): PeerId {
   return peerIdFromPublicKey(libp2pPublicKey(key))
 }
 
+export function peerIdOfName(name: PeerName): PeerId {
+  const key = publicKeyFromName(name)
+  assert(key.ok, 'a peer name is a public key')
+  return peerIdOf(key.value)
+}
+
 /** undefined for a peer whose key is of another kind. */
 export function nameOfPeerId(peer: PeerId): PeerName | undefined {
   if (peer.type !== 'Ed25519') return undefined
   const key = publicKeyFromBytes(peer.publicKey.raw)
+  return key.ok ? peerName(key.value) : undefined
+}
+
+/** What stands before a key in the multihash of its peer id: identity, 36 bytes, of a protobuf {type: Ed25519, data: 32 bytes}. */
+const MULTIHASH_HEAD = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
+
+/** undefined for a peer whose key is of another kind, and for bytes that name no peer. */
+export function nameOfMultihash(bytes: Uint8Array): PeerName | undefined {
+  if (!bytesEqual(bytes.subarray(0, MULTIHASH_HEAD.length), MULTIHASH_HEAD)) return undefined
+  const key = publicKeyFromBytes(bytes.subarray(MULTIHASH_HEAD.length))
   return key.ok ? peerName(key.value) : undefined
 }

@@ -15,6 +15,8 @@ export type RequestError =
 
 export type LinkStatus = {
   readonly connected: boolean
+  /** Who relays the link; absent: nobody does. */
+  readonly relay?: PeerName
   /** Its link ended, and where it was nobody answered since: its process ended, or its machine is out of reach. */
   readonly gone: boolean
   /** By the network's `now`: when the peer last sent anything; 0: never since the start. */
@@ -32,6 +34,24 @@ export type LinkStatus = {
   readonly offences: Readonly<Record<string, number>>
 }
 
+/** What this peer relays, and who relays for it. */
+export type RelayStatus = {
+  /** Through whom others reach it; absent: it can be dialled. */
+  readonly reservedAt?: readonly PeerName[]
+  /** Absent: it relays for nobody. */
+  readonly relaying?: RelayFacts
+}
+
+export type RelayFacts = {
+  /** Peers that are reached through this one. */
+  readonly reservations: number
+  readonly reservationsMax: number
+  readonly circuits: number
+  /** Since the start of this process; so `refused`. */
+  readonly relayedBytes: number
+  readonly refused: number
+}
+
 export type NetworkHandlers = {
   /** One agreement message. A promise holds this peer back until it resolves; it must not reject. */
   onMessage(peer: PeerName, bytes: Uint8Array): undefined | Promise<void>
@@ -43,7 +63,7 @@ export type NetworkHandlers = {
 
 export type PeerNetwork = AsyncDisposable & {
   readonly self: PeerName
-  /** Addresses that are listened on, as multiaddrs without the peer id. */
+  /** Where it is reached, as multiaddrs without the peer id: where it listens, or through whom. */
   addresses(): readonly string[]
   /** Who may connect at all, and where each is reached: the peers of the network file. */
   setKnown(peers: readonly { readonly peer: PeerName; readonly addresses: readonly string[] }[]): void
@@ -57,4 +77,5 @@ export type PeerNetwork = AsyncDisposable & {
   connected(): readonly PeerName[]
   /** The peer sent what no honest peer sends: its link is cut, and it is let in again only after a pause. */
   offend(peer: PeerName): void
+  relays(): RelayStatus
 }

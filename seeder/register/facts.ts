@@ -9,24 +9,23 @@ import type { SiteServer } from '#seeder/serve/server.ts'
 
 const ACCUSATIONS_MAX = 64
 
-/** `isTunnelled`: nobody can dial this seeder, so its sites have no origin of their own. Sites that have something current to show, members that answered lately, members against which there is proof. */
+/** `rungOf`: where visitors reach a site here by themselves; undefined: through the gateways alone. Sites that have something current to show, members that answered lately, members against which there is proof. */
 export function registrationFacts(
   host: SiteHost,
   server: SiteServer,
   network: PeerNetwork,
   now: number,
-  isTunnelled: boolean,
-): RegistrationFacts {
+  rungOf: (siteName: string) => string | undefined,
+): Pick<RegistrationFacts, 'sites' | 'sees' | 'accuses'> {
   const sites: RegistrationFacts['sites'][number][] = []
   const seen = new Set<PeerName>()
   const accuses = new Map<string, RegistrationFacts['accuses'][number]>()
   for (const site of host.all()) {
-    const origin = isTunnelled ? undefined : server.originOf(site.name)
     // A member that is behind or broken sends nobody here; one of a disputed group still serves what was certified.
     const { state } = site.status()
     const current = site.head() !== undefined && (state === 'agreeing' || state === 'disputed')
-    if (current && (origin !== undefined || isTunnelled))
-      sites.push({ job: site.job, origin: origin ?? null, stable: server.wantsOneOrigin(site.name) })
+    if (current)
+      sites.push({ job: site.job, origin: rungOf(site.name) ?? null, stable: server.wantsOneOrigin(site.name) })
     for (const peer of site.others) {
       const link = network.link(peer)
       if (link.connected && now - link.heardAt <= SEEN_MS) seen.add(peer)

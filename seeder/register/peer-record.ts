@@ -15,7 +15,8 @@ export type PeerRecordOptions = {
   readonly signer: Signer
   readonly domain: Domain
   readonly file: () => NetworkFile
-  readonly addresses: readonly string[]
+  /** Asked each time: a peer that is reached through others has those of now. */
+  readonly addresses: () => readonly string[]
   readonly http: string
   /** A sequence above every one that was signed before, and durable. */
   readonly nextSequence: (above: number) => number
@@ -23,7 +24,7 @@ export type PeerRecordOptions = {
   readonly note?: (event: string, facts: Readonly<Record<string, unknown>>) => void
 }
 
-/** Call `check` whenever the network file changed. */
+/** Call `check` whenever the network file or the addresses changed. */
 export function startPeerRecord(options: PeerRecordOptions): Disposable & { check(): void } {
   const { signer, domain, addresses, http, now, note } = options
   const own = peerName(signer.publicKey)
@@ -35,7 +36,7 @@ export function startPeerRecord(options: PeerRecordOptions): Disposable & { chec
 
   const isTrue = (): boolean => {
     const entry = options.file().peers.find((peer) => peer.peer === own)
-    return entry !== undefined && entry.http === http && entry.addresses.join() === addresses.join()
+    return entry !== undefined && entry.http === http && entry.addresses.join() === addresses().join()
   }
 
   const tell = async (): Promise<void> => {
@@ -46,7 +47,7 @@ export function startPeerRecord(options: PeerRecordOptions): Disposable & { chec
       const known = options.file().peers.find((peer) => peer.peer === own)?.sequence ?? 0
       const body: PeerRecord = {
         peer: signer.publicKey,
-        addresses: [...addresses],
+        addresses: [...addresses()],
         http,
         sequence: options.nextSequence(known),
         time: now(),

@@ -8,6 +8,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import { type Domain, signStatement } from '#protocol/message/domain.ts'
 import type { Register } from '#protocol/message/statement.ts'
+import { shownText } from '#seeder/config/shown-text.ts'
 import { call } from '#seeder/register/http.ts'
 
 export const REGISTER_INTERVAL_MS = 5_000
@@ -19,10 +20,16 @@ const DEREGISTER_TIMEOUT_MS = 1_000
 const PROOFS_REMEMBERED = 4_096
 const WANTED_MAX = 64
 const TOO_MANY_REQUESTS = 429
+/** Of a gateway's answer, for people. */
+const UNPROVEN_MAX = 4
 
-export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses'>
+export type RegistrationFacts = Pick<Register, 'sites' | 'sees' | 'accuses' | 'load' | 'place'>
 /** What a gateway said about itself when it took a registration. */
-export type GatewayOffer = { readonly tunnels: boolean }
+export type GatewayOffer = {
+  readonly tunnels: boolean
+  /** HTTPS origins to which it sends nobody, with why, for people; empty: there are none. */
+  readonly unproven: string
+}
 
 export type RegistrarOptions = {
   readonly signer: Signer
@@ -93,7 +100,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
       outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
       if (fine) {
         const lease = leaseOf(answer.body)
-        options.onOffer?.(gateway, { tunnels: lease.tunnels === true })
+        options.onOffer?.(gateway, { tunnels: lease.tunnels === true, unproven: unprovenIn(lease) })
         await prove(gateway, lease)
       }
     } catch (cause) {
@@ -157,7 +164,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
 }
 
 /** What is read of a gateway's answer; whatever else it says is not believed. */
-type Lease = { readonly evidence_wanted?: unknown; readonly tunnels?: unknown }
+type Lease = { readonly evidence_wanted?: unknown; readonly tunnels?: unknown; readonly unproven?: unknown }
 
 function leaseOf(answer: Buffer): Lease {
   try {
@@ -171,4 +178,16 @@ function leaseOf(answer: Buffer): Lease {
 function wantedIn({ evidence_wanted: wanted }: Lease): readonly string[] {
   if (!Array.isArray(wanted)) return []
   return wanted.filter((hash) => typeof hash === 'string').slice(0, WANTED_MAX)
+}
+
+/** Told to the operator, and no more than that. */
+function unprovenIn({ unproven }: Lease): string {
+  if (!Array.isArray(unproven)) return ''
+  return (unproven as readonly unknown[])
+    .slice(0, UNPROVEN_MAX)
+    .map((each) => {
+      const { origin, reason } = (each ?? {}) as { readonly origin?: unknown; readonly reason?: unknown }
+      return shownText(`${origin}: ${reason}`)
+    })
+    .join('; ')
 }

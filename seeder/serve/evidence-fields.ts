@@ -1,6 +1,7 @@
 // The header fields that prove an answer (agreement §5, "On the wire"), made once a height and representation and then reused:
 // what a popular page costs is copying bytes, not signing.
 
+import { hostOnly } from '#page/cookies.ts'
 import {
   CERTIFICATE_HEADER_BYTES_MAX,
   CERTIFICATE_RELATION,
@@ -51,9 +52,7 @@ export type FieldMaker = {
   /** All headers of a read's answer but `Date` and those of the connection. `kind`: 304 has no content, 206 other content. */
   read(place: ReadPlace, representation: Representation, receipt: string, sent: SentContent): string[]
   write(
-    site: HostedSite,
-    target: string,
-    origin: string,
+    place: Omit<ReadPlace, 'head'>,
     committed: Committed,
     representation: Representation,
     sent: Extract<SentContent, { kind: 'whole' | 'edited' }>,
@@ -67,6 +66,12 @@ export type ReadPlace = {
   readonly target: string
   /** The origin that the visitor asked, for what the script says about its own. */
   readonly origin: string
+  /** Whoever asks checks answers: cookies are sent as they were certified. */
+  readonly client: boolean
+}
+
+function shownValue(name: string, value: string, at: ServedAt, client: boolean): string {
+  return name === 'set-cookie' && !client ? hostOnly(value) : sentValue(name, value, at)
 }
 
 export type SentContent =
@@ -149,7 +154,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       )
     },
 
-    read({ site, head, target, origin }, representation, receipt, sent) {
+    read({ site, head, target, origin, client }, representation, receipt, sent) {
       const at: ServedAt = { origin, siteName: site.name }
       const fields: string[] = []
       const covered: CoveredField[] = []
@@ -163,7 +168,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
         for (let index = 0; index + 1 < representation.fields.length; index += 2) {
           const name = representation.fields[index] ?? ''
           if (NOT_MODIFIED_FIELDS.has(name))
-            fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
+            fields.push(name, shownValue(name, representation.fields[index + 1] ?? '', at, client))
         }
         if (sent.etag !== undefined) fields.push('ETag', sent.etag)
       } else {
@@ -173,7 +178,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
           if (name === 'content-type' && sent.kind === 'part' && sent.contentType !== undefined)
             fields.push(name, sent.contentType)
           else if ((sent.kind !== 'edited' && sent.kind !== 'going_on') || !STORED_FIELDS.has(name))
-            fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
+            fields.push(name, shownValue(name, representation.fields[index + 1] ?? '', at, client))
         }
         if (sent.kind === 'edited' || sent.kind === 'going_on') fields.push(...editedFields(representation))
         else fields.push(...pageFields(representation))
@@ -203,14 +208,14 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
       return fields
     },
 
-    write(site, target, origin, committed, representation, { kind, selected }) {
+    write({ site, target, origin, client }, committed, representation, { kind, selected }) {
       const path = pathText(committed.fuel, merkleSteps(committed.count, committed.index, committed.path))
       const at: ServedAt = { origin, siteName: site.name }
       const fields: string[] = []
       for (let index = 0; index + 1 < representation.fields.length; index += 2) {
         const name = representation.fields[index] ?? ''
         if (name === 'link' || (kind === 'edited' && STORED_FIELDS.has(name))) continue
-        fields.push(name, sentValue(name, representation.fields[index + 1] ?? '', at))
+        fields.push(name, shownValue(name, representation.fields[index + 1] ?? '', at, client))
       }
       fields.push(...(kind === 'edited' ? editedFields(representation) : pageFields(representation)))
       if (selected.etag !== undefined) fields.push('ETag', selected.etag)

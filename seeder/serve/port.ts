@@ -2,7 +2,7 @@
 
 import type { Digest } from '#protocol/codec/digest.ts'
 import type { Cid } from '#protocol/content/cid.ts'
-import type { PublicKey } from '#protocol/identity/keys.ts'
+import type { PeerName, PublicKey } from '#protocol/identity/keys.ts'
 import type { Cert, Group } from '#protocol/message/certificate.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import type { Request } from '#protocol/message/request.ts'
@@ -45,6 +45,8 @@ export type Refusal = {
 export type MemberStatus = {
   readonly peer: PublicKey
   readonly state: 'self' | 'connected' | 'silent' | 'behind'
+  /** Who relays the link to it; absent: nobody does. */
+  readonly relay?: PeerName
   readonly height: number
 }
 

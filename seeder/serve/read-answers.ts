@@ -117,7 +117,10 @@ export function createReadAnswers(options: ReadAnswersOptions): AnswerRead {
         response,
         request,
         asked,
-        { site, head: outcome.value.head ?? head, target: request.target, origin: request.origin },
+        {
+          ...{ site, head: outcome.value.head ?? head, target: request.target },
+          ...{ origin: request.origin, client: request.client },
+        },
         outcome.value,
         source,
       )

@@ -5,6 +5,7 @@ import { createHash, hash } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { isHtml } from '#page/bar/place.ts'
+import { isWide } from '#page/cookies.ts'
 import { dateOf } from '#protocol/answer/condition.ts'
 import { type Coding, codedTag, derivedTag } from '#protocol/answer/etag.ts'
 import { contentDigest } from '#protocol/answer/http-signature.ts'
@@ -43,6 +44,8 @@ export type Representation = {
   readonly fields: readonly string[]
   /** The script's own `Vary`. */
   readonly vary: string | undefined
+  /** It sets a cookie for more than its own host. */
+  readonly wideCookies: boolean
   readonly contentType: string | undefined
   readonly isHtml: boolean
   /** Mark of the bar that `plain` has beyond what is certified; undefined: it is the certified body. */
@@ -119,6 +122,7 @@ function assemble(parts: Parts): Representation {
     status,
     fields,
     vary: vary.length === 0 ? undefined : vary.join(', '),
+    wideCookies: covered.some(([name, value]) => name === 'set-cookie' && isWide(value)),
     contentType,
     isHtml: isHtml(contentType),
     bar: undefined,

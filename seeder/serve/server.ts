@@ -9,6 +9,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -45,6 +46,8 @@ import { createSender } from '#seeder/serve/send.ts'
 import { createSiteHosts } from '#seeder/serve/site-hosts.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
 import { createWrites } from '#seeder/serve/writes.ts'
+import { tlsOptions, watchHandshakes } from '#seeder/tls/listener.ts'
+import type { Certificates } from '#seeder/tls/port.ts'
 
 export type ServeOptions = {
   readonly sites: HostedSites
@@ -62,6 +65,8 @@ export type ServeOptions = {
   /** 0: any free port. */
   readonly port: number
   readonly plainPorts?: PlainPorts
+  /** Its sites at a name of its own, over TLS; absent: there is none. */
+  readonly secure?: SecureOptions
   /**
    * Answers what is asked of the seeder itself (publishing), on the origin of its own that `mainOrigin` names: `<label>.<hostsDomain>`, or
    * with `plain` a port beside those of the sites. False: not its business.
@@ -82,6 +87,18 @@ export type ServeOptions = {
   readonly random?: (bytes: number) => Uint8Array
 }
 
+export type SecureOptions = {
+  /** Of the seeder; a site is `<site>.<name>`. */
+  readonly name: string
+  /** Listened on; 0: any free port. */
+  readonly port: number
+  /** What visitors come to; absent: the one that is listened on. */
+  readonly publicPort?: number
+  readonly certificates: Certificates
+  /** The seeder's word for an origin, to a gateway that asks for it there (§5.2). */
+  readonly reach: (origin: string, gateway: string, challenge: Uint8Array) => Uint8Array
+}
+
 /** The port each site had; kept by the caller. */
 export type PlainPorts = { get(site: string): number | undefined; set(site: string, port: number): void }
 
@@ -96,6 +113,10 @@ export type SiteServer = {
   readonly port: number
   /** Where a hosted site is reached; undefined when it is not hosted or not listening yet. */
   originOf(siteName: string): string | undefined
+  /** The same over TLS; undefined while there is no certificate for it that holds. */
+  secureOriginOf(siteName: string): string | undefined
+  /** Of the TLS listener; undefined: there is none. */
+  readonly securePort: number | undefined
   /** It logs people in, and says so in its configuration: one origin for all its members. */
   wantsOneOrigin(siteName: string): boolean
   /** Of the seeder itself. */
@@ -120,10 +141,14 @@ const QUIET_MS = 300
 const DRAIN_POLL_MS = 20
 /** Key of the listener that is no single site's. */
 const MAIN = ''
+/** And of the TLS listener, which no site is called. */
+const SECURE = ' '
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
 const LINGER_MS = 1_000
 
 const HTTP_PORT = 80
+const HTTPS_PORT = 443
+const ACME_CHALLENGES = '/.well-known/acme-challenge/'
 
 function originHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address
@@ -192,7 +217,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
     },
   })
-  const hosts = createSiteHosts(sites, label, hostsDomain)
+  const hosts = createSiteHosts(sites, `${label}.${hostsDomain}`)
+  const { secure } = options
+  const secureHosts = secure === undefined ? undefined : createSiteHosts(sites, secure.name)
   let stopping = false
   let draining = false
   let underWay = 0
@@ -240,7 +267,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
-    response.writeHead(page.status, fields.write(site, request.target, request.origin, committed, page, sent))
+    const { target, origin, client } = request
+    const place = { site, target, origin, client }
+    response.writeHead(page.status, fields.write(place, committed, page, sent))
     response.end(request.method === 'HEAD' ? undefined : selected.bytes)
   }
 
@@ -347,13 +376,15 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     if (stopping) return no(request, 'stopping', true)
     // A listener that is no single site's tells them apart by name, with `plain` too: a name that DNS gives has no port.
     const named = only === MAIN ? siteNamedBy(request.host) : only
-    const site = only === undefined ? hosts.siteOf(request.host) : sites.byName(named ?? MAIN)
+    const hostsHere = scheme === 'https' && secureHosts !== undefined ? secureHosts : hosts
+    const site = only === undefined ? hostsHere.siteOf(request.host) : sites.byName(named ?? MAIN)
     if (site === undefined) {
+      if (scheme === 'http' && toSecure(response, request)) return 'refused'
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)
     }
     if (request.target.startsWith(WELL_KNOWN)) {
-      serveWellKnown(response, request, site, assets, now())
+      serveWellKnown(response, request, site, assets, now(), reachOf)
       return 'well_known'
     }
     if (site.hasLeft?.() === true && options.whereabouts !== undefined) {
@@ -377,6 +408,38 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     return undefined
   }
 
+  /** What is asked over plain HTTP of a name that is served over TLS: an authority's question, or a visitor who is sent on. */
+  function toSecure(response: ServerResponse, request: RequestHead): boolean {
+    if (secure === undefined || request.hasBody) return false
+    if (request.target.startsWith(ACME_CHALLENGES)) {
+      const text = secure.certificates.challengeAnswer(request.target.slice(ACME_CHALLENGES.length))
+      if (text === undefined) return false
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': text.length })
+      response.end(request.method === 'HEAD' ? undefined : text)
+      return true
+    }
+    const site = secureHosts?.siteOf(request.host)
+    const origin = site === undefined || siteNamedBy(request.host) !== undefined ? undefined : secureOriginOf(site.name)
+    if (origin === undefined) return false
+    response.writeHead(308, { Location: `${origin}${request.target}`, 'Content-Length': 0 })
+    response.end()
+    return true
+  }
+
+  function secureOriginOf(siteName: string): string | undefined {
+    if (secure === undefined || secureHosts === undefined || sites.byName(siteName) === undefined) return undefined
+    const host = secureHosts.hostOf(siteName)
+    const port = secure.publicPort ?? ports.get(SECURE)
+    if (port === undefined || secure.certificates.contextOf(host) === undefined) return undefined
+    return port === HTTPS_PORT ? `https://${host}` : `https://${host}:${port}`
+  }
+
+  /** Signed for the gateway that asks; undefined: the site has no origin of its own over TLS. */
+  function reachOf(siteName: string, gatewayName: string, challenge: Uint8Array): Uint8Array | undefined {
+    const origin = secureOriginOf(siteName)
+    return origin === undefined ? undefined : secure?.reach(origin, gatewayName, challenge)
+  }
+
   /** What a visitor asks of a site, answered here. */
   function visit(response: ServerResponse, request: RequestHead, site: HostedSite): undefined | Promise<void> {
     const source = sourceOf(response.req.socket.remoteAddress)
@@ -387,7 +450,13 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     const pairs = more.length === 0 ? request.listed : sentPairs(request.raw)
     const asked = readRequest(site, request.method, request.target, pairs, origin, more)
     if (!request.reads) return answerWrite(response, request, asked, site, source)
-    return answerRead(response, request, asked, { site, head, target: request.target, origin }, source)
+    return answerRead(
+      response,
+      request,
+      asked,
+      { site, head, target: request.target, origin, client: request.client },
+      source,
+    )
   }
 
   /** As `visit`, when the bandwidth that visitors may use allows. */
@@ -437,8 +506,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     )
   }
 
-  function makeServer(entranceOf: (socket: Socket) => Entrance): Server {
-    const server = createServer({
+  function makeServer(entranceOf: (socket: Socket) => Entrance, certificates?: Certificates): Server {
+    const bounds = {
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.uploadTimeoutMs,
@@ -447,11 +516,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       insecureHTTPParser: false,
       requireHostHeader: false,
       noDelay: true,
-    })
+    }
+    const server =
+      certificates === undefined ? createServer(bounds) : createSecureServer({ ...bounds, ...tlsOptions(certificates) })
+    if (certificates !== undefined) watchHandshakes(server as SecureServer, certificates, registry)
     server.maxRequestsPerSocket = limits.requestsPerConnectionMax
     server.timeout = limits.idleMs
-    server.on('connection', (socket) => {
-      if (!connections.add(socket)) return
+    server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      if (socket.destroyed || !connections.add(socket)) return
       socket.on('close', () => {
         connections.remove(socket)
         moved.received += socket.bytesRead
@@ -480,8 +552,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const ports = new Map<string, number>()
 
   async function listen(key: string, wanted: number): Promise<number> {
-    const entrance: Entrance = { only: mode === 'plain' ? key : undefined, scheme: 'http' }
-    const server = makeServer(() => entrance)
+    const isSecure = key === SECURE
+    const entrance: Entrance = isSecure
+      ? { only: undefined, scheme: 'https' }
+      : { only: mode === 'plain' ? key : undefined, scheme: 'http' }
+    const server = makeServer(() => entrance, isSecure ? secure?.certificates : undefined)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', reject)
     server.listen(wanted, address, resolve)
@@ -509,7 +584,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       options.plainPorts?.set(name, port)
     }
     for (const [name, server] of servers) {
-      if (name === MAIN || sites.byName(name) !== undefined) continue
+      if (name === MAIN || name === SECURE || sites.byName(name) !== undefined) continue
       servers.delete(name)
       ports.delete(name)
       server.close()
@@ -519,9 +594,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
 
   let opening: Promise<void> = Promise.resolve()
   await listen(MAIN, options.port)
+  if (secure !== undefined) await listen(SECURE, secure.port)
   if (mode === 'plain') await listenPlain()
   const stopWatching = sites.onChange(() => {
     heads.follow()
+    secure?.certificates.check()
     if (mode === 'plain') opening = opening.then(listenPlain).catch((cause) => log.error('plain_port', { cause }))
   })
 
@@ -533,6 +610,10 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const host = mode === 'hosts' ? hosts.own : originHost(address)
       return originAt(host, ports.get(MAIN))
     },
+    get securePort() {
+      return ports.get(SECURE)
+    },
+    secureOriginOf,
     carry(connection, { site, scheme }) {
       carried.set(connection, { only: site ?? MAIN, scheme })
       carrier.emit('connection', connection)

@@ -1,4 +1,4 @@
-// Which site a `Host` names: `<site>.<label>.<domain>`, or `<site>.peer` and `<site>.ipn` as DNS has them, each with any port; the seeder itself
+// Which site a `Host` names: `<site>.<label>.<domain>` (over TLS `<site>.<the seeder's name>`), or `<site>.peer` and `<site>.ipn` as DNS has them, each with any port; the seeder itself
 // is `<label>.<domain>`.
 
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
@@ -14,8 +14,8 @@ export type SiteHosts = {
   siteOf(host: string): HostedSite | undefined
 }
 
-export function createSiteHosts(sites: HostedSites, label: string, domain: string): SiteHosts {
-  const own = `${label}.${domain}`
+/** `own`: the seeder's own host. */
+export function createSiteHosts(sites: HostedSites, own: string): SiteHosts {
   const suffix = `.${own}`
   const nameByHost = new Map<string, string>()
   return {

@@ -6,11 +6,12 @@
 //   evidence/<hash>     canonical CBOR of a proof
 //   chunks/<root>       leaf hashes of a streamed body by its body root (hexadecimal), 32 bytes each
 //   state?path=         JSON: CID and size of a file of the present state
+//   reach?gateway=&challenge=   canonical CBOR of a signed `reach`: this origin is this seeder's (§5.2)
 //   bar-<hash>.js       the script of the bar, which pages for browsers name
 
 import type { ServerResponse } from 'node:http'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesFromHex, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import { peerName } from '#protocol/identity/keys.ts'
@@ -54,6 +55,7 @@ export function siteStatusJson(site: HostedSite, now: number): Record<string, un
       peer: peerName(member.peer),
       state: member.state,
       height: member.height,
+      ...(member.relay === undefined ? {} : { relay: member.relay }),
     })),
     evidence: status.evidence.map(({ kind, accused, hash }) => ({
       kind,
@@ -76,11 +78,27 @@ function bounded(text: string | null, otherwise: number, max: number): number {
   return Math.min(Number(text), max)
 }
 
-function answerOf(site: HostedSite, assets: AssetFinder, url: URL, now: number): Sent | undefined {
+/** The seeder's word that a site's origin is its own; undefined: it has none. */
+export type ReachAnswer = (siteName: string, gateway: string, challenge: Uint8Array) => Uint8Array | undefined
+
+const CHALLENGE_BYTES = 32
+const GATEWAY_LENGTH_MAX = 256
+
+function reachAnswer(site: HostedSite, asked: URLSearchParams, reach: ReachAnswer): Sent | undefined {
+  const challenge = bytesFromHex(asked.get('challenge') ?? '')
+  const gateway = asked.get('gateway') ?? ''
+  const isFit = challenge.ok && challenge.value.length === CHALLENGE_BYTES && /^[\x21-\x7e]+$/.test(gateway)
+  if (!isFit || gateway.length > GATEWAY_LENGTH_MAX) return undefined
+  const body = reach(site.name, gateway, challenge.value)
+  return body === undefined ? undefined : { type: 'application/cbor', body }
+}
+
+function answerOf(site: HostedSite, assets: AssetFinder, url: URL, now: number, reach: ReachAnswer): Sent | undefined {
   const [what = '', argument, ...more] = url.pathname.slice(WELL_KNOWN.length).split('/')
   if (more.length > 0) return undefined
   if (argument === undefined) {
     if (what === 'status') return json(siteStatusJson(site, now))
+    if (what === 'reach') return reachAnswer(site, url.searchParams, reach)
     if (what === 'log') {
       const limit = bounded(url.searchParams.get('limit'), LOG_LINES_DEFAULT, LOG_LINES_MAX)
       const after = url.searchParams.get('after')
@@ -122,6 +140,7 @@ export function serveWellKnown(
   site: HostedSite,
   assets: AssetFinder,
   now: number,
+  reach: ReachAnswer,
 ): void {
   if (request.method === 'OPTIONS') {
     response.writeHead(204, [...CORS, 'Allow', 'GET, HEAD, OPTIONS'])
@@ -141,7 +160,7 @@ export function serveWellKnown(
     return
   }
   const sent = URL.canParse(request.target, 'http://site')
-    ? answerOf(site, assets, new URL(request.target, 'http://site'), now)
+    ? answerOf(site, assets, new URL(request.target, 'http://site'), now, reach)
     : undefined
   if (sent === undefined) {
     const headers = [['Access-Control-Allow-Origin', '*']] as const

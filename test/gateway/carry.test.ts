@@ -10,7 +10,7 @@ import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import { evidenceFromHeaders, RECEIPT_HEADER, receiptText } from '#protocol/answer/evidence.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
-import { assert as must, ok, type Result } from '#protocol/codec/result.ts'
+import { err, assert as must, ok, type Result } from '#protocol/codec/result.ts'
 import { cidOfBytes } from '#protocol/content/block.ts'
 import { CODEC_RAW } from '#protocol/content/cid.ts'
 import { signStatement } from '#protocol/message/domain.ts'
@@ -267,6 +267,31 @@ test('who wrote is shown no state from before, while a member has it; the site h
   assert.equal(await linesSeen('interpeer-floor=999999999999999'), known + 1)
   for (const form of ['interpeer-floor=-1', 'interpeer-floor=1e9', 'interpeer-floor=', 'interpeer-floor'])
     assert.equal(await linesSeen(form), known + 1)
+})
+
+test('while members cannot answer a visitor waits, a write under one key, and is told in the end', async () => {
+  const gateway = gatewayWith(32 * MEBIBYTE)
+  const { tunnels } = gateway.ports
+  must(tunnels !== undefined, 'it keeps tunnels')
+  const keys = new Set<string | undefined>()
+  let away = 5
+  let passes = 0
+  const ask: typeof tunnels.ask = async (peer, head, body, options) => {
+    if (head.method === 'POST') keys.add(head.headers.find(([name]) => name === 'idempotency-key')?.[1])
+    if (away-- <= 0) return tunnels.ask(peer, head, body, options)
+    at.clock.now += passes
+    if (away % 2 === 0) return err({ code: 'gone' })
+    return ok({ status: 503, headers: [], body: new Uint8Array(0) })
+  }
+  const shaky = { ...gateway, ports: { ...gateway.ports, tunnels: { ...tunnels, ask } } }
+  must((await visit(shaky, '/', '192.0.2.1')) instanceof Response, 'it was read')
+  away = 5
+  must((await visit(shaky, '/lines', '192.0.2.1', { method: 'POST', body: 'x' })) instanceof Response, 'it was written')
+  assert.equal(keys.size, 1)
+  away = Number.POSITIVE_INFINITY
+  passes = 4_000
+  assert.equal(await visit(shaky, '/', '192.0.2.1'), 'no_living_member')
+  at.clock.now = Date.now()
 })
 
 test('who signs for a state beside the certificate of another one is asked once: the proof is kept, and nobody is led there any more', async () => {

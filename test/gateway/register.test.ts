@@ -17,6 +17,7 @@ test('§5.2 a member of the group registers, is told its lease, and visitors are
     time: START,
     network_version: 1,
     tunnels: false,
+    unproven: [],
     evidence_wanted: [],
   })
   const visit = await at.ask('/wiki/page?q=1')

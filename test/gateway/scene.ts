@@ -1,7 +1,14 @@
 // A gateway in this process: the same app that workerd runs, with a clock that the test turns and a store in memory.
 
 import { createApp } from '#gateway/app.ts'
-import { asyncSigner, createGateway, type EvidenceJudge, type Gateway, type GatewayConfig } from '#gateway/gateway.ts'
+import {
+  asyncSigner,
+  createGateway,
+  type EvidenceJudge,
+  type Gateway,
+  type GatewayConfig,
+  type GatewayPorts,
+} from '#gateway/gateway.ts'
 import { hotAnswer } from '#gateway/hot.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { refill } from '#gateway/store/refill.ts'
@@ -44,6 +51,8 @@ export type SceneOptions = {
   readonly limit?: (key: string) => boolean
   readonly store?: MemoryStore
   readonly clock?: { now: number }
+  /** In place of chance without a surprise, and of visitors and members of whom no place is known. */
+  readonly ports?: Partial<Pick<GatewayPorts, 'probe' | 'random' | 'visitorPlace'>>
   /** What whoever runs it chose beside its address and its network. */
   readonly config?: Omit<Partial<GatewayConfig>, 'publicUrl' | 'networkKey'>
 }
@@ -76,6 +85,7 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       carryLimit: async (key) => options.limit?.(key) ?? true,
       random: (bytes) => new Uint8Array(bytes),
       log: () => {},
+      ...options.ports,
     },
   )
   await refill(gateway)

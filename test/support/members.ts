@@ -200,6 +200,7 @@ export function bound(network: PeerNetwork): PeerNetwork {
     link: (peer) => network.link(peer),
     connected: () => network.connected(),
     offend: (peer) => network.offend(peer),
+    relays: () => network.relays(),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
   }
 }

@@ -16,6 +16,7 @@ import {
 import { type PeerName, peerName, type Signer } from '#protocol/identity/keys.ts'
 import { type Domain, type Signed, signStatement } from '#protocol/message/domain.ts'
 import type { PeerRecord, Register } from '#protocol/message/statement.ts'
+import type { Place } from '#protocol/place/place.ts'
 import { signerFromSeed } from '#seeder/identity/keys.ts'
 
 /** The same key for the same name, always. */
@@ -153,6 +154,11 @@ export type TestRegistration = {
   /** Origins by site name; null: through the tunnel alone. */
   readonly sites: Readonly<Record<string, string | null>>
   readonly tunnel?: boolean
+  /** Names of its sites that want one origin for all members. */
+  readonly stable?: readonly string[]
+  /** Thousandths. */
+  readonly load?: number
+  readonly place?: Place
   /** Names of members that it sees. */
   readonly sees?: readonly string[]
   readonly accuses?: readonly { readonly peer: string; readonly evidence: Digest }[]
@@ -167,8 +173,14 @@ export function signRegistration(
     gateway: options.gateway,
     time: options.time,
     expires: options.expires ?? options.time + 15_000,
-    sites: Object.entries(options.sites).map(([name, origin]) => ({ job: network.job(name), origin, stable: false })),
+    sites: Object.entries(options.sites).map(([name, origin]) => ({
+      job: network.job(name),
+      origin,
+      stable: options.stable?.includes(name) === true,
+    })),
     tunnel: options.tunnel ?? false,
+    ...(options.load === undefined ? {} : { load: options.load }),
+    ...(options.place === undefined ? {} : { place: options.place }),
     sees: (options.sees ?? []).map((name) => network.signer(name).publicKey),
     accuses: (options.accuses ?? []).map(({ peer, evidence }) => ({ peer: network.signer(peer).publicKey, evidence })),
   }

@@ -163,3 +163,17 @@ test('JSX is Hono’s, unless the project’s tsconfig.json names another', asyn
   }
   assert.match(scriptOf(await bundleOf({ ...files, ...own })), /jsx = \(\) => "own"/)
 })
+
+test('a script that sets cookies is warned of where its site has an origin for each member, and nowhere else', async () => {
+  const script = "export default { fetch: () => new Response('', { headers: { 'Set-Cookie': 'a=1' } }) }"
+  const warned = async (config: string, source: string): Promise<boolean> => {
+    const { warnings } = await bundleOf({ 'interpeer.jsonc': config, 'index.ts': source })
+    return warnings.some((text) => text.includes('"origin": "stable"'))
+  }
+  assert.equal(await warned(CONFIG, script), true)
+  assert.equal(await warned('{ "name": "a", "main": "index.ts", "origin": "stable" }', script), false)
+  assert.equal(await warned(CONFIG, "export default { fetch: () => new Response('a') }"), false)
+  const hono = (body: string): string =>
+    `import { Hono } from 'hono'\nimport { setCookie } from 'hono/cookie'\nconst app = new Hono()\napp.get('/', (c) => { ${body} })\nexport default app`
+  assert.equal(await warned(CONFIG, hono("setCookie(c, 'a', '1'); return c.text('a')")), true)
+})

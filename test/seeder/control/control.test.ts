@@ -18,6 +18,16 @@ const STATS = {
   commits: 1,
 }
 
+const LINK = {
+  connected: true,
+  gone: false,
+  heardAt: 0,
+  sentBytes: 0,
+  receivedBytes: 0,
+  droppedFrames: 0,
+  offences: {},
+}
+
 async function start(empty = false) {
   const group = hostedGroup('demo')
   const { sites } = group.member(0)
@@ -27,7 +37,12 @@ async function start(empty = false) {
     registry: createRegistry(),
     peer,
     store: { stats: () => STATS },
-    network: { addresses: () => ['/ip4/127.0.0.1/tcp/1'], connected: () => [group.network.peer('ben')] },
+    network: {
+      addresses: () => ['/ip4/127.0.0.1/tcp/1'],
+      connected: () => [group.network.peer('ben')],
+      link: () => ({ ...LINK, relay: group.network.peer('ann') }),
+      relays: () => ({}),
+    },
     holder: { file: () => group.network.file },
     log: silentLog,
     port: 0,
