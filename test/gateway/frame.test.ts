@@ -6,12 +6,30 @@ import { languagesOf } from '#gateway/redirect/frame.ts'
 import { FRAME_WORDS } from '#gateway/redirect/frame-words.ts'
 import { FRESH_MS } from '#gateway/settings.ts'
 import { WORDS } from '#page/bar/words.ts'
-import { codeOf, GATEWAY_URL, originOf, type Scene, scene } from '#test/gateway/scene.ts'
+import { bytesFromHex } from '#protocol/codec/bytes.ts'
+import { cborFromValue } from '#protocol/codec/cbor.ts'
+import { assert as must } from '#protocol/codec/result.ts'
+import { signStatement } from '#protocol/message/domain.ts'
+import { codeOf, GATEWAY_URL, originOf, type Scene, scene, wikiNetwork } from '#test/gateway/scene.ts'
+import { signerNamed } from '#test/support/network.ts'
 
 const SECURE = 'https://wiki.ana.example'
 
 async function framing(origin = SECURE): Promise<Scene> {
-  const at = await scene()
+  const network = wikiNetwork()
+  const at = await scene({
+    network,
+    ports: {
+      // Its HTTPS origin is believed since its key answers there.
+      async probe(address) {
+        const { searchParams, origin: asked } = new URL(address)
+        const challenge = bytesFromHex(searchParams.get('challenge') ?? '')
+        must(challenge.ok, 'the challenge is hexadecimal')
+        const body = { gateway: searchParams.get('gateway') ?? '', origin: asked, challenge: challenge.value }
+        return cborFromValue(signStatement(network.domain, 'reach', signerNamed('ana'), body))
+      },
+    },
+  })
   assert.equal((await at.register('ana', { sites: { wiki: origin } })).status, 200)
   // The redirect is in memory.
   assert.equal((await at.ask('/wiki/')).status, 307)
