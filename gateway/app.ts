@@ -20,13 +20,15 @@ import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { pagePolicy, securityHeaders, wantsPage } from '#gateway/http/headers.ts'
 import { refuse } from '#gateway/http/refusal.ts'
+import type { Target } from '#gateway/locate/locations.ts'
 import { lookupName, lookupPeer } from '#gateway/locate/lookup.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { denyPage } from '#gateway/pages/deny.ts'
 import { homePage, wantedOf } from '#gateway/pages/home.ts'
 import { ICON } from '#gateway/pages/icon.ts'
 import { sitePage } from '#gateway/pages/site.ts'
-import { redirectTo } from '#gateway/redirect/redirect.ts'
+import { FRAME_STYLE, framePage, framePolicy, wantsFrame, withoutFrame } from '#gateway/redirect/frame.ts'
+import { nextOrigin, redirectTo } from '#gateway/redirect/redirect.ts'
 import { register } from '#gateway/register/register.ts'
 import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
@@ -35,10 +37,12 @@ import { OWN_STYLE } from '#page/own-style.ts'
 import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { DENY_LIST_LENGTH_MAX } from '#protocol/directory/deny-list.ts'
-import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
+import { groupOf, NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
+import { canonicalLink } from '#protocol/site/canonical.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
 
@@ -120,6 +124,7 @@ export function createApp(gateway: Gateway): Hono {
   )
   app.get('/-/style.css', etag(), (context) => asset(context.body(OWN_STYLE), 'text/css; charset=utf-8'))
   app.get('/-/page.js', etag(), (context) => asset(context.body(OWN_SCRIPT), 'text/javascript; charset=utf-8'))
+  app.get('/-/frame.css', etag(), (context) => asset(context.body(FRAME_STYLE), 'text/css; charset=utf-8'))
   app.get('/-/icon.svg', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
   app.get('/favicon.ico', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
 
@@ -266,25 +271,26 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
   if (site.kind === 'other') return refuse(context, { code: 'not_found' })
   const name = site.name.toLowerCase()
   const isCanonical = site.kind === 'page' && name === site.name
+  const { method, url } = context.req
+  if (isCanonical && (method === 'GET' || method === 'HEAD') && wantsFrame(url))
+    return frameSite(gateway, context, name, withoutFrame(site.rest))
   if (isCanonical || gateway.locations.jobByName(name) === undefined)
     return redirectToSite(gateway, context, name, site.kind === 'page' ? site.rest : '/')
   context.header('Cache-Control', 'public, max-age=3600')
   return context.redirect(`/${name}${site.kind === 'bare' ? `/${site.query}` : site.rest}`, 308)
 }
 
-/** `rest`: path and query at the site. `base`: our own address, where the host of the request is a site's. */
-async function redirectToSite(
+/** Where the site is now, or why nobody is led there. `rest`: path and query at the site. */
+async function siteTarget(
   gateway: Gateway,
-  context: Context,
+  request: Request,
   name: string,
   rest: string,
-  base = '',
-): Promise<Response> {
+): Promise<Result<Target, GatewayError>> {
   if (rest.length > TARGET_BYTES_MAX)
-    return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX }, base)
-  const request = context.req.raw
+    return err({ code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
   const why = denied(gateway, name, request)
-  if (why !== undefined) return refuse(context, why, base)
+  if (why !== undefined) return err(why)
   const { locations, ports, reach } = gateway
   let target = locations.target(name, ports.now())
   if (target?.origins.length === 0 && (reach.isTrying || reach.isDue(ports.now()))) {
@@ -292,8 +298,46 @@ async function redirectToSite(
     await reach.turn(locations.registrations())
     target = locations.target(name, ports.now())
   }
-  if (target === undefined)
-    return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name), base)
-  if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name }, base)
-  return redirectTo(target, locations.choiceFor(target, request), rest)
+  if (target === undefined) return err(gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
+  return target.origins.length === 0 ? err({ code: 'no_living_member', name }) : ok(target)
+}
+
+/** `base`: our own address, where the host of the request is a site's. */
+async function redirectToSite(
+  gateway: Gateway,
+  context: Context,
+  name: string,
+  rest: string,
+  base = '',
+): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
+  if (!target.ok) return refuse(context, target.error, base)
+  return redirectTo(target.value, gateway.locations.choiceFor(target.value, request), rest)
+}
+
+/** The site in a frame, its present host below the bar. */
+async function frameSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
+  if (!target.ok) return refuse(context, target.error)
+  const { config, locations } = gateway
+  const first = nextOrigin(locations.choiceFor(target.value, request))
+  const job = locations.jobByName(name)
+  const isCarried = siteOfHost(new URL(first).host, config.sitesDomain) === name
+  const framed = {
+    siteName: name,
+    origins: [first, ...target.value.origins.filter((origin) => origin !== first)],
+    rest,
+    publicUrl: config.publicUrl,
+    checked:
+      job === undefined || !isCarried ? undefined : { quorum: quorumOf(groupOf(job)), members: job.members.length },
+    acceptLanguage: context.req.header('Accept-Language'),
+  }
+  context.header('Cache-Control', 'no-store')
+  context.header('Vary', 'Accept-Language')
+  context.header('Content-Security-Policy', framePolicy(framed))
+  const link = canonicalLink(locations.canonicalBase, name, rest)
+  if (link !== undefined) context.header('Link', link)
+  return context.html(framePage(framed))
 }

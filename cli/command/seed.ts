@@ -15,7 +15,7 @@ import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
 import { isAccepted, whatSeedingMeans } from '#seeder/config/consent.ts'
 import { DNS_PLACE_WORDS, dnsPlaceOf } from '#seeder/config/dns-place.ts'
 import { createAgainPause, EXIT_AGAIN } from '#seeder/config/exit-code.ts'
-import { HTTPS_NAMES, httpsSettingsOf } from '#seeder/config/https.ts'
+import { HTTPS_NAMES, type HttpsName, httpsSettingsOf } from '#seeder/config/https.ts'
 import { LOG_LEVELS } from '#seeder/config/log.ts'
 import { LABEL, LABEL_WORDS } from '#seeder/config/memo.ts'
 import { QUOTA_NAMES, quotaErrorText, quotaFromText, quotasOf, readConfig } from '#seeder/config/quota.ts'
@@ -177,16 +177,8 @@ async function run(context: CommandContext): Promise<number> {
   if (dns !== undefined && dnsPlaceOf(dns) === undefined) throw usageFailure(`--dns ${DNS_PLACE_WORDS}, not '${dns}'`)
   const relaying = relayingOf(stringOf(context, 'relay'), stringOf(context, 'relay-bandwidth'))
   if (!relaying.ok) throw usageFailure(relaying.error)
-  const https = httpsSettingsOf(
-    Object.fromEntries(
-      HTTPS_NAMES.flatMap((name) => {
-        const value = stringOf(context, name)
-        return value === undefined ? [] : [[name, value]]
-      }),
-    ),
-  )
-  // What is missing here may stand in the directory's own file.
-  if (!https.ok && stringOf(context, 'https-name') !== undefined) throw usageFailure(https.error.message)
+  const https = httpsSettingsOf({ ...httpsInFile(directory), ...httpsGiven(context) })
+  if (!https.ok) throw usageFailure(https.error.message)
   const location = stringOf(context, 'location')
   if (location !== undefined && placeFromText(location) === undefined)
     throw usageFailure(`--location ${PLACE_WORDS}, not '${location}'`)
@@ -230,6 +222,24 @@ async function run(context: CommandContext): Promise<number> {
     context.output.note(`Its disk failed: started again in ${ms / 1000} s.`)
     await pass(ms, undefined, { signal: context.signal }).catch(() => {})
     if (context.signal.aborted) return EXIT.interrupted
+  }
+}
+
+function httpsGiven(context: CommandContext): Readonly<Partial<Record<HttpsName, string>>> {
+  return Object.fromEntries(
+    HTTPS_NAMES.flatMap((name) => {
+      const value = stringOf(context, name)
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
+/** What the directory's own file says; a file that is none is refused by the seeder itself. */
+function httpsInFile(directory: string): Readonly<Partial<Record<HttpsName, string>>> {
+  try {
+    return readConfig(directory).https ?? {}
+  } catch {
+    return {}
   }
 }
 

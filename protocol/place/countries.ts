@@ -19,14 +19,8 @@ const MIDDLES =
   'TW24,121 TZ-6,36 UA49,31 UG1,32 US39,-92 UY-34,-56 UZ41,66 VA42,12 VC13,-61 VE10,-67 VG18,-65 VI18,-65 VN16,107 VU-17,168 WF-13,-176 ' +
   'WS-14,-172 XK43,21 YE15,45 YT-13,45 ZA-28,28 ZM-14,28 ZW-19,30'
 
-const middleByCountry = new Map(
-  MIDDLES.split(' ').map((entry) => {
-    const [north, east] = entry.slice(2).split(',').map(Number)
-    return [entry.slice(0, 2), [north ?? 0, east ?? 0] as const]
-  }),
-)
-
-/** Degrees north and east; undefined: no such country. */
-export function countryPlace(country: string): readonly [north: number, east: number] | undefined {
-  return middleByCountry.get(country)
-}
+/** Degrees north and east. */
+export const countryMiddles = MIDDLES.split(' ').map((entry) => {
+  const [north = 0, east = 0] = entry.slice(2).split(',').map(Number)
+  return [entry.slice(0, 2), north, east] as const
+})

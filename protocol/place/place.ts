@@ -4,7 +4,7 @@
 // negative numbers and no fractions.
 
 import { object, uint } from '#protocol/codec/shape.ts'
-import { countryPlace } from '#protocol/place/countries.ts'
+import { countryMiddles } from '#protocol/place/countries.ts'
 
 const TENTHS = 10
 const LATITUDE_MAX = 90
@@ -38,8 +38,26 @@ export const PLACE_WORDS = "is a country (two letters, such as DE) or degrees no
 export function placeFromText(text: string): Place | undefined {
   const [, north, east] = /^\s*(-?\d{1,2}(?:\.\d{1,8})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,8})?)\s*$/.exec(text) ?? []
   if (north !== undefined && east !== undefined) return placeFromDegrees(Number(north), Number(east))
-  const middle = countryPlace(text.trim().toUpperCase())
-  return middle === undefined ? undefined : placeFromDegrees(...middle)
+  return placeOfCountry(text.trim().toUpperCase())
+}
+
+const placeByCountry = new Map(
+  countryMiddles.flatMap(([country, north, east]) => {
+    const place = placeFromDegrees(north, east)
+    return place === undefined ? [] : [[country, place] as const]
+  }),
+)
+
+/** Two capital letters; undefined: no such country. */
+export function placeOfCountry(country: string): Place | undefined {
+  return placeByCountry.get(country)
+}
+
+/** In these the middle says little of where somebody is. */
+const WIDE_COUNTRIES: ReadonlySet<string> = new Set(['AU', 'BR', 'CA', 'CN', 'IN', 'RU', 'US'])
+
+export function isWideCountry(country: string): boolean {
+  return WIDE_COUNTRIES.has(country)
 }
 
 const EARTH_RADIUS_KM = 6_371

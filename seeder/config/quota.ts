@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
-import { boolean, object, oneOf, optional, readShape, text, uint } from '#protocol/codec/shape.ts'
+import { boolean, object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import { JOBS_MAX } from '#protocol/directory/network-file.ts'
 import type { HttpsName } from '#seeder/config/https.ts'
 import { LOG_LEVELS, type LogLevel } from '#seeder/config/log.ts'
@@ -78,6 +78,16 @@ export function quotaErrorText({ name, given, min, max }: QuotaError): string {
 }
 
 const WORD = /^[0-9A-Za-z]{1,16}$/
+const httpsShape = object({
+  name: text(256),
+  port: optional(text(5)),
+  certificate: optional(text(4096)),
+  key: optional(text(4096)),
+  acme: optional(text(1024)),
+  email: optional(text(256)),
+})
+type HttpsConfig = Shaped<typeof httpsShape>
+
 const configShape = object({
   disk: optional(text(16, WORD)),
   memory: optional(text(16, WORD)),
@@ -87,16 +97,7 @@ const configShape = object({
   logForm: optional(oneOf('json', 'text')),
   location: optional(text(64)),
   plainHttp: optional(boolean()),
-  https: optional(
-    object({
-      name: text(256),
-      port: optional(text(5)),
-      certificate: optional(text(4096)),
-      key: optional(text(4096)),
-      acme: optional(text(1024)),
-      email: optional(text(256)),
-    }),
-  ),
+  https: optional(httpsShape),
 })
 
 export type SeederConfig = {
@@ -105,7 +106,7 @@ export type SeederConfig = {
   readonly logForm?: 'json' | 'text'
   readonly location?: string
   readonly plainHttp?: boolean
-  readonly https: Readonly<Partial<Record<HttpsName, string>>>
+  readonly https?: Readonly<Partial<Record<HttpsName, string>>>
 }
 
 /** Of a directory without such a file: nothing. Throws with a message for people when the file is no such thing. */
@@ -115,7 +116,7 @@ export function readConfig(directory: string): SeederConfig {
   try {
     content = readFileSync(path, 'utf8')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { quotas: {}, https: {} }
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { quotas: {} }
     throw cause
   }
   let value: unknown
@@ -127,16 +128,21 @@ export function readConfig(directory: string): SeederConfig {
   const shaped = readShape(configShape, value)
   if (!shaped.ok) throw new Error(`${path} is no configuration of a seeder: ${JSON.stringify(shaped.error)}`)
   const { slots, logLevel, logForm, location, plainHttp, https, ...sizes } = shaped.value
-  const { name, port, certificate, key, acme, email } = https ?? {}
   return {
-    https: given({
-      ...{ 'https-name': name, 'https-port': port, certificate, 'certificate-key': key, acme, 'acme-email': email },
-    }),
+    ...(https === undefined ? {} : { https: httpsWords(https) }),
     ...given({ location, plainHttp }),
     quotas: { ...sizes, ...(slots === undefined ? {} : { slots: String(slots) }) },
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(logForm === undefined ? {} : { logForm }),
   }
+}
+
+/** By the names that the command line has for them. */
+function httpsWords(https: HttpsConfig): Readonly<Partial<Record<HttpsName, string>>> {
+  const { name, port, certificate, key, acme, email } = https
+  return given({
+    ...{ 'https-name': name, 'https-port': port, certificate, 'certificate-key': key, acme, 'acme-email': email },
+  })
 }
 
 /** Without what is undefined. */

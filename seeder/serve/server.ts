@@ -23,6 +23,7 @@ import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import { createAssetFinder } from '#seeder/serve/assets.ts'
 import { createBandwidth } from '#seeder/serve/bandwidth.ts'
+import { barredRepresentation } from '#seeder/serve/barred-page.ts'
 import { bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
@@ -263,7 +264,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       log.warn('script_answer', { site: site.name, target: request.target, status: committed.response.status })
       return say(response, request, { code: representation.error })
     }
-    const page = representation.value
+    const certified = representation.value
+    const page = barredRepresentation(certified, request, site.name, gateway()) ?? certified
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const

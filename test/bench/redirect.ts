@@ -1,4 +1,5 @@
-// CPU of a redirect: our Worker against workerd that answers 307 with a constant. Same run, alternating rounds, CPU of the
+// CPU of a redirect: our Worker against workerd that answers 307 with a constant, for members of whom no place is known and for members of two
+// places, between which the visitor's decides. Same run, alternating rounds, CPU of the
 // two workerd processes as the kernel counts it. Our gateway is the one that `interpeer up` runs, with seeders that renew.
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startGateway } from '#gateway/local/start.ts'
 import { RENEW_MS } from '#gateway/settings.ts'
+import { type Place, placeFromText } from '#protocol/place/place.ts'
 import { freePort } from '#test/bench/beside/program.ts'
 import { cpuMs, drive } from '#test/bench/load.ts'
 import { type Bench, compared } from '#test/bench/report.ts'
@@ -64,7 +66,11 @@ function workerdChildren(): number[] {
 /** The gateway that `interpeer up` runs, with members that renew their registrations. */
 export type WarmGateway = AsyncDisposable & { readonly port: number; readonly pid: number }
 
-export async function startWarmGateway(directory: string, note: (text: string) => void): Promise<WarmGateway> {
+export async function startWarmGateway(
+  directory: string,
+  note: (text: string) => void,
+  placeOf: (peer: string) => Place | undefined = () => undefined,
+): Promise<WarmGateway> {
   const network = testNetwork({ sites: [{ name: 'wiki', members: MEMBERS }] })
   const gateway = await startGateway({
     port: 0,
@@ -80,6 +86,7 @@ export async function startWarmGateway(directory: string, note: (text: string) =
         time: Date.now(),
         sites: { wiki: `http://wiki.${peer}.localhost:8080` },
         sees: MEMBERS.filter((other) => other !== peer),
+        ...placed(placeOf(peer)),
       })
       const body = registrationBytes(registration) as Uint8Array<ArrayBuffer>
       const response = await fetch(`${gateway.url}/register`, { method: 'POST', body })
@@ -104,18 +111,47 @@ export async function startWarmGateway(directory: string, note: (text: string) =
   }
 }
 
+function placed(place: Place | undefined): { readonly place?: Place } {
+  return place === undefined ? {} : { place }
+}
+
+/** What Cloudflare says of a visitor, in the header that stands in for it here; its servers parse as much. */
+const VISITOR = JSON.stringify({
+  ...{ asOrganization: 'An Internet Provider', asn: 3320, colo: 'TXL', clientTcpRtt: 14, tlsVersion: 'TLSv1.3' },
+  ...{ httpProtocol: 'HTTP/2', tlsCipher: 'AEAD-AES128-GCM-SHA256', requestPriority: 'weight=192;exclusive=0' },
+  ...{ continent: 'EU', country: 'DE', isEUCountry: '1', city: 'Berlin', region: 'Land Berlin', regionCode: 'BE' },
+  ...{ postalCode: '10115', timezone: 'Europe/Berlin', latitude: '52.52437', longitude: '13.41053' },
+})
+
 export const redirect: Bench = async ({ note }) => {
+  const near = [placeFromText('DE'), placeFromText('US')]
+  const plain = await measured('redirect CPU', note, '', () => undefined)
+  const byPlace = await measured(
+    'redirect CPU, near members',
+    note,
+    `CF-IPCountry: DE\r\nMF-CF-Blob: ${VISITOR}\r\n`,
+    (peer) => (MEMBERS.indexOf(peer) % 2 === 0 ? near[0] : near[1]),
+  )
+  return [plain, byPlace]
+}
+
+async function measured(
+  name: string,
+  note: (text: string) => void,
+  header: string,
+  placeOf: (peer: string) => Place | undefined,
+): Promise<ReturnType<typeof compared>> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
   stack.defer(() => rmSync(directory, { recursive: true }))
-  const gateway = stack.use(await startWarmGateway(directory, note))
+  const gateway = stack.use(await startWarmGateway(directory, note, placeOf))
   const bare = await startBare(directory)
   stack.defer(() => void bare.child.kill('SIGKILL'))
   if (bare.child.pid === undefined) throw new Error('both workerds are running')
   const ours = { host: '127.0.0.1', port: gateway.port, pid: gateway.pid }
   const theirs = { host: '127.0.0.1', port: bare.port, pid: bare.child.pid }
   const request = (index: number): string =>
-    `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\n\r\n`
+    `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\n${header}\r\n`
   /** CPU a request, µs. */
   const round = async (target: typeof ours): Promise<number> => {
     const before = cpuMs(target.pid)
@@ -129,7 +165,9 @@ export const redirect: Bench = async ({ note }) => {
     const first = index % 2 === 0 ? await round(ours) : undefined
     const peer = await round(theirs)
     rounds.push({ ours: first ?? (await round(ours)), peer })
-    note(`round ${index + 1} of ${ROUNDS}: ours ${rounds.at(-1)?.ours.toFixed(1)} µs, bare ${peer.toFixed(1)} µs`)
+    note(
+      `${name}, round ${index + 1} of ${ROUNDS}: ours ${rounds.at(-1)?.ours.toFixed(1)} µs, bare ${peer.toFixed(1)} µs`,
+    )
   }
-  return [compared('redirect CPU', 'µs/request', rounds)]
+  return compared(name, 'µs/request', rounds)
 }
