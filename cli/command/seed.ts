@@ -139,7 +139,7 @@ export const command: Command = {
   examples: [
     'interpeer seed --dir ./my-seeder --network network.json --accept',
     'interpeer seed --dir .interpeer/local/seeder-2',
-    'interpeer seed --dir ./my-seeder --https-name s1.example.org --acme https://acme-v02.api.letsencrypt.org/directory',
+    'interpeer seed --dir ./my-seeder --https-name s1.example.org --acme URL',
   ],
   run,
 }
