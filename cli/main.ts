@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   logs: () => import('#cli/command/logs.ts'),
   verify: () => import('#cli/command/verify.ts'),
   seed: () => import('#cli/command/seed.ts'),
+  dashboard: () => import('#cli/command/dashboard.ts'),
   gateway: () => import('#cli/command/gateway.ts'),
   deny: () => import('#cli/command/deny.ts'),
   doctor: () => import('#cli/command/doctor.ts'),

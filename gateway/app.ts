@@ -3,11 +3,12 @@
 //
 // A request whose host is `<name>.peer` or `<name>.ipn` is one for `/<name>/…`.
 //
-//   GET  /  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query  /deny  /deny/<issuer>
+//   GET  /  /-/about/<name>[.json]  /bootstrap  /lookup/{name,peer}/<x>  /network  /robots.txt  /sitemap.xml  /tunnel/<peer>  /dns-query  /deny  /deny/<issuer>
 //   PUT  /network  /deny/<issuer>      POST /register  /evidence  /dns-query
 
 import { Hono } from 'hono'
 import { etag } from 'hono/etag'
+import { aboutSite } from '#gateway/about/about.ts'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
@@ -17,23 +18,31 @@ import { answerGet, answerPost, type DohAnswer } from '#gateway/dns/doh.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
-import { securityHeaders, wantsPage } from '#gateway/http/headers.ts'
+import { pagePolicy, securityHeaders, wantsPage } from '#gateway/http/headers.ts'
 import { refuse } from '#gateway/http/refusal.ts'
+import type { Target } from '#gateway/locate/locations.ts'
 import { lookupName, lookupPeer } from '#gateway/locate/lookup.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { denyPage } from '#gateway/pages/deny.ts'
-import { homePage } from '#gateway/pages/home.ts'
-import { ICON, STYLE } from '#gateway/pages/style.ts'
-import { redirectTo } from '#gateway/redirect/redirect.ts'
+import { homePage, wantedOf } from '#gateway/pages/home.ts'
+import { ICON } from '#gateway/pages/icon.ts'
+import { sitePage } from '#gateway/pages/site.ts'
+import { FRAME_STYLE, framePage, framePolicy, wantsFrame, withoutFrame } from '#gateway/redirect/frame.ts'
+import { nextOrigin, redirectTo } from '#gateway/redirect/redirect.ts'
 import { register } from '#gateway/register/register.ts'
 import { siteUrl, targetOf } from '#gateway/resolve/site-url.ts'
 import { REGISTRATION_BYTES_MAX, TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { OWN_SCRIPT } from '#page/own-script.ts'
+import { OWN_STYLE } from '#page/own-style.ts'
+import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { DENY_LIST_LENGTH_MAX } from '#protocol/directory/deny-list.ts'
-import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
+import { groupOf, NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { PeerName } from '#protocol/identity/keys.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
+import { canonicalLink } from '#protocol/site/canonical.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
 
@@ -43,6 +52,7 @@ const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOr
   ['/robots.txt', READ, false],
   ['/sitemap.xml', READ, false],
   ['/favicon.ico', READ, false],
+  ['/-/about/*', READ, true],
   ['/-/*', READ, false],
   ['/bootstrap', READ, true],
   ['/lookup/*', READ, true],
@@ -69,12 +79,12 @@ export function createApp(gateway: Gateway): Hono {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
     const answered = await visitSite(gateway, context.req.raw, name, addressOf(gateway, context.req.raw))
-    return answered.ok ? answered.value : refuse(context, answered.error)
+    return answered.ok ? answered.value : refuse(context, answered.error, gateway.config.publicUrl)
   })
   app.use(async (context, next) => {
     const name = siteNamedBy(new URL(context.req.url).host)
     if (name === undefined) return next()
-    return redirectToSite(gateway, context, name, targetOf(context.req.url))
+    return redirectToSite(gateway, context, name, targetOf(context.req.url), gateway.config.publicUrl)
   })
   app.onError((cause, context) => {
     ports.log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
@@ -106,15 +116,19 @@ export function createApp(gateway: Gateway): Hono {
   app.get('/', (context) => {
     context.header('Cache-Control', 'no-cache')
     context.header('Link', `<${gateway.config.publicUrl}/>; rel="canonical"`)
-    return context.html(homePage(gateway))
+    return context.html(homePage(gateway, wantedOf(new URL(context.req.url).searchParams)))
   })
   app.get('/robots.txt', etag(), (context) => context.text(robotsText(gateway), 200, CRAWL_HEADERS))
   app.get('/sitemap.xml', etag(), (context) =>
     context.body(sitemapIndex(gateway), 200, { ...CRAWL_HEADERS, 'Content-Type': 'application/xml; charset=utf-8' }),
   )
-  app.get('/-/style.css', etag(), (context) => asset(context.body(STYLE), 'text/css; charset=utf-8'))
+  app.get('/-/style.css', etag(), (context) => asset(context.body(OWN_STYLE), 'text/css; charset=utf-8'))
+  app.get('/-/page.js', etag(), (context) => asset(context.body(OWN_SCRIPT), 'text/javascript; charset=utf-8'))
+  app.get('/-/frame.css', etag(), (context) => asset(context.body(FRAME_STYLE), 'text/css; charset=utf-8'))
   app.get('/-/icon.svg', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
   app.get('/favicon.ico', etag(), (context) => asset(context.body(ICON), 'image/svg+xml'))
+
+  app.get('/-/about/:name', (context) => about(gateway, context, context.req.param('name')))
 
   app.get('/bootstrap', async (context) => answer(context, await bootstrapOf(gateway)))
   app.get('/lookup/name/:name', (context) => {
@@ -201,6 +215,22 @@ function answer<T extends object>(context: Context, result: Result<T, GatewayErr
   return context.json(result.value)
 }
 
+const JSON_ENDING = '.json'
+
+/** A site's own page for people; as JSON for programs, and for whoever asks for it by its ending, which no name has. */
+async function about(gateway: Gateway, context: Context, asked: string): Promise<Response> {
+  const isNamedJson = asked.endsWith(JSON_ENDING)
+  const name = (isNamedJson ? asked.slice(0, -JSON_ENDING.length) : asked).toLowerCase()
+  const why = denied(gateway, name, context.req.raw)
+  const found =
+    why === undefined ? await aboutSite(gateway, name, sourceOf(addressOf(gateway, context.req.raw))) : err(why)
+  if (!isNamedJson) context.header('Vary', 'Accept')
+  if (isNamedJson || !found.ok || !wantsPage(context.req.header('Accept'))) return answer(context, found)
+  context.header('Cache-Control', 'no-store')
+  context.header('Content-Security-Policy', pagePolicy("'self'"))
+  return context.html(sitePage(found.value, gateway.config.publicUrl))
+}
+
 function dnsAnswer(context: Context, result: Result<DohAnswer, GatewayError>): Response | Promise<Response> {
   if (!result.ok) return refuse(context, result.error)
   const { bytes, type, cacheControl } = result.value
@@ -241,19 +271,26 @@ function toSite(gateway: Gateway, context: Context): Response | Promise<Response
   if (site.kind === 'other') return refuse(context, { code: 'not_found' })
   const name = site.name.toLowerCase()
   const isCanonical = site.kind === 'page' && name === site.name
+  const { method, url } = context.req
+  if (isCanonical && (method === 'GET' || method === 'HEAD') && wantsFrame(url))
+    return frameSite(gateway, context, name, withoutFrame(site.rest))
   if (isCanonical || gateway.locations.jobByName(name) === undefined)
     return redirectToSite(gateway, context, name, site.kind === 'page' ? site.rest : '/')
   context.header('Cache-Control', 'public, max-age=3600')
   return context.redirect(`/${name}${site.kind === 'bare' ? `/${site.query}` : site.rest}`, 308)
 }
 
-/** `rest`: path and query at the site. */
-async function redirectToSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
+/** Where the site is now, or why nobody is led there. `rest`: path and query at the site. */
+async function siteTarget(
+  gateway: Gateway,
+  request: Request,
+  name: string,
+  rest: string,
+): Promise<Result<Target, GatewayError>> {
   if (rest.length > TARGET_BYTES_MAX)
-    return refuse(context, { code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
-  const request = context.req.raw
+    return err({ code: 'target_too_long', actualBytes: rest.length, maxBytes: TARGET_BYTES_MAX })
   const why = denied(gateway, name, request)
-  if (why !== undefined) return refuse(context, why)
+  if (why !== undefined) return err(why)
   const { locations, ports, reach } = gateway
   let target = locations.target(name, ports.now())
   if (target?.origins.length === 0 && (reach.isTrying || reach.isDue(ports.now()))) {
@@ -261,8 +298,46 @@ async function redirectToSite(gateway: Gateway, context: Context, name: string, 
     await reach.turn(locations.registrations())
     target = locations.target(name, ports.now())
   }
-  if (target === undefined)
-    return refuse(context, gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
-  if (target.origins.length === 0) return refuse(context, { code: 'no_living_member', name })
-  return redirectTo(target, locations.choiceFor(target, request), rest)
+  if (target === undefined) return err(gateway.network === undefined ? { code: 'no_network' } : noSite(gateway, name))
+  return target.origins.length === 0 ? err({ code: 'no_living_member', name }) : ok(target)
+}
+
+/** `base`: our own address, where the host of the request is a site's. */
+async function redirectToSite(
+  gateway: Gateway,
+  context: Context,
+  name: string,
+  rest: string,
+  base = '',
+): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
+  if (!target.ok) return refuse(context, target.error, base)
+  return redirectTo(target.value, gateway.locations.choiceFor(target.value, request), rest)
+}
+
+/** The site in a frame, its present host below the bar. */
+async function frameSite(gateway: Gateway, context: Context, name: string, rest: string): Promise<Response> {
+  const request = context.req.raw
+  const target = await siteTarget(gateway, request, name, rest)
+  if (!target.ok) return refuse(context, target.error)
+  const { config, locations } = gateway
+  const first = nextOrigin(locations.choiceFor(target.value, request))
+  const job = locations.jobByName(name)
+  const isCarried = siteOfHost(new URL(first).host, config.sitesDomain) === name
+  const framed = {
+    siteName: name,
+    origins: [first, ...target.value.origins.filter((origin) => origin !== first)],
+    rest,
+    publicUrl: config.publicUrl,
+    checked:
+      job === undefined || !isCarried ? undefined : { quorum: quorumOf(groupOf(job)), members: job.members.length },
+    acceptLanguage: context.req.header('Accept-Language'),
+  }
+  context.header('Cache-Control', 'no-store')
+  context.header('Vary', 'Accept-Language')
+  context.header('Content-Security-Policy', framePolicy(framed))
+  const link = canonicalLink(locations.canonicalBase, name, rest)
+  if (link !== undefined) context.header('Link', link)
+  return context.html(framePage(framed))
 }

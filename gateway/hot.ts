@@ -2,6 +2,7 @@
 
 import { hotDns } from '#gateway/dns/doh.ts'
 import type { Gateway } from '#gateway/gateway.ts'
+import { wantsFrame } from '#gateway/redirect/frame.ts'
 import { hotRedirect, hotRedirectTo } from '#gateway/redirect/redirect.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
 
@@ -16,5 +17,6 @@ export function hotAnswer(gateway: Gateway, request: Request, now: number): Resp
   const { url } = request
   const name = siteNamedBy(hostOf(url))
   if (name !== undefined) return hotRedirectTo(gateway.locations, name, url, now, request)
+  if (wantsFrame(url)) return undefined
   return hotDns(gateway, request, now) ?? hotRedirect(gateway.locations, url, now, request)
 }

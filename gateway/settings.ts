@@ -32,8 +32,18 @@ export const TARGET_BYTES_MAX = 8 * 1024
 export const ROBOTS_BYTES_MAX = 400 * 1024
 /** `robots.txt` and the sitemap index may be kept so long. */
 export const CRAWL_KEPT_SECONDS = 3_600
-/** The home page names this many. */
-export const SITES_ON_HOME_PAGE_MAX = 200
+/** The home page names this many at a time. */
+export const SITES_ON_HOME_PAGE_MAX = 30
+/** What a site's own page says of its newest certificate is asked of a member so often at most. */
+export const ABOUT_KEPT_MS = 2_000
+/** Sites of which this is asked at a time. */
+export const ABOUT_LOOKS_MAX = 16
+/** Members that are asked for it, one after the other. */
+export const ABOUT_MEMBERS_ASKED = 3
+/** How long each may take. */
+export const ABOUT_HEAD_MS = 3_000
+/** A page that renews itself asks so often. */
+export const ABOUT_RENEWED_MS = 3_000
 /** Hashes of proofs that were judged and need not be sent again. */
 export const JUDGED_MAX = 4096
 /** Verification keys kept parsed. */

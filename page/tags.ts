@@ -9,6 +9,8 @@ export type Tag = {
   readonly name: string
   readonly isEnd: boolean
   readonly isSelfClosing: boolean
+  /** Of its `<`. */
+  readonly start: number
   /** Just behind the tag. */
   readonly end: number
   /** The first of each name that was asked for; values as they stand, character references and all. */
@@ -73,21 +75,34 @@ export function nextTag(text: string, from: number, wanted: ReadonlySet<string>)
     if (at < 0) return undefined
     const isEnd = text[at + 1] === '/'
     const first = text[at + (isEnd ? 2 : 1)] ?? ''
-    if (LETTER.test(first)) return tagAt(text, at + (isEnd ? 2 : 1), isEnd, wanted)
+    if (LETTER.test(first)) return tagAt(text, at, isEnd, wanted)
     if (text.startsWith('<!--', at)) at = behindComment(text, at)
     else if (isEnd || first === '!' || first === '?') at = behindBogus(text, at + 2)
     else at++
   }
 }
 
-function tagAt(text: string, from: number, isEnd: boolean, wanted: ReadonlySet<string>): Tag | undefined {
+/** The first character between two places that a browser shows: neither space nor part of a comment or declaration; `to`: there is none. */
+export function textStart(text: string, from: number, to: number): number {
+  let at = from
+  for (;;) {
+    at = skipSpace(text, at)
+    if (at >= to || text[at] !== '<') return Math.min(at, to)
+    if (text.startsWith('<!--', at)) at = behindComment(text, at)
+    else if (text[at + 1] === '!' || text[at + 1] === '?' || text[at + 1] === '/') at = behindBogus(text, at + 2)
+    else return at
+  }
+}
+
+function tagAt(text: string, start: number, isEnd: boolean, wanted: ReadonlySet<string>): Tag | undefined {
+  const from = start + (isEnd ? 2 : 1)
   let at = find(text, NAME_END, from)
   const name = text.slice(from, at).toLowerCase()
   const attributes = new Map<string, string>()
   for (;;) {
     at = skipSpace(text, at)
     if (at >= text.length) return undefined
-    if (text[at] === '>') return { name, isEnd, isSelfClosing: text[at - 1] === '/', end: at + 1, attributes }
+    if (text[at] === '>') return { name, isEnd, isSelfClosing: text[at - 1] === '/', start, end: at + 1, attributes }
     if (text[at] === '/') {
       at++
       continue
@@ -115,6 +130,7 @@ function tagAt(text: string, from: number, isEnd: boolean, wanted: ReadonlySet<s
             name,
             isEnd,
             isSelfClosing: false,
+            start,
             end: at + 1,
             attributes: kept(attributes, attribute, value, wanted),
           }

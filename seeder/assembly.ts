@@ -5,6 +5,7 @@
 //
 // The parts are handed each other here and nowhere else. Everything lives in one data directory; a restart keeps key and ports.
 
+import { statfsSync } from 'node:fs'
 import type { MemberOptions } from '#protocol/agreement/port.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
@@ -30,8 +31,10 @@ import { placeAt } from '#seeder/config/place.ts'
 import { portFor, portOf } from '#seeder/config/ports.ts'
 import { QUOTA_DEFAULTS, type Quotas } from '#seeder/config/quota.ts'
 import { RELAYING_DEFAULTS } from '#seeder/config/relaying.ts'
+import { startLoadMeter } from '#seeder/control/load.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
+import { recentLog } from '#seeder/control/recent-log.ts'
 import { startControl } from '#seeder/control/server.ts'
 import { createResolver } from '#seeder/dns/resolver.ts'
 import { startDns } from '#seeder/dns/server.ts'
@@ -49,7 +52,8 @@ import type { RelayLimits } from '#seeder/network/relay-server.ts'
 import { registrationFacts } from '#seeder/register/facts.ts'
 import { watchLoad } from '#seeder/register/load.ts'
 import { startPeerRecord } from '#seeder/register/peer-record.ts'
-import { startRegistrar } from '#seeder/register/registrar.ts'
+import { reachFacts } from '#seeder/register/reach.ts'
+import { type Registrar, startRegistrar } from '#seeder/register/registrar.ts'
 import { limitsWithin } from '#seeder/serve/limits.ts'
 import { rememberWhereabouts } from '#seeder/serve/moved.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
@@ -59,7 +63,7 @@ import type { Store } from '#seeder/store/port.ts'
 import { watchStore } from '#seeder/store/watch.ts'
 import { observeHttps } from '#seeder/tls/facts.ts'
 import { keepCertificates } from '#seeder/tls/keep.ts'
-import { keepTunnels } from '#seeder/tunnel/tunnels.ts'
+import { keepTunnels, type Tunnels } from '#seeder/tunnel/tunnels.ts'
 
 const LOOPBACK = '127.0.0.1'
 
@@ -125,7 +129,8 @@ export type Seeder = AsyncDisposable & {
 }
 
 export async function assemble(options: SeederOptions, onDamaged: (error: unknown) => void): Promise<Seeder> {
-  const { log } = options
+  const recent = recentLog(options.log)
+  const { log } = recent
   const faults = options.faults === undefined ? undefined : rehearsedFaults(options.faults)
   const now = options.now ?? faults?.wall ?? Date.now
   const steady = steadyClock(now(), () => performance.now())
@@ -136,7 +141,8 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     server?: SiteServer
     host?: SiteHost
     content?: ContentServer
-    registrar?: { announce(): void }
+    tunnels?: Tunnels
+    registrar?: Registrar
   } = {}
   await using stack = new AsyncDisposableStack()
   const store = stack.adopt(
@@ -317,7 +323,26 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       ? undefined
       : observeHttps({ registry, name: https.name, port: server.securePort ?? 0, certificates, unproven })
   const load = watchLoad(keeper.sheds)
+  const registered = () => registrationFacts(host, server, network, steady(), rungOf)
+  const meter = stack.use(
+    startLoadMeter({
+      visits: () => new Map(sites.all().map(({ name }) => [name, server.askedFor(name)])),
+    }),
+  )
   const control = await startControl({
+    load: meter.facts,
+    reach: () =>
+      reachFacts({
+        mode: options.reach ?? 'direct',
+        http: server.mainOrigin,
+        gateways: late.registrar?.standing() ?? [],
+        hasTunnel: (gateway) => late.tunnels?.isOpen(gateway) === true,
+        announced: registered().sites,
+        hosted: sites.all(),
+      }),
+    room: () => roomAt(place.storeDirectory),
+    recent: recent.lines,
+    steady,
     sites,
     quotas: keeper.facts,
     registry,
@@ -379,13 +404,14 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       log,
     }),
   )
+  late.tunnels = tunnels
   const registrar = stack.use(
     startRegistrar({
       signer,
       domain: holder.domain,
       gateways: () => holder.file().gateways,
       facts: () => ({
-        ...registrationFacts(host, server, network, steady(), rungOf),
+        ...registered(),
         load: load(),
         ...(options.place === undefined ? {} : { place: options.place }),
       }),
@@ -464,6 +490,12 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     stop,
     [Symbol.asyncDispose]: () => stop(),
   }
+}
+
+/** Of the file system there. */
+function roomAt(directory: string): { readonly freeBytes: number; readonly totalBytes: number } {
+  const { bavail, blocks, bsize } = statfsSync(directory)
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
 }
 
 function gatewayOf(holder: NetworkHolder): string | undefined {

@@ -158,7 +158,8 @@ function controlPortIn(directory: string): number {
   }
 }
 
-async function runningIn(directory: string): Promise<Pick<Scene, 'running' | 'controlUrl'>> {
+/** The seeder whose control port the directory remembers; it may be another's by now. */
+export async function runningIn(directory: string): Promise<Pick<Scene, 'running' | 'controlUrl'>> {
   const port = controlPortIn(directory)
   if (port === 0) return {}
   const controlUrl = `http://127.0.0.1:${port}`
@@ -166,7 +167,8 @@ async function runningIn(directory: string): Promise<Pick<Scene, 'running' | 'co
   return typeof facts?.pid === 'number' ? { running: facts, controlUrl } : {}
 }
 
-function keyIn(directory: string): Pick<Scene, 'self' | 'keyProblem'> {
+/** Whose directory it is. */
+export function keyIn(directory: string): Pick<Scene, 'self' | 'keyProblem'> {
   const path = join(directory, 'key.pem')
   if (!existsSync(path)) return {}
   try {

@@ -19,6 +19,7 @@ const PROGRAM = ['cli', 'gateway', 'page', 'protocol', 'seeder']
 const LEFT_OUT = [
   /^seeder\/execute\/guest\//,
   /^seeder\/execute\/guest-build\.ts$/,
+  /^page\/bar\/(?:browser\/|build\.ts$)/,
   /\/drizzle\.config\.ts$/,
   /^cli\/package\//,
   /\.d\.ts$/,

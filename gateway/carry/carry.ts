@@ -71,6 +71,8 @@ export type Visit = {
   readonly hosts: () => readonly Host[]
   /** What it may hold here; left by whoever began the visit. */
   readonly room: Room
+  /** The tag that this visitor knows an answer by; absent: its own. */
+  readonly tagOf?: (headers: Headers) => string | undefined
   /** No state before this height is shown while a member has a later one; 0: any. */
   readonly floor: number
   /** Beside what an answer takes, a member may wait so long with it, ms. */
@@ -208,15 +210,18 @@ async function answeredByConditions(
   const { status, headers } = answer
   if (status !== 200) return undefined
   const modified = Date.parse(header(headers, 'last-modified') ?? '')
-  const validators = { etag: header(headers, 'etag'), modified: Number.isNaN(modified) ? undefined : modified }
+  const own = header(headers, 'etag')
+  const etag = course.tagOf === undefined ? own : course.tagOf(headers)
+  const validators = { etag, modified: Number.isNaN(modified) ? undefined : modified }
   const verdict = evaluate(course.conditions, validators)
-  const bare = headers.filter(
-    ([name]) => !/^(content-(length|type|digest)|repr-digest|signature(-input)?)$/i.test(name),
-  )
+  const bare = headers
+    .filter(([name]) => !/^(content-(length|type|digest)|repr-digest|signature(-input)?)$/i.test(name))
+    .map(([name, value]) => [name, name.toLowerCase() === 'etag' ? (etag ?? value) : value] as const)
   if (verdict === 'not_modified') return ok({ status: 304, headers: bare, body: undefined, length: undefined })
   if (verdict === 'failed') return ok({ status: 412, headers: [], body: undefined, length: 0 })
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (!Number.isSafeInteger(size) || answer.kind !== 'rooted') return undefined
+  // Parts are of the certified body alone.
+  if (!Number.isSafeInteger(size) || answer.kind !== 'rooted' || etag !== own) return undefined
   const ranges = rangesOf(course.conditions, size, validators)
   if (ranges === 'unsatisfiable')
     return ok({ status: 416, headers: [['Content-Range', `bytes */${size}`]], body: undefined, length: 0 })

@@ -1,10 +1,18 @@
-// The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there.
+// The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there but the bar's script.
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
 import { floorField, floorOf } from '#gateway/carry/floor.ts'
-import { editedHeaders, keyedPage } from '#gateway/carry/page.ts'
-import { isClient, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
+import {
+  barScript,
+  editedHeaders,
+  type ShownAt,
+  shownHead,
+  shownPage,
+  shownTag,
+  withOwnWord,
+} from '#gateway/carry/page.ts'
+import { isClient, isSafe, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
 import { sending, streamOf } from '#gateway/carry/sending.ts'
 import { type CarriedAt, placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
 import { denied } from '#gateway/deny/denials.ts'
@@ -13,13 +21,16 @@ import type { GatewayError } from '#gateway/http/errors.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
 import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { isBarPath } from '#page/bar/barred.ts'
 import { hostOnly } from '#page/cookies.ts'
 import type { CheckRules } from '#protocol/answer/check.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
 import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
+import { quorumOf } from '#protocol/message/certificate.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
+import type { Headers as CertifiedHeaders } from '#protocol/site/response-hash.ts'
 
 /** The site's name when the host is under the sites domain; undefined: it is not. */
 export function siteOfHost(host: string, sitesDomain: string | undefined): string | undefined {
@@ -67,27 +78,31 @@ export async function visitSite(
   const target = targetOf(request.url)
   if (target.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })
+  if (isSafe(request.method) && isBarPath(target)) return ok(barScript(request.method, target))
   if (tunnels === undefined || found.hosts.length === 0) return err({ code: 'no_living_member', name })
   const room = gateway.rooms.enter(sourceOf(source))
   if (room === undefined) return err({ code: 'overloaded' })
   let isSending = false
   try {
-    const body = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
-    if (!body.ok) return body
-    const question = questionOf(request, body.value, { url: askedUrl(gateway, request), target, source, random })
+    const sent = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
+    if (!sent.ok) return sent
+    const question = questionOf(request, sent.value, { url: askedUrl(gateway, request), target, source, random })
     const turn = found.next++
+    const shownAt = shownAtOf(gateway, request, name, originOf(question))
+    const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
     const floor = floorOf(request)
     const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
-      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs })
+      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs, ...tagOf })
     const conditions = conditionsOf(request.headers)
     const answer = await ask(question, conditions, 0)
     if (!answer.ok) return answer
     isSending = true
     const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
     const at = { base: locations.canonicalBase, siteName: name, target }
-    const shown = shownTo(request, following, at, random, answer.value)
-    const certified = answer.value.body instanceof Uint8Array ? answer.value.body : undefined
-    const headers = [...withOwnLinks({ ...shown, body: certified }, at)]
+    const certified = { ...answer.value, headers: withOwnWord(answer.value.headers) }
+    const shown = shownTo(shownAt, following, at, random, certified)
+    const body = certified.body instanceof Uint8Array ? certified.body : undefined
+    const headers = [...withOwnLinks({ ...shown, body }, at)]
     const { wrote } = answer.value
     if (wrote !== undefined && !isClient(request)) headers.push(floorField(wrote, question.scheme))
     return ok(responseOf(request.method, { ...shown, headers }, room.leave))
@@ -109,7 +124,7 @@ async function askNow(
   tunnels: Tunnels,
   name: string,
   turn: number,
-  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs'>,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs' | 'tagOf'>,
 ): Promise<Result<Carried, GatewayError>> {
   const { locations, network, ports } = gateway
   const job = locations.jobByName(name)
@@ -135,29 +150,45 @@ async function askNow(
   return carried.ok ? carried : err(errorOf(name, carried.error))
 }
 
-/** What was certified, as this visitor gets it: forms with keys, addresses in files for crawlers, events that go on. */
-function shownTo(
+/** What the bar says of this site's pages here; undefined: whoever asks checks answers, and gets them as they are. */
+function shownAtOf(
+  { locations, config }: Gateway,
   request: Request,
+  siteName: string,
+  origin: string,
+): ShownAt | undefined {
+  const job = locations.jobByName(siteName)
+  if (job === undefined || isClient(request)) return undefined
+  const group = groupOf(job)
+  const checked = { quorum: quorumOf(group), members: group.members.length }
+  const destination = request.headers.get('sec-fetch-dest') ?? undefined
+  return { origin, siteName, destination, facts: { siteName, gateway: config.publicUrl, checked } }
+}
+
+/** What was certified, as this visitor gets it: pages with bar and keys, addresses in files for crawlers, events that go on. */
+function shownTo(
+  shownAt: ShownAt | undefined,
   following: Following,
   at: CarriedAt,
   random: (bytes: number) => Uint8Array,
   answer: Carried,
 ): Carried {
   const { question } = following
-  if (isClient(request)) return answer
+  if (shownAt === undefined) return answer
   const page = { status: answer.status, headers: answer.headers, body: undefined }
   const { body } = answer
   if (!(body instanceof Uint8Array)) {
-    const head = body === undefined ? placedPage(page, at) : undefined
-    return head === undefined ? answer : { ...head, length: undefined }
+    if (body !== undefined) return answer
+    const head = placedPage(page, at)
+    if (head !== undefined) return { ...head, length: undefined }
+    const headers = question.method === 'HEAD' ? shownHead(answer.headers, shownAt) : undefined
+    return headers === undefined ? answer : { ...answer, headers, length: undefined }
   }
   if (isFollowed(question, answer)) {
     const events = streamOf(followed(following, body))
     return { status: answer.status, headers: editedHeaders(answer.headers), body: events, length: undefined }
   }
-  const edited =
-    keyedPage({ ...page, body }, { origin: originOf(question), siteName: at.siteName }, random) ??
-    placedPage({ ...page, body }, at)
+  const edited = shownPage({ ...page, body }, shownAt, random) ?? placedPage({ ...page, body }, at)
   return edited === undefined ? answer : { ...edited, length: edited.body?.length }
 }
 

@@ -36,5 +36,9 @@ export function denyPage(gateway: Gateway): Page {
   const body = html`<h1>What this gateway does not lead to</h1>
 <p class="lead">The group of a site keeps it whatever stands here: these lists say only where this gateway sends nobody. Nothing is ever taken from them; what does not hold any more is lifted.</p>
 ${lists.length === 0 ? html`<p>This gateway follows no list.</p>` : lists}`
-  return layout('Deny-lists · Interpeer', 'Where this gateway sends nobody, and why.', body)
+  return layout({
+    title: 'Deny-lists · Interpeer',
+    description: 'Where this gateway sends nobody, and why.',
+    main: body,
+  })
 }

@@ -14,11 +14,16 @@ function canonicalOf(target: Target, rest: string): string | undefined {
   return `${target.linkStart}${rest.includes('>') ? rest.replaceAll('>', '%3E') : rest}>; rel="canonical"`
 }
 
-/** 307 keeps method and body. `rest` begins with a slash, so that it cannot change the host it is appended to. */
-export function redirectTo(target: Target, choice: Choice, rest: string): Response {
+/** Where the next visitor goes. */
+export function nextOrigin(choice: Choice): string {
   const turn = choice.next
   choice.next = turn + 1 < choice.turns.length ? turn + 1 : 0
-  const location = `${choice.turns[turn]}${rest}`
+  return choice.turns[turn] as string
+}
+
+/** 307 keeps method and body. `rest` begins with a slash, so that it cannot change the host it is appended to. */
+export function redirectTo(target: Target, choice: Choice, rest: string): Response {
+  const location = `${nextOrigin(choice)}${rest}`
   const link = canonicalOf(target, rest)
   const headers =
     link === undefined

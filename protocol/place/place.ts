@@ -27,6 +27,11 @@ export function placeFromDegrees(north: number, east: number): Place | undefined
   }
 }
 
+/** Degrees north and east, in tenths. */
+export function degreesOf({ latitude, longitude }: Place): { readonly north: number; readonly east: number } {
+  return { north: latitude / TENTHS - LATITUDE_MAX, east: longitude / TENTHS - LONGITUDE_MAX }
+}
+
 export const PLACE_WORDS = "is a country (two letters, such as DE) or degrees north and east, such as '52.5,13.4'"
 
 /** `DE`, or `52.5,13.4`. */

@@ -3,9 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import type { LoadFacts } from '#seeder/control/load.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
 import type { PeerNetwork, RelayFacts } from '#seeder/network/port.ts'
+import type { ReachFacts } from '#seeder/register/reach.ts'
 import type { HostedSites } from '#seeder/serve/port.ts'
 import { siteStatusJson } from '#seeder/serve/well-known.ts'
 import type { Store } from '#seeder/store/port.ts'
@@ -24,6 +27,12 @@ export type ControlParts = {
   /** Absent: there are none. */
   readonly quotas?: () => QuotaFacts
   readonly originOf?: (siteName: string) => string | undefined
+  readonly load?: () => LoadFacts
+  readonly reach?: () => ReachFacts
+  /** Of the file system that the store is on, bytes. */
+  readonly room?: () => { readonly freeBytes: number; readonly totalBytes: number }
+  /** The network's own clock, by which links were heard, ms. */
+  readonly steady?: () => number
   /** Where gateways are told to send visitors; undefined: through themselves. */
   readonly announcedOf?: (siteName: string) => string | undefined
   /** Absent: it has no HTTPS. */
@@ -56,10 +65,33 @@ export type SeederFacts = {
     readonly blocks: number
     readonly blockBytes: number
     readonly missing: number
+    readonly freeBytes?: number
+    readonly totalBytes?: number
   }
+  /** How far the clocks of others are ahead of this one, ms: the median, and of how many. Absent: nobody said. */
+  readonly clock?: { readonly aheadMs: number; readonly compared: number }
+  readonly load?: LoadFacts
+  readonly reach?: ReachFacts
+  /** Everybody with whom a site is shared, or a link is up. */
+  readonly peers: readonly PeerFacts[]
   readonly quotas?: QuotaFacts
   readonly https?: HttpsFacts
   readonly sites: readonly SiteFacts[]
+}
+
+export type PeerFacts = {
+  readonly peer: string
+  readonly connected: boolean
+  /** Since it last sent anything; absent: never since the start. */
+  readonly heardAgoMs?: number
+  readonly roundTripMs?: number
+  readonly clockAheadMs?: number
+  /** Who relays the link; absent: nobody does. */
+  readonly relay?: string
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Sites that it is a member of beside this seeder. */
+  readonly sites: readonly string[]
 }
 
 export type SiteFacts = {
@@ -94,6 +126,8 @@ export function seederFacts(parts: ControlParts): SeederFacts {
   const { version, profile, gateways } = parts.holder.file()
   const memory = process.memoryUsage()
   const { fileBytes, walBytes, blocks, blockBytes, missing } = parts.store.stats()
+  const peers = peersOf(parts)
+  const reach = parts.reach?.()
   return {
     peer: parts.peer,
     pid: process.pid,
@@ -110,7 +144,11 @@ export function seederFacts(parts: ControlParts): SeederFacts {
       ...parts.network.relays(),
     },
     memory: { residentBytes: memory.rss, heapBytes: memory.heapUsed, externalBytes: memory.external },
-    disk: { fileBytes, walBytes, blocks, blockBytes, missing },
+    disk: { fileBytes, walBytes, blocks, blockBytes, missing, ...parts.room?.() },
+    ...clockOf(peers, reach),
+    ...(parts.load === undefined ? {} : { load: parts.load() }),
+    ...(reach === undefined ? {} : { reach }),
+    peers,
     ...(parts.quotas === undefined ? {} : { quotas: parts.quotas() }),
     ...(parts.https === undefined ? {} : { https: parts.https() }),
     sites: parts.sites.all().map((site) => {
@@ -123,6 +161,43 @@ export function seederFacts(parts: ControlParts): SeederFacts {
       } as SiteFacts
     }),
   }
+}
+
+function peersOf({ sites, network, peer: self, steady }: ControlParts): readonly PeerFacts[] {
+  const sitesOf = new Map<string, string[]>(network.connected().map((peer) => [peer, []]))
+  for (const site of sites.all())
+    for (const member of site.status().members) {
+      const peer = peerName(member.peer)
+      if (peer === self) continue
+      const known = sitesOf.get(peer)
+      if (known === undefined) sitesOf.set(peer, [site.name])
+      else known.push(site.name)
+    }
+  const now = steady?.()
+  return Array.from(sitesOf, ([peer, shared]) => {
+    const link = network.link(peer as PeerName)
+    const { connected, heardAt, roundTripMs, clockAheadMs, relay, sentBytes, receivedBytes } = link
+    return {
+      peer,
+      connected,
+      ...(now === undefined || heardAt === 0 ? {} : { heardAgoMs: Math.max(0, now - heardAt) }),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
+      ...(relay === undefined ? {} : { relay }),
+      sentBytes,
+      receivedBytes,
+      sites: shared,
+    }
+  })
+}
+
+/** Nobody's clock is believed alone. */
+function clockOf(peers: readonly PeerFacts[], reach: ReachFacts | undefined): Pick<SeederFacts, 'clock'> {
+  const said = [...peers, ...(reach?.gateways ?? [])]
+    .flatMap(({ clockAheadMs }) => clockAheadMs ?? [])
+    .sort((a, b) => a - b)
+  const aheadMs = said[Math.floor((said.length - 1) / 2)]
+  return aheadMs === undefined ? {} : { clock: { aheadMs, compared: said.length } }
 }
 
 function relayedLinks(network: ControlParts['network']): SeederFacts['network']['relayed'] {

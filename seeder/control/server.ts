@@ -1,17 +1,25 @@
 // The control port: metrics, status and health for whoever runs this seeder. Loopback only, read only; a page of another origin cannot
 // read it (no CORS) and a name that was pointed at 127.0.0.1 is refused (DNS rebinding).
 //
-//   /  page · /status JSON · /metrics Prometheus · /healthz the process lives · /readyz every site has something to show
+//   /  dashboard · /status JSON · /metrics Prometheus · /healthz the process lives · /readyz every site has something to show
+//
+// Who can open a connection to loopback is on this machine, and may read what Prometheus does. Pages of others are kept out: they are told nothing
+// (no CORS), may frame or embed nothing, and a browser that says it asks for another site's page is refused.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { OWN_SCRIPT } from '#page/own-script.ts'
+import { OWN_STYLE } from '#page/own-style.ts'
 import type { Log } from '#seeder/config/log.ts'
 import { type ControlParts, observeFacts, seederFacts } from '#seeder/control/facts.ts'
 import { CONTENT_TYPE } from '#seeder/control/metrics.ts'
-import { statusPage } from '#seeder/control/page.ts'
+import type { RecentLine } from '#seeder/control/recent-log.ts'
+import { DASHBOARD_ICON, dashboardPage } from '#seeder/dashboard/page.ts'
 
 export type ControlOptions = ControlParts & {
   readonly log: Log
+  /** The newest lines of it, newest first. */
+  readonly recent?: () => readonly RecentLine[]
   /** 0: any free port. */
   readonly port: number
 }
@@ -24,6 +32,16 @@ const TIMEOUT_MS = 10_000
 const CONNECTIONS_MAX = 64
 const LOCAL_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?$/i
 
+const POLICY =
+  "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** Of a browser (W3C Fetch Metadata): the page of somebody else asks, other than by a link that a person follows. Whoever is no browser says nothing. */
+function isForOthers({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'] ?? 'none'
+  if (site === 'none' || site === 'same-origin') return false
+  return headers['sec-fetch-mode'] !== 'navigate' || headers['sec-fetch-dest'] !== 'document'
+}
+
 type Page = { readonly status: number; readonly type: string; readonly body: string }
 
 export async function startControl(options: ControlOptions): Promise<Control> {
@@ -33,7 +51,17 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   function pageOf(path: string): Page {
     switch (path) {
       case '/':
-        return { status: 200, type: 'text/html; charset=utf-8', body: statusPage(seederFacts(options)) }
+        return {
+          status: 200,
+          type: 'text/html; charset=utf-8',
+          body: dashboardPage(seederFacts(options), options.recent?.() ?? []),
+        }
+      case '/style.css':
+        return { status: 200, type: 'text/css; charset=utf-8', body: OWN_STYLE }
+      case '/page.js':
+        return { status: 200, type: 'text/javascript; charset=utf-8', body: OWN_SCRIPT }
+      case '/icon.svg':
+        return { status: 200, type: 'image/svg+xml', body: DASHBOARD_ICON }
       case '/status':
         return { status: 200, type: 'application/json', body: `${JSON.stringify(seederFacts(options))}\n` }
       case '/metrics':
@@ -70,7 +98,15 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         'X-Content-Type-Options',
         'nosniff',
         'Content-Security-Policy',
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        POLICY,
+        'X-Frame-Options',
+        'DENY',
+        'Cross-Origin-Resource-Policy',
+        'same-origin',
+        'Cross-Origin-Opener-Policy',
+        'same-origin',
+        'Referrer-Policy',
+        'no-referrer',
         ...extra,
       ])
       response.end(request.method === 'HEAD' ? undefined : body)
@@ -78,6 +114,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     if (!LOCAL_HOST.test(request.headers.host ?? '')) {
       const body = '{"code":"wrong_host","message":"The control port answers to 127.0.0.1 and localhost only."}\n'
       return send({ status: 421, type: 'application/json', body })
+    }
+    if (isForOthers(request)) {
+      const body = '{"code":"cross_site","message":"The control port answers to its own page only."}\n'
+      return send({ status: 403, type: 'application/json', body })
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       const body = '{"code":"method_not_allowed","message":"The control port can only be read."}\n'

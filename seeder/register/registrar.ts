@@ -10,6 +10,7 @@ import { type Domain, signStatement } from '#protocol/message/domain.ts'
 import type { Register } from '#protocol/message/statement.ts'
 import { shownText } from '#seeder/config/shown-text.ts'
 import { call } from '#seeder/register/http.ts'
+import type { GatewayStanding } from '#seeder/register/reach.ts'
 
 export const REGISTER_INTERVAL_MS = 5_000
 export const REGISTER_EXPIRES_MS = 15_000
@@ -49,6 +50,8 @@ export type RegistrarOptions = {
 export type Registrar = AsyncDisposable & {
   /** Something changed: tell the gateways now instead of at the next turn. */
   announce(): void
+  /** What each gateway made of it. */
+  standing(): readonly GatewayStanding[]
 }
 
 export function startRegistrar(options: RegistrarOptions): Registrar {
@@ -56,6 +59,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
   const refused = new Map<string, string>()
   /** Of the last statement that each gateway took: it takes only later ones. One that it refused, of a clock that was wrong, binds nobody. */
   const taken = new Map<string, number>()
+  const answered = new Map<string, Pick<GatewayStanding, 'takenAt' | 'clockAheadMs' | 'clockWithinMs'>>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let left: Promise<void> | undefined
@@ -89,6 +93,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     busy.add(gateway)
     try {
       const { time, bytes } = statement(gateway, options.facts(), REGISTER_EXPIRES_MS)
+      const sentAt = now()
       const answer = await call(`${gateway}/register`, {
         method: 'POST',
         body: bytes,
@@ -100,6 +105,7 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
       outcome(gateway, fine ? '' : `${answer.status} ${answer.body.toString().slice(0, 300)}`)
       if (fine) {
         const lease = leaseOf(answer.body)
+        answered.set(gateway, { takenAt: now(), ...clockOf(lease, sentAt, now()) })
         options.onOffer?.(gateway, { tunnels: lease.tunnels === true, unproven: unprovenIn(lease) })
         await prove(gateway, lease)
       }
@@ -141,6 +147,17 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
     announce() {
       if (!stopped) schedule(ANNOUNCE_PAUSE_MS)
     },
+    standing: () =>
+      options.gateways().map((gateway) => {
+        const problem = refused.get(gateway)
+        const isTaken = problem === undefined ? undefined : problem === ''
+        return {
+          gateway,
+          taken: isTaken,
+          ...(problem === undefined || problem === '' ? {} : { problem }),
+          ...answered.get(gateway),
+        }
+      }),
     [Symbol.asyncDispose]() {
       stopped = true
       clearTimeout(timer)
@@ -164,7 +181,22 @@ export function startRegistrar(options: RegistrarOptions): Registrar {
 }
 
 /** What is read of a gateway's answer; whatever else it says is not believed. */
-type Lease = { readonly evidence_wanted?: unknown; readonly tunnels?: unknown; readonly unproven?: unknown }
+type Lease = {
+  readonly evidence_wanted?: unknown
+  readonly tunnels?: unknown
+  readonly time?: unknown
+  readonly unproven?: unknown
+}
+
+/** By the time in its answer, which it wrote somewhere between the two. */
+function clockOf(
+  { time }: Lease,
+  sentAt: number,
+  cameAt: number,
+): Pick<GatewayStanding, 'clockAheadMs' | 'clockWithinMs'> {
+  if (typeof time !== 'number' || !Number.isSafeInteger(time) || cameAt < sentAt) return {}
+  return { clockAheadMs: Math.round(time - (sentAt + cameAt) / 2), clockWithinMs: Math.ceil((cameAt - sentAt) / 2) }
+}
 
 function leaseOf(answer: Buffer): Lease {
   try {

@@ -76,7 +76,7 @@ function shownValue(name: string, value: string, at: ServedAt, client: boolean):
 
 export type SentContent =
   | { readonly kind: 'whole'; readonly selected: Selected }
-  /** A page with keys in its forms: what is sent is not what is certified. */
+  /** A page with keys in its forms: no two are the same. */
   | { readonly kind: 'edited'; readonly selected: Selected }
   | { readonly kind: 'not_modified'; readonly etag: string | undefined }
   /** Events, of which what is certified is the beginning. */
@@ -104,10 +104,20 @@ const NOT_MODIFIED_FIELDS = new Set(['cache-control', 'content-location', 'expir
 /** What would let a page be taken from a cache, whose keys are used up by then. */
 const STORED_FIELDS = new Set(['cache-control', 'expires', 'last-modified'])
 
-function editedFields({ fields }: Representation): readonly string[] {
+function editedFields({ fields, bar }: Representation): readonly string[] {
   const asked = fields.find((_, index) => index % 2 === 1 && fields[index - 1] === 'cache-control')?.toLowerCase() ?? ''
   const kept = ['no-store', 'private'].filter((directive) => asked.includes(directive))
-  return ['cache-control', ['no-cache', ...kept].join(', '), 'Interpeer-Body', 'edited']
+  return [
+    'cache-control',
+    ['no-cache', ...kept].join(', '),
+    'Interpeer-Body',
+    bar === undefined ? 'edited' : 'barred, edited',
+  ]
+}
+
+/** Of a page: whether it is what is certified, or has the bar. */
+function pageFields({ isHtml, bar }: Representation): readonly string[] {
+  return isHtml ? ['Interpeer-Body', bar === undefined ? 'certified' : 'barred'] : []
 }
 
 export function createFieldMaker(options: FieldOptions): FieldMaker {
@@ -124,8 +134,9 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
   }
 
   function varyOf(representation: Representation): string {
-    const { vary } = representation
-    return vary === undefined ? 'Accept-Encoding, Interpeer-Client' : `${vary}, Accept-Encoding, Interpeer-Client`
+    const { vary, isHtml } = representation
+    const ours = isHtml ? 'Accept-Encoding, Interpeer-Client, Sec-Fetch-Dest' : 'Accept-Encoding, Interpeer-Client'
+    return vary === undefined ? ours : `${vary}, ${ours}`
   }
 
   return {
@@ -170,12 +181,14 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
             fields.push(name, shownValue(name, representation.fields[index + 1] ?? '', at, client))
         }
         if (sent.kind === 'edited' || sent.kind === 'going_on') fields.push(...editedFields(representation))
+        else fields.push(...pageFields(representation))
         if (sent.kind === 'going_on') fields.push('X-Accel-Buffering', 'no')
         else if (sent.kind === 'whole' || sent.kind === 'edited') {
           const { selected } = sent
           if (selected.etag !== undefined) fields.push('ETag', selected.etag)
           if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)
-          if (status === 200 && sent.kind === 'whole') fields.push('Accept-Ranges', 'bytes')
+          if (status === 200 && sent.kind === 'whole' && representation.bar === undefined)
+            fields.push('Accept-Ranges', 'bytes')
           if (status !== 204 && status !== 304) fields.push('Content-Length', String(selected.length))
           digested('Content-Digest', selected.digest)
         } else {
@@ -204,7 +217,7 @@ export function createFieldMaker(options: FieldOptions): FieldMaker {
         if (name === 'link' || (kind === 'edited' && STORED_FIELDS.has(name))) continue
         fields.push(name, shownValue(name, representation.fields[index + 1] ?? '', at, client))
       }
-      if (kind === 'edited') fields.push(...editedFields(representation))
+      fields.push(...(kind === 'edited' ? editedFields(representation) : pageFields(representation)))
       if (selected.etag !== undefined) fields.push('ETag', selected.etag)
       if (selected.coding !== undefined) fields.push('Content-Encoding', selected.coding)
       if (representation.status !== 204 && representation.status !== 304)

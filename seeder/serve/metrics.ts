@@ -16,6 +16,10 @@ export type Answers = {
   answered(kind: RequestKind, status: number, began: number): void
   /** What came was no request. */
   refused(status: number): void
+  /** Somebody asked for a site that is hosted here. */
+  asked(site: string): void
+  /** How often, since the start. */
+  askedFor(site: string): number
   /** Where the answer of a read came from. */
   readonly cache: { readonly hit: () => void; readonly miss: () => void; readonly shared: () => void }
 }
@@ -32,7 +36,13 @@ export function countAnswers(registry: Registry): Answers {
   ])
   /** By kind and status: a read from memory is counted without a look at its labels. */
   const bound = new Map<RequestKind, Map<number, (began: number) => void>>()
+  const asked = new Map<string, number>()
+  registry.observed('interpeer_site_requests_total', 'Requests for a site that is hosted here.', ['site'], () =>
+    Array.from(asked, ([site, value]) => ({ labels: [site], value })),
+  )
   return {
+    asked: (site) => void asked.set(site, (asked.get(site) ?? 0) + 1),
+    askedFor: (site) => asked.get(site) ?? 0,
     answered(kind, status, began) {
       const byStatus = bound.get(kind) ?? new Map<number, (began: number) => void>()
       bound.set(kind, byStatus)

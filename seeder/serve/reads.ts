@@ -25,6 +25,8 @@ import type { Refusal } from '#seeder/serve/refusal.ts'
 import { OVERHEAD_BYTES, type Representation, representationOf, weightOf } from '#seeder/serve/representation.ts'
 import { createTurns } from '#seeder/serve/turns.ts'
 
+type HeadWay = Coding | 'plain' | '304'
+
 /** A finished read and what proves it. */
 export type ReadEntry = {
   readonly requestHash: Digest
@@ -37,9 +39,9 @@ export type ReadEntry = {
   readonly height: number
   /** Present when the script asked for chance. */
   readonly nonce: Uint8Array | undefined
-  /** The newest receipt, and the whole heads sent with it, by coding or `304`. */
+  /** The newest receipt, and the whole heads sent with it, by coding or `304`, and by the bar of the page. */
   receipt: { readonly height: number; readonly text: string } | undefined
-  readonly sent: Map<Coding | 'plain' | '304', { readonly height: number; readonly fields: string[] }>
+  readonly sent: Map<HeadWay | `${HeadWay} ${string}`, { readonly height: number; readonly fields: string[] }>
 }
 
 export type ReadRequest = {

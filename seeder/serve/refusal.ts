@@ -2,6 +2,7 @@
 // the group's state (with Retry-After), 504 the group's silence, and 500 always means our bug. One switch, this one.
 
 import type { ServerResponse } from 'node:http'
+import { OWN_SMALL_STYLE } from '#page/own-style.ts'
 import { unreachable } from '#protocol/codec/result.ts'
 
 export type RefusalCode =
@@ -143,16 +144,33 @@ export function refusalBody(refusal: Refusal, accept: string | undefined): { typ
   const message = messageOf(refusal.code)
   if (accept?.includes('text/html') !== true)
     return { type: 'application/json', text: `${JSON.stringify({ code: refusal.code, message })}\n` }
-  const title = status >= 500 ? 'Not now' : status === 404 || status === 410 ? 'Not found' : 'Not accepted'
+  const title = titleOf(status)
   return {
     type: 'text/html; charset=utf-8',
     text: `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
-<style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto 0;padding:0 1.5rem}
-h1{font-size:1.6rem;margin:0}small{opacity:.65}</style>
-<h1>${title}</h1><p>${message}</p><p><small>${status} ${refusal.code}</small></p></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title>
+<style>${OWN_SMALL_STYLE}</style></head>
+<body><main><p class="status">${status}</p><h1>${title}</h1><p class="lead">${message}</p><p>${adviceOf(refusal.code, status)}</p><p><small>${refusal.code}</small></p></main></body></html>
 `,
   }
+}
+
+function titleOf(status: number): string {
+  if (status === 404) return 'Not found'
+  if (status === 410) return 'Gone'
+  if (status === 500) return 'Our fault'
+  if (status === 502) return 'No answer that can be shown'
+  return status > 500 ? 'Not just now' : 'Not accepted'
+}
+
+/** What the visitor can do about it. */
+function adviceOf(code: RefusalCode, status: number): string {
+  if (code === 'unknown_site') return 'The site may live at other machines by now: follow the link to it again.'
+  if (code === 'timed_out') return 'Load the page anew, and see whether what you sent is there.'
+  if (status === 404 || status === 410) return 'Look whether the address is spelt right.'
+  if (status === 503) return 'Wait a moment, then load the page again.'
+  if (status === 500 || status === 502) return 'Nothing that you did is wrong. Try again, or come back later.'
+  return 'Go back, and try it otherwise.'
 }
 
 /** Answers with a refusal; `close` when the rest of the request is not going to be read. */

@@ -4,6 +4,7 @@
 import { createHash, hash } from 'node:crypto'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
+import { isHtml } from '#page/bar/place.ts'
 import { isWide } from '#page/cookies.ts'
 import { dateOf } from '#protocol/answer/condition.ts'
 import { type Coding, codedTag, derivedTag } from '#protocol/answer/etag.ts'
@@ -46,6 +47,9 @@ export type Representation = {
   /** It sets a cookie for more than its own host. */
   readonly wideCookies: boolean
   readonly contentType: string | undefined
+  readonly isHtml: boolean
+  /** Mark of the bar that `plain` has beyond what is certified; undefined: it is the certified body. */
+  readonly bar: string | undefined
   readonly root: Digest
   readonly rootText: string
   readonly responseHash: Digest
@@ -67,10 +71,11 @@ export type FileDigests = { readonly leaves: readonly Digest[]; readonly root: D
 /** Headers and evidence of an answer, in a few codings. */
 export const OVERHEAD_BYTES = 4096
 
-/** What a representation weighs in a cache, its codings to come included. */
+/** What a representation weighs in a cache, its codings to come included, and of a page itself with the bar. */
 export function weightOf(representation: Representation): number {
   const body = representation.file === undefined ? representation.plain.length : 0
-  return OVERHEAD_BYTES + (representation.codable ? body + Math.ceil(body / 2) : body)
+  const ways = representation.codable ? body + Math.ceil(body / 2) : body
+  return OVERHEAD_BYTES + (representation.isHtml ? 2 * ways : ways)
 }
 
 const NULL_BODY = new Set([204, 205, 304])
@@ -119,6 +124,8 @@ function assemble(parts: Parts): Representation {
     vary: vary.length === 0 ? undefined : vary.join(', '),
     wideCookies: covered.some(([name, value]) => name === 'set-cookie' && isWide(value)),
     contentType,
+    isHtml: isHtml(contentType),
+    bar: undefined,
     root,
     rootText: base64FromBytes(root),
     responseHash: certified,

@@ -28,6 +28,8 @@ export type RequestHead = {
   readonly accept: string | undefined
   readonly acceptEncoding: string | undefined
   readonly prefer: string | undefined
+  /** `Sec-Fetch-Dest`: what the browser wants it for. */
+  readonly destination: string | undefined
   readonly conditions: Conditions | undefined
   /** Chosen by whoever compares answers; never from another site's page. */
   readonly nonce: Uint8Array | undefined
@@ -59,6 +61,7 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
   let contentLength: number | undefined
   let transferCoding: string | undefined
   let crossSite = false
+  let destination: string | undefined
   let client = false
   const listed: (readonly [string, string])[] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -116,6 +119,9 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
         break
       case 'transfer-encoding':
         transferCoding = transferCoding === undefined ? value : `${transferCoding}, ${value}`
+        break
+      case 'sec-fetch-dest':
+        destination = value
         break
       case 'sec-fetch-site':
         crossSite = value === 'cross-site' || value === 'same-site'
@@ -175,6 +181,7 @@ export function readHead(request: IncomingMessage, scheme: 'http' | 'https'): Re
     accept,
     acceptEncoding,
     prefer,
+    destination,
     conditions,
     nonce,
     height,

@@ -6,6 +6,7 @@ import { type ByteRange, evaluate, rangesOf } from '#protocol/answer/condition.t
 import { contentDigest } from '#protocol/answer/http-signature.ts'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { barredRepresentation } from '#seeder/serve/barred-page.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { placedFile } from '#seeder/serve/crawl.ts'
 import { drained } from '#seeder/serve/drained.ts'
@@ -51,12 +52,14 @@ export function createSender(options: SenderOptions): Sender {
   function remembered(
     place: ReadPlace,
     found: FoundRead,
-    kind: 'plain' | 'br' | 'gzip' | '304',
+    way: 'plain' | 'br' | 'gzip' | '304',
     sent: SentContent,
   ): string[] {
     // Who checks answers and who does not get different cookies: rare enough to be made each time.
     if (found.representation.wideCookies) return maker.read(place, found.representation, receiptOf(place, found), sent)
     const { sent: heads } = found.entry
+    const { bar } = found.representation
+    const kind = bar === undefined ? way : (`${way} ${bar}` as const)
     const before = heads.get(kind)
     if (before?.height === place.head.height) return before.fields
     const fields = maker.read(place, found.representation, receiptOf(place, found), sent)
@@ -190,7 +193,8 @@ export function createSender(options: SenderOptions): Sender {
         response.end()
         return
       }
-      if (request.method === 'GET') {
+      // Parts are of the certified body alone.
+      if (request.method === 'GET' && representation.bar === undefined) {
         const ranges = rangesOf(conditions, representation.plain.length, validators)
         if (ranges === 'unsatisfiable') {
           const headers = [['Content-Range', `bytes */${representation.plain.length}`]] as const
@@ -219,12 +223,15 @@ export function createSender(options: SenderOptions): Sender {
       )
       response.flushHeaders()
     },
-    read(response, request, place, found) {
-      const { representation } = found
+    read(response, request, place, certified) {
       const { name } = place.site
+      const gateway = options.gateway()
+      const barred = barredRepresentation(certified.representation, request, name, gateway)
+      const found = barred === undefined ? certified : { ...certified, representation: barred }
+      const { representation } = found
       const keyed =
         keyedPage({ random, page: representation, request, siteName: name }) ??
-        placedFile(representation, request, name, options.gateway())
+        placedFile(representation, request, name, gateway)
       if (keyed !== undefined)
         return keyed.then((selected) => {
           const sent: SentContent = { kind: 'edited', selected }

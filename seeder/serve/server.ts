@@ -23,6 +23,7 @@ import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import { createAssetFinder } from '#seeder/serve/assets.ts'
 import { createBandwidth } from '#seeder/serve/bandwidth.ts'
+import { barredRepresentation } from '#seeder/serve/barred-page.ts'
 import { bodyRefusal, readBody } from '#seeder/serve/body.ts'
 import { wantedCoding } from '#seeder/serve/coding.ts'
 import { watchConnections } from '#seeder/serve/connections.ts'
@@ -118,6 +119,8 @@ export type SiteServer = {
   readonly securePort: number | undefined
   /** It logs people in, and says so in its configuration: one origin for all its members. */
   wantsOneOrigin(siteName: string): boolean
+  /** Requests for a site since the start. */
+  askedFor(siteName: string): number
   /** Of the seeder itself. */
   readonly mainOrigin: string
   /** Serves a connection that came another way, as one of its own. `site` undefined: the seeder itself is asked. */
@@ -261,7 +264,8 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       log.warn('script_answer', { site: site.name, target: request.target, status: committed.response.status })
       return say(response, request, { code: representation.error })
     }
-    const page = representation.value
+    const certified = representation.value
+    const page = barredRepresentation(certified, request, site.name, gateway()) ?? certified
     const keyed = await keyedPage({ random, page, request, siteName: site.name })
     const selected = keyed ?? (await select(page, wantedCoding(request.acceptEncoding)))
     const sent = { kind: keyed === undefined ? 'whole' : 'edited', selected } as const
@@ -381,6 +385,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
       return no(request, 'unknown_site', request.hasBody)
     }
+    answers.asked(site.name)
     if (request.target.startsWith(WELL_KNOWN)) {
       serveWellKnown(response, request, site, assets, now(), reachOf)
       return 'well_known'
@@ -621,6 +626,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const head = site?.head()
       return site !== undefined && head !== undefined && assets.wantsOneOrigin(site, head)
     },
+    askedFor: answers.askedFor,
     originOf(siteName) {
       if (sites.byName(siteName) === undefined) return undefined
       if (mode === 'hosts') return originAt(hosts.hostOf(siteName), ports.get(MAIN))

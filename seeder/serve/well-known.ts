@@ -7,6 +7,7 @@
 //   chunks/<root>       leaf hashes of a streamed body by its body root (hexadecimal), 32 bytes each
 //   state?path=         JSON: CID and size of a file of the present state
 //   reach?gateway=&challenge=   canonical CBOR of a signed `reach`: this origin is this seeder's (§5.2)
+//   bar-<hash>.js       the script of the bar, which pages for browsers name
 
 import type { ServerResponse } from 'node:http'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
@@ -15,6 +16,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import type { AssetFinder } from '#seeder/serve/assets.ts'
+import { barScript } from '#seeder/serve/barred-page.ts'
 import type { HostedSite } from '#seeder/serve/port.ts'
 import { refuse } from '#seeder/serve/refusal.ts'
 import type { RequestHead } from '#seeder/serve/request-head.ts'
@@ -148,6 +150,13 @@ export function serveWellKnown(
   if (!request.reads) {
     const headers = [['Allow', 'GET, HEAD, OPTIONS']] as const
     refuse(response, { code: 'method_not_allowed', headers }, { accept: request.accept, close: request.hasBody })
+    return
+  }
+  const script = barScript(request)
+  if (script !== undefined) {
+    const { headers, body } = script
+    response.writeHead(200, [...CORS, ...headers.flat(), 'Content-Length', String(body.length)])
+    response.end(request.method === 'HEAD' ? undefined : body)
     return
   }
   const sent = URL.canParse(request.target, 'http://site')

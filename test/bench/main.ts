@@ -22,6 +22,7 @@ const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
   start: async () => (await import('#test/bench/start.ts')).start,
   store: async () => (await import('#test/bench/store.ts')).store,
   execute: async () => (await import('#test/bench/execute.ts')).execute,
+  bar: async () => (await import('#test/bench/bar.ts')).bar,
 }
 const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
   write: async () => (await import('#test/bench/beside/write.ts')).writeBeside,

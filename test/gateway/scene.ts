@@ -12,6 +12,7 @@ import {
 import { hotAnswer } from '#gateway/hot.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { refill } from '#gateway/store/refill.ts'
+import type { Tunnels } from '#gateway/tunnel/port.ts'
 import { assert, err } from '#protocol/codec/result.ts'
 import type { Signed } from '#protocol/message/domain.ts'
 import type { Register } from '#protocol/message/statement.ts'
@@ -50,6 +51,7 @@ export type SceneOptions = {
   /** By whom the limit counts; false: too often. */
   readonly limit?: (key: string) => boolean
   readonly store?: MemoryStore
+  readonly tunnels?: Tunnels
   readonly clock?: { now: number }
   /** In place of chance without a surprise, and of visitors and members of whom no place is known. */
   readonly ports?: Partial<Pick<GatewayPorts, 'probe' | 'random' | 'visitorPlace'>>
@@ -83,6 +85,7 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
       addressOf: (request) => request.headers.get('cf-connecting-ip') ?? undefined,
       registerLimit: async (key) => options.limit?.(key) ?? true,
       carryLimit: async (key) => options.limit?.(key) ?? true,
+      ...(options.tunnels === undefined ? {} : { tunnels: options.tunnels }),
       random: (bytes) => new Uint8Array(bytes),
       log: () => {},
       ...options.ports,

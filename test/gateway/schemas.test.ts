@@ -38,6 +38,7 @@ const answers: readonly (readonly [schema: string, Response])[] = [
   ['register', await at.register('cleo', { accuses: [{ peer: 'ben', evidence: ZERO_DIGEST }] })],
   ['evidence', await at.ask('/evidence', { method: 'POST', body: 'proof' })],
   ['lookup-name', await at.ask('/lookup/name/wiki')],
+  ['about', await at.ask('/-/about/wiki.json')],
   ['lookup-peer', await at.ask(`/lookup/peer/${at.network.peer('ana')}`)],
   ['lookup-peer', await at.ask(`/lookup/peer/${at.network.peer('eve')}`)],
   ['network-taken', await at.ask('/network', { method: 'PUT', body: at.network.next({}).text })],

@@ -8,7 +8,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
 import { agrees, LINES, levelLines, SITE, writeLine } from '#test/support/lines.ts'
-import { atHome, INTERNET, layInternet, passOn, peepAtHome } from '#test/support/nat.ts'
+import { atHome, INTERNET, layInternet, passOn, peepAtHome, setLine } from '#test/support/nat.ts'
 import { homeLeads, linkedAsTheyCan, linksOf, stateComesAnew } from '#test/support/relayed.ts'
 import { type SeederProcess, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -117,6 +117,22 @@ async function play(): Promise<Seen> {
   const address = PUBLICS[first.label === 'public1' ? 0 : 1]
   const again = await seeders.restart(first, '--network', file, '--address', address, '--target', 'plain')
   await until('it agrees again', () => agrees(again), WAIT_MS)
+  // Longer than any silence that is borne: every connection of the home is given up, at both ends.
+  setLine(1, 'down')
+  await writeLine(seeders, 'while the line was down', seeders.all.indexOf(named('public1')))
+  await until(
+    'nobody has a link to it',
+    async () => {
+      const others = await Promise.all(seeders.all.filter((each) => each !== named('home1')).map(linksOf))
+      return others.every((links) => links !== undefined && !links.has(named('home1').ready.peer))
+    },
+    WAIT_MS,
+  )
+  setLine(1, 'up')
+  await until('all links', () => linkedAsTheyCan(seeders.all, homes()), WAIT_MS)
+  await writeLine(seeders, 'the line is back', seeders.all.indexOf(named('home1')))
+
+  // One that lost its votes does not vote in this epoch: from here on all others are needed.
   await stateComesAnew(seeders, named('home2'), ...(words[1] ?? []))
   await until('all links', () => linkedAsTheyCan(seeders.all, homes()), WAIT_MS)
   const lines = await levelLines(seeders)

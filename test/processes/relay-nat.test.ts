@@ -22,7 +22,7 @@ function play(): Promise<Seen> {
 
 const skip = whyNoNat() ?? false
 
-test('F38 two homes behind a NAT each form a group with two public seeders, lead it, outlive their relay and take the state anew', {
+test('F38 two homes behind a NAT each form a group with two public seeders, lead it, outlive their relay, take the state anew and come back when their line does', {
   skip,
 }, async () => {
   const seen = await play()
@@ -33,6 +33,15 @@ test('F38 two homes behind a NAT each form a group with two public seeders, lead
   }
   assert.deepEqual(seen.relays.toSorted(), ['public1', 'public2'])
   assert.match(seen.leader, /^home[12]$/)
-  for (const line of ['from 0', 'from 1', 'from 2', 'from 3', 'without the relay', 'through the other'])
+  for (const line of [
+    'from 0',
+    'from 1',
+    'from 2',
+    'from 3',
+    'without the relay',
+    'through the other',
+    'while the line was down',
+    'the line is back',
+  ])
     assert.ok(seen.lines.includes(line), line)
 })

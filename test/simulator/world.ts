@@ -244,8 +244,9 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       // A block's time says nothing of when it was made.
       scenario.clockSets.length > 0 ||
       scenario.faults.has(leader) ||
-      // R8: after views that ended for nothing a leader takes few requests into a block.
+      // R8: after views that ended for nothing a leader takes few requests into a block, one of each line at the least.
       scenario.goneChance > 0 ||
+      (qc1.view > 0 && requests.length >= scenario.seats) ||
       block.time - EPOCH_MS < quiet ||
       time > scenario.goodAt + FRESH_MS
     )

@@ -75,6 +75,11 @@ function layHome(index: number): void {
   inHome('ip', 'route', 'add', 'default', 'via', '192.168.1.1')
 }
 
+/** The line of a home: nothing goes over it while it is down, and nobody is told. */
+export function setLine(index: number, state: 'up' | 'down'): void {
+  run('ip', 'link', 'set', `wan${index}`, state)
+}
+
 export async function passOn(
   from: { readonly host?: string; readonly port: number } | string,
   to: { readonly host: string; readonly port: number } | string,

@@ -1,8 +1,9 @@
 // HTTP/1.1 by hand: request lines that no client library would send, and the answer as it came.
 
 import { connect } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 
-const DEADLINE_MS = 5_000
+const DEADLINE_MS = 20_000
 
 export type RawAnswer = {
   readonly status: number
@@ -12,10 +13,12 @@ export type RawAnswer = {
 
 /** Sends `line` (method and target) with a Host and `Connection: close`; header names come back in lower case. */
 export function rawRequest(url: string, line: string, ...headers: readonly string[]): Promise<RawAnswer> {
-  const { hostname, port, host } = new URL(url)
+  const { protocol, hostname, port, host } = new URL(url)
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>()
   const chunks: Uint8Array[] = []
-  const socket = connect(Number(port), hostname)
+  const isSecure = protocol === 'https:'
+  const to = { host: hostname, port: port === '' ? (isSecure ? 443 : 80) : Number(port) }
+  const socket = isSecure ? connectSecurely({ ...to, servername: hostname }) : connect(to)
   socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error(`no answer to ${line.slice(0, 80)}`)))
   socket.on('error', reject)
   socket.on('data', (chunk) => chunks.push(Buffer.from(chunk)))

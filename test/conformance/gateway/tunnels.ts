@@ -22,6 +22,10 @@ import type { GatewayHost, RunningGateway } from './hosts.ts'
 const NAME = 'demo'
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 const FORM = '<!doctype html><title>form</title><form method="post" action="/"><input name="text"></form>'
+const PAGE = '<!doctype html><title>page</title><p>text'
+const BAR =
+  /<script async="" src="([^"]*)" data-site="demo" data-gateway="([^"]*)" data-quorum="3" data-members="4"><\/script>/
+
 export function tunnelsSuite(kind: string, host: GatewayHost): void {
   const network: TestNetwork = testNetwork({ sites: [{ name: NAME, members: MEMBERS }], peers: ['eve'] })
   const directory = mkdtempSync(join(tmpdir(), 'gateway-tunnel-'))
@@ -71,6 +75,11 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
         const headers = [['set-cookie', `a=1; Domain=.localhost; Path=/`]] as const
         if (request.target === '/form')
           return { status: 200, headers: [['content-type', 'text/html; charset=utf-8']], body: Buffer.from(FORM) }
+        if (request.target.startsWith('/page')) {
+          const policy =
+            request.target === '/page-locked' ? [['content-security-policy', "script-src 'none'"] as const] : []
+          return { status: 200, headers: [['content-type', 'text/html'], ...policy], body: Buffer.from(PAGE) }
+        }
         if (request.method === 'POST') {
           keys.push(request.headers.find(([name]) => name === 'idempotency-key')?.[1])
           context.state.set('body', Buffer.from(request.body).toString())
@@ -178,11 +187,43 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
     assert.ok(answer.headers['interpeer-certificate'])
   })
 
+  test(`${kind}: a page has a bar that says what the gateway checked, and a tag of its own; whoever checks answers gets what is certified`, async () => {
+    const page = await ask('/page')
+    const [, script = '', at] = BAR.exec(page.body.toString()) ?? []
+    assert.equal(page.body.toString().replace(BAR, ''), PAGE)
+    assert.deepEqual([page.headers['interpeer-body'], at], ['barred', gateway.url])
+    const client = { 'interpeer-client': '1' }
+    const certified = await ask('/page', { headers: client })
+    assert.deepEqual([certified.body.toString(), certified.headers['interpeer-body']], [PAGE, 'certified'])
+    assert.equal(page.headers['interpeer-receipt'], certified.headers['interpeer-receipt'])
+    assert.notEqual(page.headers.etag, certified.headers.etag)
+    for (const [tag, headers, status] of [
+      [page.headers.etag, {}, 304],
+      [certified.headers.etag, client, 304],
+      [certified.headers.etag, {}, 200],
+      [page.headers.etag, client, 200],
+    ] as const) {
+      const answer = await ask('/page', { headers: { ...headers, 'if-none-match': String(tag) } })
+      assert.equal(answer.status, status)
+      if (status === 304) assert.equal(answer.headers.etag, tag)
+    }
+    const head = await ask('/page', { method: 'HEAD' })
+    assert.deepEqual([head.headers.etag, head.headers['content-length']], [page.headers.etag, undefined])
+    const fetched = await ask('/page', { headers: { 'sec-fetch-dest': 'empty' } })
+    assert.deepEqual([fetched.body.toString(), fetched.headers.etag], [PAGE, certified.headers.etag])
+    assert.equal((await ask('/page', { headers: { range: 'bytes=0-8' } })).status, 200)
+    const locked = await ask('/page-locked')
+    assert.equal(locked.headers['content-security-policy'], `script-src 'none'; script-src-elem ${origin()}${script}`)
+    const answer = await ask(script)
+    assert.match(String(answer.headers['content-type']), /^text\/javascript/)
+    assert.ok(answer.body.includes('interpeer-bar'))
+  })
+
   test(`${kind}: R9 a form has a key, and sent twice it runs once; whoever checks answers gets the page as it was certified`, async () => {
     const page = await ask('/form')
     const [, key] = /name="interpeer-key" value="([A-Za-z0-9_-]{22})"/.exec(page.body.toString()) ?? []
     assert.ok(key, page.body.toString())
-    assert.deepEqual([page.headers['interpeer-body'], page.headers.etag], ['edited', undefined])
+    assert.deepEqual([page.headers['interpeer-body'], page.headers.etag], ['barred, edited', undefined])
     const certified = await ask('/form', { headers: { 'interpeer-client': '1' } })
     assert.equal(certified.body.toString(), FORM)
     const post = (): Promise<HttpAnswer> =>
