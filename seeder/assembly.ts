@@ -287,7 +287,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     port: await portFor(options.httpPort, httpPort, address),
     plainPorts: memo.plainPorts,
     gateway: () => gatewayOf(holder),
-    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName), steady),
+    whereabouts: rememberWhereabouts((siteName) => presentOrigin(holder, self, siteName, https !== undefined), steady),
     ...(https === undefined || certificates === undefined
       ? {}
       : {
@@ -502,8 +502,18 @@ function gatewayOf(holder: NetworkHolder): string | undefined {
   return holder.file().gateways[0]
 }
 
-/** The first member of the present group that says where it has the site; the gateway knows when none of them answers. */
-async function presentOrigin(holder: NetworkHolder, self: PeerName, siteName: string): Promise<string | undefined> {
+/**
+ * Where visitors go on. What members say of each other's places is of plain HTTP: who came by HTTPS, or is in the whole world, is sent to the gateway,
+ * which knows the ladder; else to the first member of the present group that says where it has the site.
+ */
+async function presentOrigin(
+  holder: NetworkHolder,
+  self: PeerName,
+  siteName: string,
+  isSecure: boolean,
+): Promise<string | undefined> {
+  const known = gatewayOf(holder)
+  if (known !== undefined && (isSecure || holder.file().profile !== 'local')) return `${known}/${siteName}`
   const directory = holder.directory()
   for (const peer of directory.jobByName(siteName)?.members ?? []) {
     const http = directory.peer(peer)?.http
@@ -511,8 +521,7 @@ async function presentOrigin(holder: NetworkHolder, self: PeerName, siteName: st
     const origin = await originAt(http, siteName).catch(() => undefined)
     if (origin !== undefined) return origin
   }
-  const gateway = gatewayOf(holder)
-  return gateway === undefined ? undefined : `${gateway}/${siteName}`
+  return known === undefined ? undefined : `${known}/${siteName}`
 }
 
 async function listenForPeers(

@@ -15,7 +15,9 @@ const OPERATE = join(ROOT, 'docs', 'operate')
 let seeders: Seeders
 let text = ''
 before(async () => {
-  seeders = await startSeeders()
+  // One of them with everything that counts something; its authority is nowhere.
+  const https = ['--https-name', 's1.localhost', '--https-port', '0', '--acme', 'http://127.0.0.1:1/directory']
+  seeders = await startSeeders({ arguments: { s1: https } })
   await seeders.publish(join(import.meta.dirname, '..', 'processes', 'lines'))
   const [seeder] = seeders.all
   await until('the site', async () => ((await seeder?.site('lines'))?.height ?? 0) > 0)
