@@ -93,16 +93,20 @@ function withSource(policy: string, values: readonly string[], source: string): 
   return [...others, ` ${[ELEMENTS, ...kept, source].join(' ')}`].join(';')
 }
 
-/** What the page may do when its host is gone: ask its own origin whether it is, and send its forms to another. */
-export function goesOnUnder(policies: readonly string[]): 'links forms' | 'links' | '' {
+/** What the page may do when its host is gone: ask its own origin whether it is (`links`), send its forms to another, ask another. */
+export function goesOnUnder(policies: readonly string[]): string {
   let isOpen = true
+  let asks = true
   for (const policy of policies.flatMap((each) => each.split(','))) {
     const directives = directivesOf(policy)
     const connect = firstOf(directives, 'connect-src', 'default-src')
-    if (connect !== undefined && !has(connect, "'self'") && !has(connect, '*')) return ''
+    if (connect !== undefined && !has(connect, '*')) {
+      if (!has(connect, "'self'")) return ''
+      asks = false
+    }
     if (directives.has('form-action')) isOpen = false
   }
-  return isOpen ? 'links forms' : 'links'
+  return `links${isOpen ? ' forms' : ''}${asks ? ' ask' : ''}`
 }
 
 /** The policies in force among these headers. */

@@ -48,11 +48,18 @@ let gateway: Server
 let led: string[] = []
 /** Where the gateway sends visitors now. */
 let present = ''
+/** Origins that it holds for living, and says so. */
+let living: string[] = []
 before(async () => {
   browser = await startChromium()
   gateway = createServer((request, response) => {
-    led.push(`${request.method} ${request.url}`)
     request.resume()
+    if (request.url?.startsWith('/lookup/') === true) {
+      const members = living.map((origin) => ({ state: 'living', origin }))
+      response.writeHead(200, { 'Access-Control-Allow-Origin': '*' }).end(JSON.stringify({ members }))
+      return
+    }
+    led.push(`${request.method} ${request.url}`)
     response.writeHead(307, { Location: present + (request.url ?? '').slice('/wiki'.length) }).end()
   })
   await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve))
@@ -79,6 +86,7 @@ async function scene(path = '/'): Promise<Scene> {
   const first = await startEdge(group, { ...options, member: 0 })
   const second = await startEdge(group, { ...options, member: 1 })
   present = second.origin
+  living = []
   led = []
   writes.length = 0
   const context = await visitor(browser)
@@ -138,6 +146,18 @@ test('a link that is followed after the host went leads through the gateway to t
   await page.waitForURL(`${second.origin}/next?a=b#c`)
   assert.deepEqual(led, ['GET /wiki/next?a=b'])
   await page.locator('interpeer-bar p:has-text("Not checked")').waitFor()
+})
+
+test('a gateway that does not know yet is asked who else there is, and the link leads there', async () => {
+  await using at = await scene()
+  const { page, first, second } = at
+  living = [first.origin, second.origin]
+  present = first.origin
+  await at.leave()
+  await learn(page)
+  await page.click('#next')
+  await page.waitForURL(`${second.origin}/next?a=b#c`)
+  assert.deepEqual(led, [])
 })
 
 test('a tab of its own, a place on the page, and what a page’s script answers itself', async () => {

@@ -1,6 +1,8 @@
 // §6.1 A visitor stays on while members come and go: once the page's host is known to be gone, its links and forms lead through the gateway, which
 // knows the present one. Until then nothing is touched.
 //
+// A gateway may hold a host that has just gone for living yet: then it is asked who else there is, and the way leads there.
+//
 // Asked is only while somebody is about to do something (comes back to the tab, reaches for a link, sees an image fail), and seldom. What a
 // page's own script answers for itself (`preventDefault`) stays its own. A form that writes goes on only with its key, so that it runs once.
 
@@ -15,25 +17,34 @@ export type Continuity = {
   readonly probe: string
   /** The site's address at the gateway, without a slash at its end. */
   readonly base: string
+  /** Where the gateway says who the site's members are; undefined: the page may not ask. */
+  readonly lookup: string | undefined
   readonly withForms: boolean
   readonly onChange: (isGone: boolean) => void
 }
 
-export function keepOn({ probe, base, withForms, onChange }: Continuity): void {
-  let isGone = false
-  let isAsking = false
-  let askedAt = Number.NEGATIVE_INFINITY
+/** Of `/lookup/name/<name>`. */
+type Present = { readonly members: readonly { readonly state: string; readonly origin: string | null }[] }
 
-  const answers = (): Promise<boolean> =>
-    fetch(probe, {
-      method: 'HEAD',
-      cache: 'no-store',
-      redirect: 'manual',
-      signal: AbortSignal.timeout(ANSWER_MS),
-    }).then(
-      ({ ok }) => ok,
-      () => false,
-    )
+export function keepOn({ probe, base, lookup, withForms, onChange }: Continuity): void {
+  let isGone = false
+  let to = base
+  let isAsking = false
+  let askedAt = -LIVES_MS
+
+  const ask = (address: string, options: RequestInit): Promise<Response | undefined> =>
+    fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS), ...options }).catch(() => undefined)
+  const answers = async (): Promise<boolean> => (await ask(probe, { method: 'HEAD', redirect: 'manual' }))?.ok === true
+
+  /** Another member, where the gateway would still lead to this one; rejects when it says no such thing. */
+  async function present(): Promise<string> {
+    if (lookup === undefined) return base
+    const said: Partial<Present> | undefined = await (await ask(lookup, {}))?.json()
+    const living = said?.members?.map(({ state, origin }) => state === 'living' && origin)
+    // Of the web: what a gateway says is no script of the page.
+    const other = living?.find((origin) => origin && /^http/.test(origin) && origin !== location.origin)
+    return (living?.includes(location.origin) && other) || base
+  }
 
   async function look(): Promise<void> {
     if (isAsking || !navigator.onLine || performance.now() - askedAt < (isGone ? GONE_MS : LIVES_MS)) return
@@ -43,6 +54,7 @@ export function keepOn({ probe, base, withForms, onChange }: Continuity): void {
       await new Promise((done) => setTimeout(done, AGAIN_MS))
       lives = await answers()
     }
+    if (!lives) to = await present().catch(() => base)
     isAsking = false
     askedAt = performance.now()
     if (lives !== isGone || !navigator.onLine) return
@@ -54,15 +66,15 @@ export function keepOn({ probe, base, withForms, onChange }: Continuity): void {
   function elsewhere(address: string): string | undefined {
     const { origin, pathname, search, hash } = new URL(address, document.baseURI)
     const isHere = hash !== '' && pathname === location.pathname && search === location.search
-    return origin !== location.origin || isHere ? undefined : base + pathname + search + hash
+    return origin !== location.origin || isHere ? undefined : to + pathname + search + hash
   }
 
   /** For the default action that follows now. */
   function lead(element: Element, attribute: string, address: string): void {
-    const to = elsewhere(address)
-    if (to === undefined) return
+    const led = elsewhere(address)
+    if (led === undefined) return
     const before = element.getAttribute(attribute)
-    element.setAttribute(attribute, to)
+    element.setAttribute(attribute, led)
     setTimeout(() => {
       if (before === null) element.removeAttribute(attribute)
       else element.setAttribute(attribute, before)
@@ -87,12 +99,12 @@ export function keepOn({ probe, base, withForms, onChange }: Continuity): void {
     lead(own, own === form ? 'action' : 'formaction', by('action') || location.href)
   }
 
-  const ask = (): void => void look()
-  for (const type of ['pointerover', 'pointerdown', 'focusin', 'online']) addEventListener(type, ask, { passive: true })
-  addEventListener('pageshow', ({ persisted }) => persisted && ask())
-  addEventListener('visibilitychange', () => document.hidden || ask())
-  addEventListener('error', ({ target }) => target === window || ask(), true)
-  addEventListener('click', onClick)
-  addEventListener('auxclick', onClick)
+  const reach = (): void => void look()
+  for (const type of ['pointerover', 'pointerdown', 'focusin', 'online'])
+    addEventListener(type, reach, { passive: true })
+  addEventListener('pageshow', ({ persisted }) => persisted && reach())
+  addEventListener('visibilitychange', () => document.hidden || reach())
+  addEventListener('error', ({ target }) => target === window || reach(), true)
+  for (const type of ['click', 'auxclick']) addEventListener(type, onClick)
   if (withForms) addEventListener('submit', onSubmit)
 }

@@ -9,7 +9,7 @@ export type Facts = {
   readonly members: string | undefined
   /** Seconds since it was checked, of a copy. */
   readonly age: string | undefined
-  /** What the page's policy lets go on elsewhere once its host is gone: `links`, `links forms` or nothing. */
+  /** What the page's policy lets go on elsewhere once its host is gone: of `links`, `forms` and `ask` (the gateway, for members). */
   readonly goesOn: string
 }
 

@@ -22,6 +22,7 @@ function begin(script: HTMLScriptElement): void {
     keepOn({
       probe: src,
       base,
+      lookup: goesOn.includes('ask') ? `${gateway}/lookup/name/${site}` : undefined,
       withForms: goesOn.includes('forms'),
       onChange: (isGone) => bar.gone(isGone ? base + location.pathname + location.search : undefined),
     })

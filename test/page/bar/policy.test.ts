@@ -65,11 +65,11 @@ test('a page that is boxed, or trusts only what its scripts load, goes without',
 })
 
 test('what the page may do once its host is gone', () => {
-  assert.equal(goesOnUnder([]), 'links forms')
-  assert.equal(goesOnUnder(["script-src 'none'"]), 'links forms')
+  assert.equal(goesOnUnder([]), 'links forms ask')
+  assert.equal(goesOnUnder(["script-src 'none'"]), 'links forms ask')
   assert.equal(goesOnUnder(["default-src 'self'; form-action 'self'"]), 'links')
   assert.equal(goesOnUnder(["connect-src 'self'; default-src 'none'"]), 'links forms')
   assert.equal(goesOnUnder(["default-src 'none'"]), '')
   assert.equal(goesOnUnder(["script-src 'self'", 'connect-src https://api.example']), '')
-  assert.equal(goesOnUnder(["script-src 'self', form-action 'none'"]), 'links')
+  assert.equal(goesOnUnder(["script-src 'self', form-action 'none'"]), 'links ask')
 })
