@@ -10,7 +10,7 @@ import { PAST_ROUNDS, TIME_PAST_MS } from '#protocol/agreement/limits.ts'
 import { currentRound, type Head, headOf, type Member, mayVote } from '#protocol/agreement/member.ts'
 import { keyOf } from '#protocol/agreement/members.ts'
 import { growCalm } from '#protocol/agreement/pace.ts'
-import { markPassedOver } from '#protocol/agreement/pending.ts'
+import { disownAll, markPassedOver } from '#protocol/agreement/pending.ts'
 import { dequeue, passTurn } from '#protocol/agreement/queue.ts'
 import type { Content } from '#protocol/agreement/round.ts'
 import { retention } from '#protocol/agreement/snapshot.ts'
@@ -153,14 +153,15 @@ export function onCommitted(member: Member, turn: Turn, height: number): void {
   member.lead = null
   member.executions.clear()
   member.behindSince = null
-  if (content === null) restartWindow(member, head)
+  if (content === null) passOver(member, turn, head)
   else answer(member, turn, content, committing.indexes)
   forgetBelow(member, turn)
   restartTimer(member, turn)
   tryEnter(member, turn)
 }
 
-function restartWindow(member: Member, head: Head): void {
+function passOver(member: Member, turn: Turn, head: Head): void {
+  disownAll(member, turn)
   Object.assign(member.window, createWindow(head.time))
 }
 

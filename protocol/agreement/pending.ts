@@ -94,6 +94,15 @@ export function hearRequest(member: Member, turn: Turn, from: number, request: R
   if (bodyCame(member.bodies, request.body_hash)) turn.effects.push({ type: 'keepBody', hash: request.body_hash, body })
 }
 
+/** A state was taken past blocks that nobody here has read: whether own visitors' requests stand in them is not known, and nobody will say so. */
+export function disownAll(member: Member, turn: Turn): void {
+  for (const entry of [...entriesOf(member.queue, member.self)]) {
+    dequeue(member.queue, entry.key)
+    freeBodies(member.bodies, turn, [entry.request])
+    if (member.own.delete(entry.key)) refuse(member, turn, entry.hash, 'unknown')
+  }
+}
+
 /** Requests whose time is over can stand in no block any more. */
 export function expire(member: Member, turn: Turn): void {
   for (let source = 0; source < member.count; source++) {

@@ -157,6 +157,8 @@ export type RefuseCode =
   | 'not_a_member'
   /** This member is catching up: 503. */
   | 'joining'
+  /** A state was taken past blocks that may have it: it may have run, and the visitor asks again under its key (R9): 504. */
+  | 'unknown'
   | 'stopped'
 
 export type Effect =

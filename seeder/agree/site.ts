@@ -385,5 +385,6 @@ const REFUSALS: Record<RefuseCode, Refusal['code']> = {
   disputed: 'disputed',
   not_a_member: 'not_ready',
   joining: 'not_ready',
+  unknown: 'timed_out',
   stopped: 'stopping',
 }

@@ -51,5 +51,9 @@ export const NAMED_SEEDS: readonly NamedSeed[] = [
     name: 'R1 a leader votes for no block of which a body went while it was executed',
     scenario: worldFromSeed(1035778),
   },
+  {
+    name: 'R9 who takes a state past a block that has a visitor’s request does not let that visitor wait',
+    scenario: worldFromSeed(1070284),
+  },
   { name: 'G2 forks beyond the bound name their culprits', scenario: unmeasured(scenarioFromSeed(184, '7', 1)) },
 ]

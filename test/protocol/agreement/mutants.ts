@@ -69,6 +69,16 @@ export const MUTANTS: readonly Mutant[] = [
     epochs: 'any',
   },
   {
+    rule: 'R9',
+    what: 'a visitor’s request that ran in a block passed over is waited for',
+    patches: [{ file: `${AGREEMENT}/commit.ts`, find: '  disownAll(member, turn)\n', replace: '' }],
+    breaks: ['G10'],
+    worlds: 'set_clocks',
+    from: 1070284,
+    seeds: 1,
+    epochs: 'any',
+  },
+  {
     rule: 'R1',
     what: 'of the blocks that VOTE1 was given to only the last one is kept',
     patches: [
