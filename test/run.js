@@ -87,8 +87,8 @@ function testFiles(folder) {
 }
 
 const node = newestNode()
-// Every child finds the same Node and the tools of this clone first.
-process.env.PATH = `${join(root, 'node_modules', '.bin')}:${dirname(node)}:${process.env.PATH ?? ''}`
+// Every child finds the same Node and the tools of this clone first, and those of the system's administrator at all: namespaces are made by `ip`.
+process.env.PATH = `${join(root, 'node_modules', '.bin')}:${dirname(node)}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 process.chdir(root)
 
 const given = process.argv.slice(2)
