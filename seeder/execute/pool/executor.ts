@@ -19,7 +19,7 @@ import { failureResponse } from '#seeder/execute/engine/failure.ts'
 import { SCRIPT_FILE } from '#seeder/execute/engine/quickjs.ts'
 import type { RunInput, RunResult } from '#seeder/execute/engine/run.ts'
 import { SourcePositions } from '#seeder/execute/engine/source-position.ts'
-import { bundleMismatch, MANIFEST_FILE, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
+import { type BundleMismatch, bundleMismatch, MANIFEST_FILE, manifestFromBytes } from '#seeder/execute/host/bundle.ts'
 import { createHost } from '#seeder/execute/host/host.ts'
 import { runMigrations } from '#seeder/execute/host/migrations.ts'
 import { type FuelPurse, HostStop } from '#seeder/execute/host/port.ts'
@@ -48,6 +48,7 @@ import type { StateTree } from '#seeder/execute/state/port.ts'
 const TREES_MAX = 16
 /** Parsed manifests that are kept. */
 const MANIFESTS_MAX = 64
+const BUNDLES_MAX = 16
 
 type Request = Extract<Step, { kind: 'request' }>
 type Update = Extract<Step, { kind: 'update' }>
@@ -63,6 +64,8 @@ export class Executor {
   readonly #positions = new SourcePositions()
   /** By code root; undefined: it is not valid. */
   readonly #manifests = new Map<string, SiteManifest | undefined>()
+  /** By code root, of bundles that were read through: one of gigabytes takes longer than its block's time may lie back (R2), so it is begun again. */
+  readonly #bundles = new Map<string, BundleMismatch | undefined>()
 
   constructor(
     engine: Engine,
@@ -118,6 +121,17 @@ export class Executor {
       fuel += outcome.fuel
     }
     return { outcomes, logs }
+  }
+
+  /** A function of the code root alone. */
+  #mismatch(tree: StateTree, codeRoot: Cid, manifest: SiteManifest): BundleMismatch | undefined {
+    const key = textFromCid(codeRoot)
+    if (this.#bundles.has(key)) return this.#bundles.get(key)
+    const found = bundleMismatch(tree, manifest)
+    const [oldest] = this.#bundles.keys()
+    if (this.#bundles.size >= BUNDLES_MAX && oldest !== undefined) this.#bundles.delete(oldest)
+    this.#bundles.set(key, found)
+    return found
   }
 
   executeRead(job: ReadJob): ReadResult {
@@ -231,7 +245,7 @@ export class Executor {
     const manifest = text === undefined ? undefined : manifestFromBytes(text)
     if (manifest === undefined) return refused('manifest_missing', {})
     if (!manifest.ok) return refused(manifest.error.code, manifest.error)
-    const wrong = bundleMismatch(tree, manifest.value)
+    const wrong = this.#mismatch(tree, step.codeRoot, manifest.value)
     if (wrong !== undefined) return refused(wrong.code, wrong)
     for (const cron of manifest.value.crons) if (!cronFromText(cron).ok) return refused('cron_form', { cron })
     const start = this.#app(tree).start()

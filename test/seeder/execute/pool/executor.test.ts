@@ -267,6 +267,29 @@ describe('R9 idempotency', () => {
 })
 
 describe('updates', () => {
+  test('a bundle is read through once, however often its update is begun anew', () => {
+    const blocks: Blocks = new Map()
+    const source = sourceOf(blocks)
+    const text = 'x'.repeat(4_000)
+    let reads = 0
+    const counting = (cid: Cid): Uint8Array | undefined => {
+      const bytes = source(cid)
+      if (bytes?.length === text.length) reads++
+      return bytes
+    }
+    const executor = new Executor(engine, sqlite, openStateTree, counting)
+    const codeRoot = publish(blocks, { script: 'export default {}', assets: { '/a.txt': text } })
+    const begin = (turn: number): void => {
+      const job = blockJob(EMPTY_DIRECTORY, 1, [updateStep(1, codeRoot)], { time: TIME + turn })
+      assert.equal(only(executor.executeBlock(job).result.outcomes).response.status, 200)
+    }
+    begin(1)
+    const first = reads
+    assert.ok(first > 0)
+    for (const turn of [2, 3]) begin(turn)
+    assert.equal(reads, first)
+  })
+
   test('migrations run once, in the order of their names', () => {
     const chain = published()
     chain.write('/note', 'kept')
