@@ -93,6 +93,8 @@ process.chdir(root)
 
 const given = process.argv.slice(2)
 let broken = 0
+/** Each failure as it was printed, in order, to be said again at the end: a log that is cut off in its midst still names them. */
+const failures = []
 if (given.length === 0) {
   for (const [what, words] of [
     ['types', ['run', '--silent', 'types']],
@@ -100,7 +102,9 @@ if (given.length === 0) {
   ]) {
     const done = spawnSync('npm', words, { stdio: ['ignore', 'inherit', 'inherit'] })
     console.log(`${done.status === 0 ? '✔' : '✖'} ${what}`)
-    if (done.status !== 0) broken++
+    if (done.status === 0) continue
+    broken++
+    failures.push([`✖ ${what}`])
   }
 }
 const checks = given.length === 0 ? 2 : 0
@@ -115,6 +119,15 @@ const together = files.filter((file) => !alone.includes(file))
 const chromium = files.some((file) => file.includes('browser')) ? ensureChromium() : undefined
 if (files.some((file) => /processes.(dns|crawl|relay-nat)|browser.dns|seeder.tls/.test(file))) ensureClients()
 const env = { ...process.env, FORCE_COLOR: '0', ...(chromium === undefined ? {} : { CHROMIUM: chromium }) }
+
+/** A failure is its line `✖ …` and the indented ones after it, of which the first forty are enough here. */
+let isInFailure = false
+function remember(line) {
+  const isFirst = line.startsWith('✖ ')
+  isInFailure = isFirst || (isInFailure && line.startsWith('    '))
+  if (isFirst) failures.push([line])
+  else if (isInFailure && failures.at(-1).length <= 40) failures.at(-1).push(line)
+}
 
 function runFiles(list, concurrency) {
   if (list.length === 0) return Promise.resolve({ passed: 0, failed: 0, skipped: 0 })
@@ -138,8 +151,10 @@ function runFiles(list, concurrency) {
       tail = lines.pop() ?? ''
       for (const line of lines) {
         const counted = /^#counts (\d+) (\d+) (\d+)$/.exec(line)
-        if (counted === null) console.log(line)
-        else [counts.passed, counts.failed, counts.skipped] = counted.slice(1).map(Number)
+        if (counted === null) {
+          console.log(line)
+          remember(line)
+        } else [counts.passed, counts.failed, counts.skipped] = counted.slice(1).map(Number)
       }
     })
     child.on('close', (code) => {
@@ -157,5 +172,6 @@ for (const counts of rounds) {
   total.failed += counts.failed
   total.skipped += counts.skipped
 }
+if (failures.length > 0) console.log(`\nWhat failed, once more:\n${failures.flat().join('\n')}`)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
