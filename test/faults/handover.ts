@@ -3,7 +3,8 @@
 // goes by in which there was none left: so all are met. Joiners have been members before and run the blocks that they missed, or are new
 // and take a state first.
 //
-// All rounds of a test are hand-overs of one group. What a round waits for is told in the end: processes that start, above all.
+// All rounds of a test are hand-overs of one group. Of points that ask for the same thing one after the other (the blocks that a new member
+// runs) a round is given to fewer and fewer; instead one new member dies from one to the next of them, life after life, within one hand-over.
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -18,6 +19,19 @@ import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const POINTS_MAX = 60
+/** Points that are passed over at most, where one is like the one before it. */
+const STEP_MAX = 8
+/** Lives of the member that dies again and again. */
+const LIVES_MAX = 300
+/** At which point of a life it ends, in turn: one point a life, and some more in the last, for a start may have points of its own. */
+const ENDS = [
+  { point: 1, when: 'after' },
+  { point: 2, when: 'before' },
+  { point: 1, when: 'after' },
+  { point: 3, when: 'after' },
+] as const
+/** Lives from one write of the group to the next, which is another block to run. */
+const LIVES_PER_WRITE = 8
 const EPOCH_MS = 120_000
 const WHEN = ['before', 'after'] as const
 /** Heights between the states that are kept; one of them is to be older than R9's window, and further ahead of nothing than twice this. */
@@ -42,6 +56,8 @@ class Rounds {
   readonly #seeders: Seeders
   readonly #how: How
   readonly #spentMs = new Map<Stage, number>()
+  /** What asked for the point of the last death. */
+  last = ''
   seats: Seats
   epoch = 0
 
@@ -92,7 +108,7 @@ class Rounds {
     withFaults(victim, {})
     let again = victim
     if (died) {
-      count(this.points, victim.faults, when)
+      this.last = count(this.points, victim.faults, when)
       const lives = (role === 'leaver' ? [stays, ...rest] : [out, stays, ...rest]).filter((each) => each !== victim)
       // A write while it is away, if three others of the group are there.
       if (!isSilent || role !== 'stays') await this.#write(lives, `${this.epoch} without ${role}`)
@@ -105,6 +121,47 @@ class Rounds {
       until(`epoch ${this.epoch} at every member`, () => this.#areLevel(this.seats.present), EPOCH_MS),
     )
     return died
+  }
+
+  /** One hand-over to a member that dies again and again, until it is level; how often it died. */
+  async lives(): Promise<number> {
+    const [out, ...rest] = this.seats.present
+    let [joiner] = this.seats.spare
+    assert.ok(out && joiner)
+    const { faults, label } = joiner
+    let end: (typeof ENDS)[number] = ENDS[0]
+    withFaults(joiner, { kill: { ...end, of: 'now' } })
+    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner as SeederProcess))
+    this.epoch++
+    let next: Promise<SeederProcess | undefined> = Promise.resolve(joiner)
+    for (let deaths = 0; ; deaths++) {
+      assert.ok(deaths < LIVES_MAX, `${label} does not come to an end`)
+      const lives = await next
+      let died = lives === undefined
+      void lives?.exited.then(() => {
+        died = true
+      })
+      if (lives !== undefined) {
+        joiner = lives
+        this.seats = { present: [...rest, lives], spare: [out] }
+        await this.#areSoon(`its death, or epoch ${this.epoch}`, async () => died || this.#areLevel([...rest, lives]))
+      }
+      if (!died) {
+        withFaults(joiner, {})
+        return deaths
+      }
+      count(this.points, faults, end.when)
+      if (deaths % LIVES_PER_WRITE === 0) await this.#write(rest, `life ${deaths}`)
+      end = ENDS[deaths % ENDS.length] ?? end
+      withFaults(joiner, { kill: { ...end, of: 'start' } })
+      const ended = joiner
+      next = this.#stage('start', () =>
+        this.#seeders.restart(ended).catch((cause: Error) => {
+          assert.match(cause.message, /ended with SIGKILL/)
+          return undefined
+        }),
+      )
+    }
   }
 
   /** Goes on until a new member would be given a state to begin with. */
@@ -164,7 +221,14 @@ async function newcomer(seeders: Seeders, label: string): Promise<SeederProcess>
   return seeder
 }
 
-async function handOver(context: TestContext, how: How, role: Role, joiners: Joiners): Promise<void> {
+type Case = { readonly how: How; readonly role: Role; readonly joiners: Joiners }
+
+/** A group with whoever waits outside of it; `work` brings it to other members, and then it is looked at. */
+async function inAGroup(
+  context: TestContext,
+  { how, joiners }: Case,
+  work: (rounds: Rounds) => Promise<void>,
+): Promise<void> {
   const settings = {
     ...(how === 'CLOSE' ? { delta_ms: SHORT_DELTA_MS } : {}),
     ...(joiners === 'new' ? { snapshot_heights: SNAPSHOT_HEIGHTS } : {}),
@@ -177,7 +241,7 @@ async function handOver(context: TestContext, how: How, role: Role, joiners: Joi
     () => rounds.all,
     async () => {
       if (joiners === 'new') await rounds.grow()
-      await toTheEnd(context, rounds, role, joiners)
+      await work(rounds)
       for (const [what, times] of rounds.points) context.diagnostic(`${times} × ${what}`)
       context.diagnostic(`seconds: ${rounds.spent}`)
       const met = [...rounds.points.keys()]
@@ -187,17 +251,22 @@ async function handOver(context: TestContext, how: How, role: Role, joiners: Joi
   )
 }
 
-async function toTheEnd(context: TestContext, rounds: Rounds, role: Role, joiners: Joiners): Promise<void> {
-  let ended = 0
-  for (let point = 1; ended < WHEN.length; point++) {
-    assert.ok(point <= POINTS_MAX, 'a hand-over has an end')
-    ended = 0
-    for (const when of WHEN) {
-      if (!(await rounds.round(role, point, when))) ended++
-      if (joiners === 'new') await rounds.renew()
+async function roundByRound(context: TestContext, each: Case): Promise<void> {
+  await inAGroup(context, each, async (rounds) => {
+    let [ended, step, before] = [0, 1, '']
+    for (let point = 1; ended < WHEN.length; point += step) {
+      assert.ok(point <= POINTS_MAX, 'a hand-over has an end')
+      ended = 0
+      for (const when of WHEN) {
+        if (!(await rounds.round(each.role, point, when))) ended++
+        if (each.joiners === 'new') await rounds.renew()
+      }
+      context.diagnostic(`point ${point}, epoch ${rounds.epoch}: ${WHEN.length - ended} deaths, ${rounds.last}`)
+      const isAlike = each.joiners === 'new' && rounds.last === before
+      step = isAlike ? Math.min(STEP_MAX, step * 2) : 1
+      before = rounds.last
     }
-    context.diagnostic(`point ${point}, epoch ${rounds.epoch}: ${WHEN.length - ended} deaths`)
-  }
+  })
 }
 
 for (const [how, role, joiners, what] of [
@@ -210,4 +279,11 @@ for (const [how, role, joiners, what] of [
   ['CLOSE', 'joiner', 'left', 'the one that comes, after it was silent'],
 ] as const)
   test(`§6 R1 killed before and after each persist point of a hand-over by ${how}: ${what}`, (context) =>
-    handOver(context, how, role, joiners))
+    roundByRound(context, { how, role, joiners }))
+
+test('§6 R1 killed again and again, from one persist point of a hand-over to the next: the one that comes, who is new and takes a state', (context) =>
+  inAGroup(context, { how: 'RECONFIG', role: 'joiner', joiners: 'new' }, async (rounds) => {
+    const deaths = await rounds.lives()
+    context.diagnostic(`${deaths} deaths`)
+    assert.ok(deaths > SNAPSHOT_HEIGHTS)
+  }))
