@@ -32,7 +32,8 @@ const ENDS = [
 ] as const
 /** Lives from one write of the group to the next, which is another block to run. */
 const LIVES_PER_WRITE = 8
-const EPOCH_MS = 120_000
+/** Who is new may have to wait for R9's window first, when many hand-overs lie within it (a network file has the last eight groups). */
+const EPOCH_MS = WINDOW_MS + 180_000
 const WHEN = ['before', 'after'] as const
 /** Heights between the states that are kept; one of them is to be older than R9's window, and further ahead of nothing than twice this. */
 const SNAPSHOT_HEIGHTS = 4
