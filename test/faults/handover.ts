@@ -12,7 +12,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { standWell, withFacts } from '#test/faults/support/standing.ts'
 import { published, withFaults } from '#test/support/faulty.ts'
-import { replaceMember } from '#test/support/hand-over.ts'
+import { nameMember } from '#test/support/hand-over.ts'
 import { agrees, SITE, writeLine } from '#test/support/lines.ts'
 import { count, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
@@ -44,7 +44,7 @@ const SHORT_DELTA_MS = 100
 type Role = 'joiner' | 'stays' | 'leaver'
 type How = 'RECONFIG' | 'CLOSE'
 /** What a round waits for. */
-type Stage = 'write' | 'command' | 'hand-over' | 'start' | 'level'
+type Stage = 'write' | 'names' | 'hand-over' | 'start' | 'level'
 /** Joiners of each round are `new`, or those who `left` the rounds before. */
 type Joiners = 'new' | 'left'
 
@@ -94,7 +94,7 @@ class Rounds {
     })
     if (isSilent) joiner.kill('SIGSTOP')
     if (!comesLate) withFaults(victim, fault)
-    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner))
+    await this.#stage('names', () => nameMember(this.#seeders, SITE, out, joiner))
     this.epoch++
     if (comesLate) {
       await this.#areSoon(`epoch ${this.epoch} without the one that comes`, () => this.#areLevel([stays, ...rest]))
@@ -132,7 +132,7 @@ class Rounds {
     const { faults, label } = joiner
     let end: (typeof ENDS)[number] = ENDS[0]
     withFaults(joiner, { kill: { ...end, of: 'now' } })
-    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner as SeederProcess))
+    await this.#stage('names', () => nameMember(this.#seeders, SITE, out, joiner as SeederProcess))
     this.epoch++
     let next: Promise<SeederProcess | undefined> = Promise.resolve(joiner)
     for (let deaths = 0; ; deaths++) {
