@@ -30,20 +30,24 @@ export async function replaceMember(
   assert.equal(end.code, 0, JSON.stringify(end))
 }
 
-/** The same without a process that has to start first: for tests of many hand-overs. */
-export async function nameMember(
+/** The same without a process that has to start first, and of several at once: for tests of many hand-overs. */
+export async function nameMembers(
   { admission, networkKey }: Seeders,
   site: string,
-  out: SeederProcess,
-  next: SeederProcess,
+  out: readonly SeederProcess[],
+  next: readonly SeederProcess[],
 ): Promise<void> {
   const file = admission.file()
   const job = file.jobs.find(({ name }) => name === site)
   assert.ok(job)
   const { job: id, epoch, members } = groupOf(job)
-  const comes = publicKeyFromName(next.ready.peer)
-  assert.ok(comes.ok)
-  const after = members.map((key) => (peerName(key) === out.ready.peer ? comes.value : key))
+  const after = members.map((key) => {
+    const at = out.findIndex(({ ready }) => ready.peer === peerName(key))
+    if (at < 0) return key
+    const comes = publicKeyFromName(next[at]?.ready.peer ?? '')
+    assert.ok(comes.ok)
+    return comes.value
+  })
   const body = { job: id, epoch: epoch + 1, members: after, time: Date.now() }
   const statement = signStatement(domainOf(file), 'members', loadSigner(networkKey), body)
   const answer = await exchange(`${file.admission}/jobs/members`, { method: 'POST', body: cborFromValue(statement) })
