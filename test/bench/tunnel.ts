@@ -3,12 +3,11 @@
 // first byte of a visitor who has no connection yet, by each way that leads to a site.
 
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { exchange } from '#cli/network/http.ts'
-import { startGateway } from '#gateway/local/start.ts'
 import { type Load, load, type Target } from '#test/bench/client.ts'
 import { BLOB_BYTES, SITE, serving, startGroup } from '#test/bench/group.ts'
 import { type Bench, compared, median } from '#test/bench/report.ts'
+import { startGatewayOf } from '#test/support/gateway.ts'
 import { until } from '#test/support/until.ts'
 
 const ROUNDS = 6
@@ -49,16 +48,7 @@ export const tunnel: Bench = async ({ note }) => {
   await using stack = new AsyncDisposableStack()
   const group = stack.use(await startGroup(['--reach', 'tunnel']))
   const { seeders } = group
-  const { admission } = seeders
-  const gateway = stack.use(
-    await startGateway({
-      port: 0,
-      directory: join(seeders.directory, 'gateway'),
-      networkKey: admission.file().network_key,
-      networkFile: JSON.stringify(admission.file()),
-    }),
-  )
-  admission.change({ gateways: [gateway.url] })
+  const gateway = stack.use(await startGatewayOf(seeders))
   const [seeder] = seeders.all
   if (seeder === undefined) throw new Error('there is a seeder')
   await serving(seeders, [SITE])
