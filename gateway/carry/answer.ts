@@ -9,6 +9,7 @@ import { originOf, type Question } from '#gateway/carry/question.ts'
 import { beginningOf, discard, type Unread, WHOLE_BYTES_MAX, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
 import type { AskError, TunnelAnswer } from '#gateway/tunnel/connection.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import {
   type Answer,
@@ -29,7 +30,7 @@ import { type Digest, digestFromBytes, sha256 } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
-import type { Headers } from '#protocol/site/response-hash.ts'
+import { bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 const BODY_ROOT_HEADER = 'interpeer-body-root'
 
@@ -90,16 +91,14 @@ export async function answerOf(
   }
   const at = { origin: originOf(question), siteName: site.name }
   const isBare = question.method === 'HEAD' || body.rest !== undefined
-  const root = isBare ? rootOf(headers) : undefined
-  if (isBare && root === undefined) return lie('body_root')
-  const answer: Answer =
-    root === undefined
-      ? { form: 'whole', status, headers, body: body.bytes, at }
-      : { form: 'root', status, headers, root, at }
+  const root = isBare ? rootOf(headers) : await bodyRootAsync(body.bytes, sha256Native)
+  if (root === undefined) return lie('body_root')
+  // Nothing was asked that a part or a 304 would answer: the status is the certified one too.
+  const answer: Answer = { form: 'hashed', status, headers, root, at }
   const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, verify)
   if (!checked.ok) return lie(checked.error.code, proofOf(checked.error, evidence.value))
   const common = { status, headers, verified: checked.value }
-  if (root === undefined) return ok({ kind: 'whole', ...common, body: body.bytes })
+  if (!isBare) return ok({ kind: 'whole', ...common, body: body.bytes })
   return ok({ kind: 'rooted', ...common, root, body: body.rest })
 }
 
