@@ -4,6 +4,7 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
@@ -123,6 +124,8 @@ export type Gateway = {
   readonly visitBodies: Bodies
   /** What those visits hold. */
   readonly rooms: Rooms
+  /** Of what their members said. */
+  readonly known: KnownEvidence
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -163,6 +166,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),
+    known: createKnownEvidence(verify),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

@@ -5,6 +5,7 @@
 //                        ├─ large: head and body root checked ────────────────> streams, to be checked chunk by chunk
 //                        └─ without evidence: a refusal of the member's own ──> refused
 
+import type { KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { originOf, type Question } from '#gateway/carry/question.ts'
 import { beginningOf, discard, type Unread, WHOLE_BYTES_MAX, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
@@ -69,13 +70,13 @@ export async function answerOf(
   site: CarriedSite,
   question: Question,
   ask: AskMember,
-  verify: Verify,
+  known: KnownEvidence,
   room: Room,
 ): Promise<Result<CertifiedAnswer, NoAnswer>> {
   const answered = await ask(question, question.body.length === 0 ? undefined : question.body)
   if (!answered.ok) return err({ code: 'unreachable', why: answered.error.code })
   const { status, headers } = answered.value
-  const evidence = await evidenceOf(answered.value, ask, room)
+  const evidence = await evidenceOf(answered.value, ask, known, room)
   if (!evidence.ok) {
     await discard(answered.value.body)
     return evidence
@@ -95,7 +96,7 @@ export async function answerOf(
   if (root === undefined) return lie('body_root')
   // Nothing was asked that a part or a 304 would answer: the status is the certified one too.
   const answer: Answer = { form: 'hashed', status, headers, root, at }
-  const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, verify)
+  const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, known.verify)
   if (!checked.ok) return lie(checked.error.code, proofOf(checked.error, evidence.value))
   const common = { status, headers, verified: checked.value }
   if (!isBare) return ok({ kind: 'whole', ...common, body: body.bytes })
@@ -128,9 +129,10 @@ function rootOf(headers: Headers): Digest | undefined {
 async function evidenceOf(
   { status, headers }: TunnelAnswer,
   ask: AskMember,
+  known: KnownEvidence,
   room: Room,
 ): Promise<Result<Evidence, NoAnswer>> {
-  const read = evidenceFromHeaders(headers)
+  const read = evidenceFromHeaders(headers, undefined, known.texts)
   if (read.ok) return read
   if (read.error.code === 'no_receipt') return err({ code: 'refused', status })
   if (read.error.code !== 'certificate_elsewhere') return err({ code: 'lie', check: read.error.code })
@@ -141,6 +143,6 @@ async function evidenceOf(
   const cert = bytes.ok ? certificateFromBytes(bytes.value) : bytes
   if (bytes.ok) room.give(bytes.value.length)
   if (!cert.ok) return err({ code: 'lie', check: 'certificate_form' })
-  const again = evidenceFromHeaders(headers, cert.value)
+  const again = evidenceFromHeaders(headers, cert.value, known.texts)
   return again.ok ? again : err({ code: 'lie', check: again.error.code })
 }

@@ -141,11 +141,11 @@ function passes(reason: NoAnswer): boolean {
 }
 
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
-  const { verify } = course.gateway.ports
+  const { known } = course.gateway
   const behind: NoAnswer[] = []
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
-    const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
+    const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
     if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
