@@ -1,4 +1,4 @@
-// Messages of circuit relay v2, held against the library's own reader: what both take means the same to both. And the addresses of peer records.
+// Messages of circuit relay v2, held against the library's own reader: what it writes means the same to both. And the addresses of peer records.
 
 import assert from 'node:assert/strict'
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
@@ -19,12 +19,12 @@ import { nameOf, type Target, text } from '../target.ts'
 const ADDRESSES_MAX = 16
 
 type Message = { readonly type?: string; readonly status?: string; readonly peer?: { readonly id: Uint8Array } }
-type Reader = { decode(bytes: Uint8Array): Message }
+type Library = { decode(bytes: Uint8Array): Message; encode(message: Message): Uint8Array }
 
 export async function relayTargets(): Promise<readonly Target[]> {
   // The package shows its transport alone.
   const library = new URL('./pb/index.js', import.meta.resolve('@libp2p/circuit-relay-v2')).href
-  const { HopMessage, StopMessage } = (await import(library)) as { HopMessage: Reader; StopMessage: Reader }
+  const { HopMessage, StopMessage } = (await import(library)) as { HopMessage: Library; StopMessage: Library }
   const relay = peerName(signerNamed('relay').publicKey)
   const id = peerIdOfName(relay).toString()
   const multihash = peerIdOfName(relay).toMultihash().bytes
@@ -43,7 +43,7 @@ export async function relayTargets(): Promise<readonly Target[]> {
       ],
       run(input) {
         const found = hopRequestFromBytes(input)
-        const other = quietly(() => HopMessage.decode(input))
+        const other = readBy(HopMessage, input)
         if (!found.ok) return nameOf(found.error)
         if (found.value.type === 'reserve') {
           assert.ok(other === undefined || other.type === 'RESERVE', 'it is one')
@@ -62,7 +62,7 @@ export async function relayTargets(): Promise<readonly Target[]> {
       seeds: [Uint8Array.of(8, 1, 32, 100), Uint8Array.of(8, 1, 32, 203, 1), stopConnectToBytes(multihash)],
       run(input) {
         const status = stopStatusFromBytes(input)
-        const other = quietly(() => StopMessage.decode(input))
+        const other = readBy(StopMessage, input)
         if (status === undefined) return 'refused'
         assert.ok(Number.isFinite(status) && status >= 0, 'a number')
         if (other !== undefined) assert.equal(other.type, 'STATUS')
@@ -103,9 +103,11 @@ export async function relayTargets(): Promise<readonly Target[]> {
   ]
 }
 
-function quietly<T>(read: () => T): T | undefined {
+/** As the library has it; undefined: it would not write it so (its reader takes a field of a wrong kind for one of the right). */
+function readBy(library: Library, input: Uint8Array): Message | undefined {
   try {
-    return read()
+    const message = library.decode(input)
+    return bytesEqual(library.encode(message), input) ? message : undefined
   } catch {
     return undefined
   }
