@@ -11,6 +11,7 @@ import { etag } from 'hono/etag'
 import { aboutSite } from '#gateway/about/about.ts'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
+import { visitSocket } from '#gateway/carry/socket.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
 import { carryDenyList, denied } from '#gateway/deny/denials.ts'
 import { securityText } from '#gateway/deny/security.ts'
@@ -43,6 +44,7 @@ import type { PeerName } from '#protocol/identity/keys.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 import { canonicalLink } from '#protocol/site/canonical.ts'
+import { asksForSocket } from '#protocol/socket/handshake.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
 
@@ -78,7 +80,13 @@ export function createApp(gateway: Gateway): Hono {
   app.use(async (context, next) => {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
-    const answered = await visitSite(gateway, context.req.raw, name, addressOf(gateway, context.req.raw))
+    const { raw: request } = context.req
+    const { sockets } = ports
+    const isSocket = sockets !== undefined && asksForSocket(request.method, request.headers.get('upgrade'))
+    const address = addressOf(gateway, request)
+    const answered = await (isSocket
+      ? visitSocket(gateway, sockets, request, name, address)
+      : visitSite(gateway, request, name, address))
     return answered.ok ? answered.value : refuse(context, answered.error, gateway.config.publicUrl)
   })
   app.use(async (context, next) => {

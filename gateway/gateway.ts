@@ -5,6 +5,7 @@
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
+import type { Sockets } from '#gateway/carry/socket-port.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import type { Here } from '#gateway/locate/choice.ts'
@@ -85,6 +86,8 @@ export type GatewayPorts = {
   readonly carryLimit: Limiter
   /** Absent: this gateway keeps none. */
   readonly tunnels?: Tunnels
+  /** Of visitors; absent: a request for one is answered as any other. */
+  readonly sockets?: Sockets
   readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void

@@ -2,7 +2,7 @@
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
-import { floorField, floorOf } from '#gateway/carry/floor.ts'
+import { type Floor, floorField, floorOf } from '#gateway/carry/floor.ts'
 import {
   barScript,
   editedHeaders,
@@ -61,12 +61,13 @@ function conditionsOf(headers: Headers): Conditions {
   return found
 }
 
-/** What a visitor of the site's own origin here is answered. */
+/** What a visitor of the site's own origin here is answered. `floor`: rises with what is written. */
 export async function visitSite(
   gateway: Gateway,
   request: Request,
   name: string,
   source: string,
+  floor: Floor = { height: floorOf(request) },
 ): Promise<Result<Response, GatewayError>> {
   const { network, locations, ports } = gateway
   const { tunnels, random, now } = ports
@@ -90,20 +91,26 @@ export async function visitSite(
     const turn = found.next++
     const shownAt = shownAtOf(gateway, request, name, originOf(question))
     const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
-    const floor = floorOf(request)
     const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
       askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs, ...tagOf })
     const conditions = conditionsOf(request.headers)
     const answer = await ask(question, conditions, 0)
     if (!answer.ok) return answer
     isSending = true
-    const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
+    const following: Following = {
+      ...{ question, room, now },
+      ask: async (asked, waitMs) => {
+        const barred = denied(gateway, name, request)
+        return barred === undefined ? ask(asked, {}, waitMs) : err(barred)
+      },
+    }
     const at = { base: locations.canonicalBase, siteName: name, target }
     const certified = { ...answer.value, headers: withOwnWord(answer.value.headers) }
     const shown = shownTo(shownAt, following, at, random, certified)
     const body = certified.body instanceof Uint8Array ? certified.body : undefined
     const headers = [...withOwnLinks({ ...shown, body }, at)]
     const { wrote } = answer.value
+    if (wrote !== undefined) floor.height = Math.max(floor.height, wrote)
     if (wrote !== undefined && !isClient(request)) headers.push(floorField(wrote, question.scheme))
     return ok(responseOf(request.method, { ...shown, headers }, room.leave))
   } finally {
@@ -112,7 +119,7 @@ export async function visitSite(
 }
 
 /** As the visitor asked for it: behind a proxy that speaks TLS a request comes by plain HTTP. */
-function askedUrl({ config }: Gateway, request: Request): URL {
+export function askedUrl({ config }: Gateway, request: Request): URL {
   const url = new URL(request.url)
   url.protocol = new URL(config.publicUrl).protocol
   return url
