@@ -54,7 +54,7 @@ export async function visitSocket(
   if (!checked.ok) return checked
   const floor: Floor = { height: floorOf(request) }
   const visit = (asked: Request): Promise<Result<Response, GatewayError>> =>
-    visitSite(gateway, asked, name, source, floor)
+    visitSite(gateway, asked, name, source, undefined, floor)
   const answered = await visit(new Request(request, { headers: fieldsOf(readFields([...headers])) }))
   if (!answered.ok) return answered
   const { status, body } = answered.value
