@@ -51,6 +51,8 @@ export type Carried = {
   readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined
   /** Of the body that is sent, when it is known. */
   readonly length: number | undefined
+  /** Of the state that it is of; undefined: nothing of that state is in it. */
+  readonly height?: number
   /** The height that the group agreed on it in, when it is the answer of a write. */
   readonly wrote?: number
 }
@@ -78,6 +80,8 @@ export type Visit = {
   readonly floor: number
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
+  /** Each member is asked once, and nobody waits for those that cannot answer now. */
+  readonly isHasty?: boolean
 }
 
 /** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
@@ -126,7 +130,8 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
       continue
     }
     const isPassing = course.reasons.slice(before).some(passes)
-    if (!isPassing || course.room.isOver() || now() > until || course.hosts().length === 0) return round
+    if (!isPassing || course.isHasty === true || course.room.isOver() || now() > until || course.hosts().length === 0)
+      return round
     await pass(AGAIN_PAUSE_MS)
     course.failed.clear()
     for (const liar of course.liars) course.failed.add(liar)
@@ -242,19 +247,20 @@ async function answeredByConditions(
 
 async function whole(course: Course, { answer, host }: Answered): Promise<Result<Carried, NotCarried>> {
   const { status, headers, verified } = answer
-  const wrote = verified.kind === 'write' ? { wrote: verified.height } : {}
-  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...wrote })
+  const { height } = verified
+  const of = verified.kind === 'write' ? { height, wrote: height } : { height }
+  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...of })
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...wrote })
+  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...of })
   if (Number.isSafeInteger(size)) {
     const span = { start: 0, end: size - 1 }
     const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
-    if (body !== undefined) return ok({ status, headers, body, length: size, ...wrote })
+    if (body !== undefined) return ok({ status, headers, body, length: size, ...of })
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
   if (bytes.ok && bytesEqual(await bodyRootAsync(bytes.value, sha256Native), answer.root))
-    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...wrote })
+    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...of })
   if (bytes.ok) course.room.give(bytes.value.length)
   noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
   const again = await askInTurn(course, course.question)

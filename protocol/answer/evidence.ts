@@ -26,6 +26,8 @@ export const PATH_HEADER = 'interpeer-path'
 export const SALT_HASH_HEADER = 'interpeer-salt-hash'
 export const JOB_HEADER = 'interpeer-job'
 export const HEIGHT_HEADER = 'interpeer-height'
+/** Of a gateway's copy, shown while no member answers: when the gateway checked it, ms since the epoch. */
+export const COPY_HEADER = 'interpeer-copy'
 /** In a request: reuse this nonce (base64 of 16 bytes) for this one answer, and answer at this height if it is still at hand. */
 export const NONCE_HEADER = 'interpeer-nonce'
 
