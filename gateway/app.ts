@@ -16,7 +16,7 @@ import { carryDenyList, denied } from '#gateway/deny/denials.ts'
 import { securityText } from '#gateway/deny/security.ts'
 import { answerGet, answerPost, type DohAnswer } from '#gateway/dns/doh.ts'
 import { takeEvidence } from '#gateway/evidence/evidence.ts'
-import type { Gateway } from '#gateway/gateway.ts'
+import type { Gateway, Later } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { pagePolicy, securityHeaders, wantsPage } from '#gateway/http/headers.ts'
 import { refuse } from '#gateway/http/refusal.ts'
@@ -71,14 +71,18 @@ function addressOf(gateway: Gateway, request: Request): string {
   return gateway.ports.addressOf(request) ?? 'local'
 }
 
-export function createApp(gateway: Gateway): Hono {
-  const app = new Hono()
+/** `later` absent: nothing goes on behind an answer. */
+type Env = { Bindings: { readonly later?: Later } }
+
+export function createApp(gateway: Gateway): Hono<Env> {
+  const app = new Hono<Env>()
   const { ports } = gateway
 
   app.use(async (context, next) => {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
-    const answered = await visitSite(gateway, context.req.raw, name, addressOf(gateway, context.req.raw))
+    const request = context.req.raw
+    const answered = await visitSite(gateway, request, name, addressOf(gateway, request), context.env?.later)
     return answered.ok ? answered.value : refuse(context, answered.error, gateway.config.publicUrl)
   })
   app.use(async (context, next) => {

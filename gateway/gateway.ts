@@ -4,6 +4,8 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { Copies } from '#gateway/carry/copies.ts'
+import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
@@ -60,6 +62,9 @@ export type EvidenceJudge = (
   groupsOf: (job: string) => readonly Group[] | undefined,
   bytes: Uint8Array,
 ) => Promise<Result<Judgement, { readonly code: string }>>
+
+/** Is given what goes on behind an answer; it does not reject. */
+export type Later = (work: Promise<void>) => void
 
 export type Limiter = (key: string) => Promise<boolean>
 
@@ -123,6 +128,10 @@ export type Gateway = {
   readonly visitBodies: Bodies
   /** What those visits hold. */
   readonly rooms: Rooms
+  /** What is shown of them while nobody of their groups answers. */
+  readonly copies: Copies
+  /** Of what their members said. */
+  readonly known: KnownEvidence
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -163,6 +172,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),
+    copies: new Copies(),
+    known: createKnownEvidence(verify),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

@@ -22,14 +22,15 @@ import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { LEAVES_MAX } from '#protocol/answer/chunks.ts'
 import { type Conditions, evaluate, rangesOf } from '#protocol/answer/condition.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
-import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
+import { BODY_CHUNK_BYTES, bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
@@ -50,6 +51,8 @@ export type Carried = {
   readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined
   /** Of the body that is sent, when it is known. */
   readonly length: number | undefined
+  /** Of the state that it is of; undefined: nothing of that state is in it. */
+  readonly height?: number
   /** The height that the group agreed on it in, when it is the answer of a write. */
   readonly wrote?: number
 }
@@ -77,6 +80,8 @@ export type Visit = {
   readonly floor: number
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
+  /** Each member is asked once, and nobody waits for those that cannot answer now. */
+  readonly isHasty?: boolean
 }
 
 /** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
@@ -125,7 +130,8 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
       continue
     }
     const isPassing = course.reasons.slice(before).some(passes)
-    if (!isPassing || course.room.isOver() || now() > until || course.hosts().length === 0) return round
+    if (!isPassing || course.isHasty === true || course.room.isOver() || now() > until || course.hosts().length === 0)
+      return round
     await pass(AGAIN_PAUSE_MS)
     course.failed.clear()
     for (const liar of course.liars) course.failed.add(liar)
@@ -140,11 +146,11 @@ function passes(reason: NoAnswer): boolean {
 }
 
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
-  const { verify } = course.gateway.ports
+  const { known } = course.gateway
   const behind: NoAnswer[] = []
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
-    const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
+    const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
     if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
@@ -241,19 +247,20 @@ async function answeredByConditions(
 
 async function whole(course: Course, { answer, host }: Answered): Promise<Result<Carried, NotCarried>> {
   const { status, headers, verified } = answer
-  const wrote = verified.kind === 'write' ? { wrote: verified.height } : {}
-  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...wrote })
+  const { height } = verified
+  const of = verified.kind === 'write' ? { height, wrote: height } : { height }
+  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...of })
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...wrote })
+  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...of })
   if (Number.isSafeInteger(size)) {
     const span = { start: 0, end: size - 1 }
     const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
-    if (body !== undefined) return ok({ status, headers, body, length: size, ...wrote })
+    if (body !== undefined) return ok({ status, headers, body, length: size, ...of })
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
-  if (bytes.ok && hexFromBytes(bodyRoot(bytes.value)) === hexFromBytes(answer.root))
-    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...wrote })
+  if (bytes.ok && bytesEqual(await bodyRootAsync(bytes.value, sha256Native), answer.root))
+    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...of })
   if (bytes.ok) course.room.give(bytes.value.length)
   noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
   const again = await askInTurn(course, course.question)
