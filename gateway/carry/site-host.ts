@@ -38,7 +38,8 @@ import type { Headers as CertifiedHeaders } from '#protocol/site/response-hash.t
 /** The site's name when the host is under the sites domain; undefined: it is not. */
 export function siteOfHost(host: string, sitesDomain: string | undefined): string | undefined {
   if (sitesDomain === undefined) return undefined
-  const lower = host.toLowerCase()
+  // A name may be written with the dot of the root (RFC 1034 §3.1), and is the same.
+  const lower = host.toLowerCase().replace(/\.(?=:|$)/, '')
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
