@@ -4,7 +4,10 @@
 //
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
+import { Copies } from '#gateway/carry/copies.ts'
+import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
+import type { Sockets } from '#gateway/carry/socket-port.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import type { Here } from '#gateway/locate/choice.ts'
@@ -61,6 +64,9 @@ export type EvidenceJudge = (
   bytes: Uint8Array,
 ) => Promise<Result<Judgement, { readonly code: string }>>
 
+/** Is given what goes on behind an answer; it does not reject. */
+export type Later = (work: Promise<void>) => void
+
 export type Limiter = (key: string) => Promise<boolean>
 
 export type GatewayPorts = {
@@ -85,6 +91,8 @@ export type GatewayPorts = {
   readonly carryLimit: Limiter
   /** Absent: this gateway keeps none. */
   readonly tunnels?: Tunnels
+  /** Of visitors; absent: a request for one is answered as any other. */
+  readonly sockets?: Sockets
   readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
@@ -123,6 +131,10 @@ export type Gateway = {
   readonly visitBodies: Bodies
   /** What those visits hold. */
   readonly rooms: Rooms
+  /** What is shown of them while nobody of their groups answers. */
+  readonly copies: Copies
+  /** Of what their members said. */
+  readonly known: KnownEvidence
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -163,6 +175,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     bodies: createBodies(),
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),
+    copies: new Copies(),
+    known: createKnownEvidence(verify),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

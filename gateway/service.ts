@@ -4,15 +4,14 @@
 //           └─ Hono ────────> everything else                           the store is read behind the answer, every few seconds
 
 import { createApp } from '#gateway/app.ts'
-import { createGateway, type Gateway, type GatewayConfig, type GatewayPorts } from '#gateway/gateway.ts'
+import { createGateway, type Gateway, type GatewayConfig, type GatewayPorts, type Later } from '#gateway/gateway.ts'
 import { hostOf, hotAnswer } from '#gateway/hot.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
 import { refill, refillIsDue } from '#gateway/store/refill.ts'
 
 export type Service = {
   readonly gateway: Gateway
-  /** `later` is given what goes on behind the answer; it does not reject. */
-  answer(request: Request, later: (work: Promise<void>) => void): Response | Promise<Response>
+  answer(request: Request, later: Later): Response | Promise<Response>
   /** Forgets what nobody renewed; called every minute or so. */
   expire(): Promise<void>
 }
@@ -25,9 +24,9 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
   const refilled = (): Promise<void> =>
     refill(gateway).catch((cause: unknown) => ports.log('refill_failed', { cause: String(cause) }))
 
-  async function viaRouter(request: Request): Promise<Response> {
+  async function viaRouter(request: Request, later: Later): Promise<Response> {
     if (gateway.startedAt === undefined) await refilled()
-    return app.fetch(request)
+    return app.fetch(request, { later })
   }
 
   return {
@@ -38,7 +37,7 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
       if (gateway.reach.isDue(now)) later(gateway.reach.turn(gateway.locations.registrations()))
       const { sitesDomain } = config
       const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
-      return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request)
+      return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request, later)
     },
     expire: () => ports.store.expire(ports.now() - EXPIRED_KEPT_MS),
   }

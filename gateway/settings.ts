@@ -64,5 +64,23 @@ export const EVENT_WAIT_SECONDS = 10
 export const EVENT_RETRY_MS = 1_000
 /** A stream of events that no member goes on with for so long ends; the browser comes again. */
 export const EVENT_TRIES_MS = 30_000
+/** A visitor's WebSocket is asked whether it lives this often, and ends when nothing was heard from it for so long. */
+export const SOCKET_PING_MS = 20_000
+export const SOCKET_SILENCE_MS = 40_000
+/** How long one lives where it cannot be asked. */
+export const SOCKET_LIFE_MS = 60 * 60_000
 /** 8 MiB at 1 Mbit/s. */
 export const VISIT_BODY_MS_MAX = 75_000
+/** Copies of carried sites, for the time when none of their members answers: all together, and of one site. */
+export const COPIES_BYTES_MAX = 16 * 1024 * 1024
+export const COPIES_SITE_BYTES_MAX = 4 * 1024 * 1024
+/** A copy is shown for a day: a night in which a group of homes is off, and no longer than a mistake in it should last. */
+export const COPY_KEPT_MS = 24 * 60 * 60_000
+/** Behind a visit an address is asked for a copy so often at most. */
+export const COPY_RENEW_MS = 60_000
+/** Addresses that are asked for one at a time. */
+export const COPIES_ASKED_MAX = 4
+/** How long that may take: what goes on behind an answer ends at the edge after 30 s, wherever it stands then. */
+export const COPY_ASK_MS_MAX = 20_000
+/** After a visitor waited for nobody, the next ones that can have a copy get it at once. */
+export const AWAY_MS = 30_000

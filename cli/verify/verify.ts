@@ -17,6 +17,7 @@ import { MEANINGS, type VerifyCode } from '#cli/verify/words.ts'
 import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import { type CheckRules, checkAnswer, type Verified } from '#protocol/answer/check.ts'
 import { coveredAnswerHeaders } from '#protocol/answer/etag.ts'
+import { COPY_HEADER } from '#protocol/answer/evidence.ts'
 import { SAVED_BYTES_MAX, savedAnswerFromBytes, savedAnswerToBytes } from '#protocol/answer/saved.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { unreachable } from '#protocol/codec/result.ts'
@@ -25,6 +26,7 @@ import { directoryOf } from '#protocol/directory/directory.ts'
 import { domainOf, groupOf, handingOver, type NetworkFile, type NetworkJob } from '#protocol/directory/network-file.ts'
 import { peerName } from '#protocol/identity/keys.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
+import type { Headers } from '#protocol/site/response-hash.ts'
 import { verify } from '#seeder/identity/keys.ts'
 import { nativeSha256 } from '#seeder/serve/representation.ts'
 
@@ -208,7 +210,9 @@ async function verifyOnce(options: Omit<VerifyOptions, 'output'>, url: string): 
   const known = { job, judgedAt, status, bytes: body.length }
   const also = ['content_digest', 'http_signature']
   if (!checked.ok) {
-    const remarks = await report(file, received)
+    const answer = { form: 'whole' as const, status, headers, body, at: servedAt(received) }
+    const heldThen = (then: number): boolean => checkAnswer({ ...rules, now: then }, asked, answer, evidence, verify).ok
+    const remarks = [...(await report(file, received)), ...copyRemarks(headers, heldThen)]
     return { code: checked.error.code, detail: numbersOf(checked.error), also, remarks, ...known }
   }
   const verified = checked.value
@@ -216,6 +220,14 @@ async function verifyOnce(options: Omit<VerifyOptions, 'output'>, url: string): 
   const verdict: Verdict = { verified, ...known, ...others, also: [...also, ...others.also] }
   if (verdict.code === undefined && options.save !== undefined) save(options.save, received, question, verified)
   return verdict
+}
+
+/** Of a gateway's copy, shown while no member answers: whether all of it held when it was made. */
+function copyRemarks(headers: Headers, heldThen: (then: number) => boolean): readonly string[] {
+  const then = Number(headers.find(([name]) => name.toLowerCase() === COPY_HEADER)?.[1] ?? Number.NaN)
+  if (!Number.isSafeInteger(then) || !heldThen(then)) return []
+  const at = new Date(then).toISOString()
+  return [`No member answers the gateway: this is its copy of ${at}, and of then everything holds.`]
 }
 
 /** A receipt for a state that was not certified proves a lie by itself: then the gateways are told. */

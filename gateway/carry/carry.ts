@@ -14,7 +14,7 @@ import {
   type NoAnswer,
 } from '#gateway/carry/answer.ts'
 import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
-import { BEHIND_PAUSES_MS } from '#gateway/carry/floor.ts'
+import { BEHIND_PAUSES_MS, type Floor } from '#gateway/carry/floor.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
 import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
@@ -22,14 +22,15 @@ import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { LEAVES_MAX } from '#protocol/answer/chunks.ts'
 import { type Conditions, evaluate, rangesOf } from '#protocol/answer/condition.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
-import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
+import { BODY_CHUNK_BYTES, bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
@@ -50,6 +51,8 @@ export type Carried = {
   readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined
   /** Of the body that is sent, when it is known. */
   readonly length: number | undefined
+  /** Of the state that it is of; undefined: nothing of that state is in it. */
+  readonly height?: number
   /** The height that the group agreed on it in, when it is the answer of a write. */
   readonly wrote?: number
 }
@@ -74,23 +77,26 @@ export type Visit = {
   /** The tag that this visitor knows an answer by; absent: its own. */
   readonly tagOf?: (headers: Headers) => string | undefined
   /** No state before this height is shown while a member has a later one; 0: any. */
-  readonly floor: number
+  readonly floor: Readonly<Floor>
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
+  /** Each member is asked once, and nobody waits for those that cannot answer now. */
+  readonly isHasty?: boolean
 }
 
-/** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
-type Course = Omit<Visit, 'floor'> & {
+/** What a visit has learnt of its members. */
+type Course = Visit & {
   /** Peers that gave no answer to this visit. */
   readonly failed: Set<string>
   /** Of those, the ones whose answer did not hold. */
   readonly liars: Set<string>
   readonly reasons: NoAnswer[]
-  floor: number
+  /** Nobody comes up to the floor: what they have is shown. */
+  isSunk: boolean
 }
 
 export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
-  const course: Course = { ...visit, failed: new Set(), liars: new Set(), reasons: [] }
+  const course: Course = { ...visit, failed: new Set(), liars: new Set(), reasons: [], isSunk: false }
   const { question, conditions } = visit
   const isConditional = question.method === 'GET' && Object.keys(conditions).length > 0
   if (isConditional) {
@@ -120,12 +126,13 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
     if (round.ok) return round
     if (round.error.reasons.some(({ code }) => code === 'behind')) {
       const pause = pauses.next()
-      if (pause.done === true) course.floor = 0
+      if (pause.done === true) course.isSunk = true
       else await pass(pause.value)
       continue
     }
     const isPassing = course.reasons.slice(before).some(passes)
-    if (!isPassing || course.room.isOver() || now() > until || course.hosts().length === 0) return round
+    if (!isPassing || course.isHasty === true || course.room.isOver() || now() > until || course.hosts().length === 0)
+      return round
     await pass(AGAIN_PAUSE_MS)
     course.failed.clear()
     for (const liar of course.liars) course.failed.add(liar)
@@ -140,12 +147,12 @@ function passes(reason: NoAnswer): boolean {
 }
 
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
-  const { verify } = course.gateway.ports
+  const { known } = course.gateway
   const behind: NoAnswer[] = []
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
-    const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
-    if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
+    const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
+    if (answer.ok && isSafe(question.method) && isBehind(course, answer.value)) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
       continue
@@ -160,6 +167,10 @@ async function askEach(course: Course, question: Question): Promise<Result<Answe
   const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))
   const agreed = refusals.length > 0 && refusals.every((status) => status === refusals[0])
   return err({ status: agreed ? refusals[0] : undefined, reasons: [...course.reasons, ...behind] })
+}
+
+function isBehind({ floor, isSunk }: Course, { verified }: CertifiedAnswer): boolean {
+  return !isSunk && verified.height < floor.height
 }
 
 async function letGo({ room }: Course, answer: CertifiedAnswer): Promise<void> {
@@ -241,19 +252,20 @@ async function answeredByConditions(
 
 async function whole(course: Course, { answer, host }: Answered): Promise<Result<Carried, NotCarried>> {
   const { status, headers, verified } = answer
-  const wrote = verified.kind === 'write' ? { wrote: verified.height } : {}
-  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...wrote })
+  const { height } = verified
+  const of = verified.kind === 'write' ? { height, wrote: height } : { height }
+  if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...of })
   const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...wrote })
+  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...of })
   if (Number.isSafeInteger(size)) {
     const span = { start: 0, end: size - 1 }
     const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
-    if (body !== undefined) return ok({ status, headers, body, length: size, ...wrote })
+    if (body !== undefined) return ok({ status, headers, body, length: size, ...of })
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
-  if (bytes.ok && hexFromBytes(bodyRoot(bytes.value)) === hexFromBytes(answer.root))
-    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...wrote })
+  if (bytes.ok && bytesEqual(await bodyRootAsync(bytes.value, sha256Native), answer.root))
+    return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...of })
   if (bytes.ok) course.room.give(bytes.value.length)
   noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
   const again = await askInTurn(course, course.question)

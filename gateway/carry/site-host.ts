@@ -1,8 +1,10 @@
 // The sites domain: `<name>.<domain>` is a site's origin at this gateway, and nothing of the gateway's own answers there but the bar's script.
 
 import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry/carry.ts'
+import type { Copy } from '#gateway/carry/copies.ts'
+import { ageSecondsOf, carriedCopy, copyFields, isDue, isOfAnybody, renew } from '#gateway/carry/copy.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
-import { floorField, floorOf } from '#gateway/carry/floor.ts'
+import { type Floor, floorField, floorOf } from '#gateway/carry/floor.ts'
 import {
   barScript,
   editedHeaders,
@@ -13,13 +15,14 @@ import {
   withOwnWord,
 } from '#gateway/carry/page.ts'
 import { isClient, isSafe, originOf, type Question, questionOf } from '#gateway/carry/question.ts'
+import type { Room } from '#gateway/carry/room.ts'
 import { sending, streamOf } from '#gateway/carry/sending.ts'
 import { type CarriedAt, placedPage, withOwnLinks } from '#gateway/crawl/carried.ts'
 import { denied } from '#gateway/deny/denials.ts'
-import type { Gateway } from '#gateway/gateway.ts'
+import type { Gateway, Later } from '#gateway/gateway.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 import { targetOf } from '#gateway/resolve/site-url.ts'
-import { TARGET_BYTES_MAX } from '#gateway/settings.ts'
+import { AWAY_MS, TARGET_BYTES_MAX } from '#gateway/settings.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import { isBarPath } from '#page/bar/barred.ts'
 import { hostOnly } from '#page/cookies.ts'
@@ -35,13 +38,14 @@ import type { Headers as CertifiedHeaders } from '#protocol/site/response-hash.t
 /** The site's name when the host is under the sites domain; undefined: it is not. */
 export function siteOfHost(host: string, sitesDomain: string | undefined): string | undefined {
   if (sitesDomain === undefined) return undefined
-  const lower = host.toLowerCase()
+  // A name may be written with the dot of the root (RFC 1034 §3.1), and is the same.
+  const lower = host.toLowerCase().replace(/\.(?=:|$)/, '')
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
 /** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1); and a coding, of which what was checked has none. */
 const NOT_PASSED =
-  /^(?:connection|content-encoding|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date)$/i
+  /^(?:connection|content-encoding|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date|age|interpeer-copy)$/i
 
 const CONDITION_FIELDS = {
   ifMatch: 'if-match',
@@ -61,12 +65,14 @@ function conditionsOf(headers: Headers): Conditions {
   return found
 }
 
-/** What a visitor of the site's own origin here is answered. */
+/** What a visitor of the site's own origin here is answered; `later` absent: copies are not made behind it. `floor` rises with what is written. */
 export async function visitSite(
   gateway: Gateway,
   request: Request,
   name: string,
   source: string,
+  later?: Later,
+  floor: Floor = { height: floorOf(request) },
 ): Promise<Result<Response, GatewayError>> {
   const { network, locations, ports } = gateway
   const { tunnels, random, now } = ports
@@ -79,7 +85,10 @@ export async function visitSite(
   if (target.length > TARGET_BYTES_MAX)
     return err({ code: 'target_too_long', actualBytes: target.length, maxBytes: TARGET_BYTES_MAX })
   if (isSafe(request.method) && isBarPath(target)) return ok(barScript(request.method, target))
-  if (tunnels === undefined || found.hosts.length === 0) return err({ code: 'no_living_member', name })
+  const job = locations.jobByName(name)
+  if (tunnels === undefined || job === undefined) return err({ code: 'no_living_member', name })
+  if (found.hosts.length === 0 && !isOfAnybody({ method: request.method, target }))
+    return err({ code: 'no_living_member', name })
   const room = gateway.rooms.enter(sourceOf(source))
   if (room === undefined) return err({ code: 'overloaded' })
   let isSending = false
@@ -87,32 +96,110 @@ export async function visitSite(
     const sent = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
     if (!sent.ok) return sent
     const question = questionOf(request, sent.value, { url: askedUrl(gateway, request), target, source, random })
-    const turn = found.next++
-    const shownAt = shownAtOf(gateway, request, name, originOf(question))
-    const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
-    const floor = floorOf(request)
-    const ask = (asked: Question, conditions: Conditions, waitMs: number): Promise<Result<Carried, GatewayError>> =>
-      askNow(gateway, tunnels, name, turn, { question: asked, conditions, room, floor, waitMs, ...tagOf })
-    const conditions = conditionsOf(request.headers)
-    const answer = await ask(question, conditions, 0)
-    if (!answer.ok) return answer
-    isSending = true
-    const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
-    const at = { base: locations.canonicalBase, siteName: name, target }
-    const certified = { ...answer.value, headers: withOwnWord(answer.value.headers) }
-    const shown = shownTo(shownAt, following, at, random, certified)
-    const body = certified.body instanceof Uint8Array ? certified.body : undefined
-    const headers = [...withOwnLinks({ ...shown, body }, at)]
-    const { wrote } = answer.value
-    if (wrote !== undefined && !isClient(request)) headers.push(floorField(wrote, question.scheme))
-    return ok(responseOf(request.method, { ...shown, headers }, room.leave))
+    const asked = { gateway, tunnels, request, name, job: job.job }
+    const visit: SiteVisit = { ...asked, question, room, floor, turn: found.next++ }
+    const answered = await answerTo(visit, source, later)
+    isSending = answered.ok
+    return answered
   } finally {
     if (!isSending) room.leave()
   }
 }
 
+/** One visitor's request, read. */
+type SiteVisit = {
+  readonly gateway: Gateway
+  readonly tunnels: Tunnels
+  readonly request: Request
+  readonly name: string
+  /** Hexadecimal. */
+  readonly job: string
+  readonly question: Question
+  readonly room: Room
+  readonly floor: Floor
+  readonly turn: number
+}
+
+/** What the members say, or what they last said. */
+async function answerTo(
+  visit: SiteVisit,
+  source: string,
+  later: Later | undefined,
+): Promise<Result<Response, GatewayError>> {
+  const { gateway, request, name, job, question, room, floor } = visit
+  const { copies, ports } = gateway
+  const { now } = ports
+  const kept = isOfAnybody(question) ? copies.find(job, question.target, now()) : undefined
+  // What it wrote is not in an earlier state: better nothing for two minutes than that it writes it again.
+  const copy = kept !== undefined && kept.height >= floor.height ? kept : undefined
+  const isHasty = copy !== undefined && copies.isAway(job, now())
+  const shownAt = shownAtOf(gateway, request, name, originOf(question))
+  const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
+  const ask: AskSite = (asked, conditions, waitMs) =>
+    askNow(visit, { question: asked, conditions, room, floor, waitMs, isHasty, ...tagOf })
+  const answer = await ask(question, conditionsOf(request.headers), 0)
+  if (answer.ok) {
+    copies.back(job)
+    if (later !== undefined && isDue({ copies, job, question, now }, answer.value)) later(renewed(visit, source))
+    return ok(sent(visit, shownAt, ask, answer.value))
+  }
+  if (answer.error.code !== 'no_living_member') return answer
+  if (isSafe(question.method) && !isHasty) copies.away(job, now() + AWAY_MS)
+  if (copy === undefined) return answer
+  if (!room.take(copy.body.length)) return err({ code: 'overloaded' })
+  const ageSeconds = ageSecondsOf(copy, now())
+  const agedAt: ShownAt | undefined =
+    shownAt === undefined
+      ? undefined
+      : { ...shownAt, facts: { ...shownAt.facts, checked: { ...shownAt.facts.checked, ageSeconds } } }
+  return ok(sent(visit, agedAt, ask, carriedCopy(copy, question.method), copy))
+}
+
+type AskSite = (question: Question, conditions: Conditions, waitMs: number) => Promise<Result<Carried, GatewayError>>
+
+/** The answer as this visitor gets it; `copy`: it is one. */
+function sent(
+  { gateway, request, name, question, room, floor }: SiteVisit,
+  shownAt: ShownAt | undefined,
+  ask: AskSite,
+  carried: Carried,
+  copy?: Copy,
+): Response {
+  const { now, random } = gateway.ports
+  const following: Following = {
+    ...{ question, room, now },
+    ask: async (asked, waitMs) => {
+      const why = denied(gateway, name, request)
+      return why === undefined ? ask(asked, {}, waitMs) : err(why)
+    },
+  }
+  const at = { base: gateway.locations.canonicalBase, siteName: name, target: question.target }
+  const certified = { ...carried, headers: withOwnWord(carried.headers) }
+  const shown = shownTo(shownAt, following, at, random, certified)
+  const body = certified.body instanceof Uint8Array ? certified.body : undefined
+  const linked = withOwnLinks({ ...shown, body }, at)
+  const { wrote } = carried
+  if (wrote !== undefined) floor.height = Math.max(floor.height, wrote)
+  const floors = wrote === undefined || isClient(request) ? [] : [floorField(wrote, question.scheme)]
+  const fields = copy === undefined ? [] : copyFields(copy, now(), isClient(request))
+  return responseOf(request.method, { ...shown, headers: [...linked, ...floors] }, fields, room.leave)
+}
+
+/** Behind the answer to a visitor: the same address, asked on nobody's behalf. */
+function renewed(visit: SiteVisit, source: string): Promise<void> {
+  const { gateway, job, question } = visit
+  const { copies, rooms, locations, ports } = gateway
+  return renew({
+    ...{ copies, job, question, now: ports.now },
+    enter: () => rooms.enter(sourceOf(source)),
+    ask: (asked, room) =>
+      askNow(visit, { question: asked, conditions: {}, room, floor: { height: 0 }, waitMs: 0, isHasty: true }),
+    isThere: () => locations.jobById(job) !== undefined,
+  })
+}
+
 /** As the visitor asked for it: behind a proxy that speaks TLS a request comes by plain HTTP. */
-function askedUrl({ config }: Gateway, request: Request): URL {
+export function askedUrl({ config }: Gateway, request: Request): URL {
   const url = new URL(request.url)
   url.protocol = new URL(config.publicUrl).protocol
   return url
@@ -120,11 +207,8 @@ function askedUrl({ config }: Gateway, request: Request): URL {
 
 /** The answer of the members that there are now. */
 async function askNow(
-  gateway: Gateway,
-  tunnels: Tunnels,
-  name: string,
-  turn: number,
-  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs' | 'tagOf'>,
+  { gateway, tunnels, name, turn }: SiteVisit,
+  visit: Pick<Visit, 'question' | 'conditions' | 'room' | 'floor' | 'waitMs' | 'isHasty' | 'tagOf'>,
 ): Promise<Result<Carried, GatewayError>> {
   const { locations, network, ports } = gateway
   const job = locations.jobByName(name)
@@ -198,13 +282,19 @@ function turned<T>(list: readonly T[], by: number): readonly T[] {
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-/** `left` is called when nothing of the answer is held here any more. */
-function responseOf(method: string, { status, headers, body, length }: Carried, left: () => void): Response {
+/** `own`: in the place of what a member said under these names. `left` is called when nothing of the answer is held here any more. */
+function responseOf(
+  method: string,
+  { status, headers, body, length }: Carried,
+  own: CertifiedHeaders,
+  left: () => void,
+): Response {
   const fields = new Headers()
   for (const [name, value] of headers) {
     if (NOT_PASSED.test(name)) continue
     fields.append(name, name.toLowerCase() === 'set-cookie' ? hostOnly(value) : value)
   }
+  for (const [name, value] of own) fields.set(name, value)
   const isBare = body === undefined || status === 204 || status === 205 || status === 304
   if (isBare) {
     left()
@@ -220,7 +310,8 @@ function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
   if (status !== undefined && status >= 400 && status < 500 && status !== 404)
     return { code: 'site_refuses', name, status }
   if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
-  return reasons.some(({ code }) => code === 'lie')
+  // One that is alone, or cut off, has certificates that are too old: no answer, and no lie.
+  return reasons.some((reason) => reason.code === 'lie' && reason.check !== 'stale')
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }
 }

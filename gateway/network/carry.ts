@@ -39,6 +39,7 @@ function hold(gateway: Gateway, held: HeldNetwork): void {
   if (gateway.network !== undefined && gateway.network.file.version >= held.file.version) return
   gateway.network = held
   gateway.locations.setNetwork(held.file)
+  gateway.copies.retain((job) => gateway.locations.jobById(job) !== undefined)
   forgetStrangers(gateway)
 }
 

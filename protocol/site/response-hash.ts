@@ -3,8 +3,8 @@
 
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
-import { type Digest, type Sha256, sha256, taggedHash } from '#protocol/codec/digest.ts'
-import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
+import { type Digest, type Sha256, type Sha256Async, sha256, taggedHash } from '#protocol/codec/digest.ts'
+import { LEAF_PREFIX, merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 
 /** A stream is checked chunk by chunk before it is passed on. */
 export const BODY_CHUNK_BYTES = 64 * 1024
@@ -54,6 +54,19 @@ export function bodyRoot(body: Uint8Array, hash: Sha256 = sha256): Digest {
   const leaves: Digest[] = []
   for (let offset = 0; offset < body.length; offset += BODY_CHUNK_BYTES) {
     leaves.push(merkleLeaf(body.subarray(offset, offset + BODY_CHUNK_BYTES), hash))
+  }
+  return merkleRoot(leaves)
+}
+
+/** The same by a hash that answers later. */
+export async function bodyRootAsync(body: Uint8Array, hash: Sha256Async): Promise<Digest> {
+  const leaves: Digest[] = []
+  const hashed = new Uint8Array(1 + Math.min(body.length, BODY_CHUNK_BYTES))
+  hashed[0] = LEAF_PREFIX
+  for (let offset = 0; offset < body.length; offset += BODY_CHUNK_BYTES) {
+    const chunk = body.subarray(offset, offset + BODY_CHUNK_BYTES)
+    hashed.set(chunk, 1)
+    leaves.push((await hash(hashed.subarray(0, 1 + chunk.length))) as Digest)
   }
   return merkleRoot(leaves)
 }

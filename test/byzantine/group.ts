@@ -4,9 +4,9 @@
 
 import { join } from 'node:path'
 import { askJson } from '#cli/network/peers.ts'
-import { startGateway } from '#gateway/local/start.ts'
 import { assert } from '#protocol/codec/result.ts'
 import type { ByzantineKind } from '#seeder/byzantine/kinds.ts'
+import { startGatewayOf } from '#test/support/gateway.ts'
 import { type SeederProcess, type Seeders, type SeedersOptions, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -50,16 +50,7 @@ export async function startGroup(lies: readonly Lie[], options: GroupOptions = {
   const { name, folder } = options.site ?? { name: SITE, folder: SITE_FOLDER }
   await using stack = new AsyncDisposableStack()
   const seeders = stack.use(await startSeeders(options))
-  const { admission } = seeders
-  const gateway = stack.use(
-    await startGateway({
-      port: 0,
-      directory: join(seeders.directory, 'gateway'),
-      networkKey: admission.file().network_key,
-      networkFile: JSON.stringify(admission.file()),
-    }),
-  )
-  admission.change({ gateways: [gateway.url] })
+  const gateway = stack.use(await startGatewayOf(seeders))
   await seeders.publish(folder)
   for (const seeder of seeders.all)
     await until(
