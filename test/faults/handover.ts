@@ -25,7 +25,10 @@ const COMMIT = 'seeder/agree/driver #commit'
 const STEP_MAX = 8
 /** Lives of the member that dies again and again. */
 const LIVES_MAX = 300
-/** At which point of a life it ends, in turn: one point a life, and some more in the last, for a start may have points of its own. */
+/**
+ * At which point of a life it ends, in turn: one point a life; in the last as many more as there were turns before it, for a start has points of
+ * its own, and the state that it began to take is an older one than it is offered then.
+ */
 const ENDS = [
   { point: 1, when: 'after' },
   { point: 2, when: 'before' },
@@ -161,7 +164,8 @@ class Rounds {
       countPoint(this.points, faults, end.when)
       if (deaths % LIVES_PER_WRITE === 0) await this.#write(rest, `life ${deaths}`)
       end = ENDS[deaths % ENDS.length] ?? end
-      withFaults(joiner, { kill: { ...end, of: 'start' } })
+      const more = end === ENDS.at(-1) ? Math.floor(deaths / ENDS.length) : 0
+      withFaults(joiner, { kill: { point: end.point + more, of: 'start', when: end.when } })
       const ended = joiner
       next = this.#stage('start', () =>
         this.#seeders.restart(ended).catch((cause: Error) => {
