@@ -5,6 +5,7 @@
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
 import { Copies } from '#gateway/carry/copies.ts'
+import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
@@ -129,6 +130,8 @@ export type Gateway = {
   readonly rooms: Rooms
   /** What is shown of them while nobody of their groups answers. */
   readonly copies: Copies
+  /** Of bodies whose length was shown. */
+  readonly lengths: Lengths
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -170,6 +173,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),
     copies: new Copies(),
+    lengths: new Lengths(),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),
