@@ -77,7 +77,7 @@ test('the homes have the bundle whole before it is ordered, and the site is publ
   const update = signStatement(domainOf(file), 'update', seeders.uploader, {
     ...{ job: groupOf(job).job, sequence: time, code_root: packed.root, account: 'peer:test', time },
   })
-  const own = `http://127.0.0.1:${new URL(file.peers.find(({ peer }) => peer === open.ready.peer)?.http ?? '').port}`
+  const own = file.peers.find(({ peer }) => peer === open.ready.peer)?.http
   const parts: Uint8Array[] = []
   for await (const part of packed.car()) parts.push(part)
   const taken = await exchange(`${own}/.well-known/interpeer/upload/${job.job}`, {
@@ -100,10 +100,15 @@ test('the homes have the bundle whole before it is ordered, and the site is publ
     LONG_MS,
   )
 
+  const missing: number[] = []
   const published = await publishSite({
     ...{ folder, network: async () => fromOutside(), signer: seeders.uploader },
-    ...{ signal: AbortSignal.timeout(LONG_MS), progress: () => {} },
+    signal: AbortSignal.timeout(LONG_MS),
+    progress: (step, done, total) => {
+      if (step === 'spread') missing.push(total - done)
+    },
   })
+  assert.deepEqual(missing, [0], 'the command is told at once that a quorum has it, and waits for nobody')
   for (const seeder of seeders.all)
     await until(
       `the file at ${seeder.label}`,
