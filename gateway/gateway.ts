@@ -5,6 +5,7 @@
 // Invariant: what stands in `network` verified under the pinned network key, and its version only rises.
 
 import { Copies } from '#gateway/carry/copies.ts'
+import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import { Denials } from '#gateway/deny/denials.ts'
@@ -132,6 +133,8 @@ export type Gateway = {
   readonly copies: Copies
   /** Of bodies whose length was shown. */
   readonly lengths: Lengths
+  /** Of what their members said. */
+  readonly known: KnownEvidence
   network: HeldNetwork | undefined
   readonly marks: Map<PeerName, StoredMark>
   /** Newest `time` of each peer that this isolate took itself. */
@@ -174,6 +177,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     rooms: createRooms(VISITS_BYTES_MAX),
     copies: new Copies(),
     lengths: new Lengths(),
+    known: createKnownEvidence(verify),
     network: undefined,
     marks: new Map(),
     lastTime: new Map(),

@@ -1,8 +1,9 @@
-// Ed25519 by WebCrypto: the native half of the verification rule in workerd, and the gateway's own key.
+// What WebCrypto does in workerd: the native half of the verification rule, the gateway's own key, and hashes of what is long.
 
 import type { AsyncSigner } from '#gateway/gateway.ts'
 import { CRYPTO_KEYS_MAX } from '#gateway/settings.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import type { Sha256Async } from '#protocol/codec/digest.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { type PublicKey, publicKeyFromBytes, type Signature } from '#protocol/identity/keys.ts'
 import { type NativeVerifyAsync, verifySignatureAsync } from '#protocol/identity/verify.ts'
@@ -32,6 +33,10 @@ export const webCryptoVerify: NativeVerifyAsync = async (key, message, signature
 export function verify(key: PublicKey, message: Uint8Array, signature: Signature): Promise<boolean> {
   return verifySignatureAsync(webCryptoVerify, key, message, signature)
 }
+
+/** SHA-256 by WebCrypto: of 64 KiB twenty times as fast as plain JavaScript in workerd. */
+export const sha256Native: Sha256Async = async (bytes) =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
 
 function bytesFromPem(pem: string): Uint8Array<ArrayBuffer> {
   const base64 = pem.replace(/-----[A-Z ]+-----/g, '').replace(/\s+/g, '')

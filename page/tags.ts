@@ -88,8 +88,11 @@ export function textStart(text: string, from: number, to: number): number {
   for (;;) {
     at = skipSpace(text, at)
     if (at >= to || text[at] !== '<') return Math.min(at, to)
+    const next = text[at + 1]
     if (text.startsWith('<!--', at)) at = behindComment(text, at)
-    else if (text[at + 1] === '!' || text[at + 1] === '?' || text[at + 1] === '/') at = behindBogus(text, at + 2)
+    // An end tag that does not end is no comment: nothing behind it is shown.
+    else if (next === '!' || next === '?' || (next === '/' && !LETTER.test(text[at + 2] ?? '')))
+      at = behindBogus(text, at + 2)
     else return at
   }
 }

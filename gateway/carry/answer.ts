@@ -5,10 +5,12 @@
 //                        ├─ large: head and body root checked ────────────────> streams, to be checked chunk by chunk
 //                        └─ without evidence: a refusal of the member's own ──> refused
 
+import type { KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { originOf, type Question } from '#gateway/carry/question.ts'
 import { beginningOf, discard, type Unread, WHOLE_BYTES_MAX, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
 import type { AskError, TunnelAnswer } from '#gateway/tunnel/connection.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { evidenceToBytes } from '#protocol/agreement/evidence-shape.ts'
 import {
   type Answer,
@@ -29,7 +31,7 @@ import { type Digest, digestFromBytes, sha256 } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { PublicKey, Signature } from '#protocol/identity/keys.ts'
 import { requestHeaders } from '#protocol/site/request-headers.ts'
-import type { Headers } from '#protocol/site/response-hash.ts'
+import { bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 const BODY_ROOT_HEADER = 'interpeer-body-root'
 
@@ -70,13 +72,13 @@ export async function answerOf(
   site: CarriedSite,
   question: Question,
   ask: AskMember,
-  verify: Verify,
+  known: KnownEvidence,
   room: Room,
 ): Promise<Result<CertifiedAnswer, NoAnswer>> {
   const answered = await ask(question, question.body.length === 0 ? undefined : question.body)
   if (!answered.ok) return err({ code: 'unreachable', why: answered.error.code })
   const { status, headers } = answered.value
-  const evidence = await evidenceOf(answered.value, ask, room)
+  const evidence = await evidenceOf(answered.value, ask, known, room)
   if (!evidence.ok) {
     await discard(answered.value.body)
     return evidence
@@ -92,16 +94,14 @@ export async function answerOf(
   }
   const at = { origin: originOf(question), siteName: site.name }
   const isBare = question.method === 'HEAD' || body.rest !== undefined
-  const root = isBare ? rootOf(headers) : undefined
-  if (isBare && root === undefined) return lie('body_root')
-  const answer: Answer =
-    root === undefined
-      ? { form: 'whole', status, headers, body: body.bytes, at }
-      : { form: 'root', status, headers, root, at }
-  const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, verify)
+  const root = isBare ? rootOf(headers) : await bodyRootAsync(body.bytes, sha256Native)
+  if (root === undefined) return lie('body_root')
+  // Nothing was asked that a part or a 304 would answer: the status is the certified one too.
+  const answer: Answer = { form: 'hashed', status, headers, root, at }
+  const checked = await checkAnswerAsync(site.rules(), askedOf(site, question), answer, evidence.value, known.verify)
   if (!checked.ok) return lie(checked.error.code, proofOf(checked.error, evidence.value))
   const common = { status, headers, verified: checked.value }
-  if (root === undefined) return ok({ kind: 'whole', ...common, body: body.bytes })
+  if (!isBare) return ok({ kind: 'whole', ...common, body: body.bytes })
   return ok({ kind: 'rooted', ...common, root, body: body.rest })
 }
 
@@ -131,9 +131,10 @@ function rootOf(headers: Headers): Digest | undefined {
 async function evidenceOf(
   { status, headers }: TunnelAnswer,
   ask: AskMember,
+  known: KnownEvidence,
   room: Room,
 ): Promise<Result<Evidence, NoAnswer>> {
-  const read = evidenceFromHeaders(headers)
+  const read = evidenceFromHeaders(headers, undefined, known.texts)
   if (read.ok) return read
   if (read.error.code === 'no_receipt') return err({ code: 'refused', status })
   if (read.error.code !== 'certificate_elsewhere') return err({ code: 'lie', check: read.error.code })
@@ -144,6 +145,6 @@ async function evidenceOf(
   const cert = bytes.ok ? certificateFromBytes(bytes.value) : bytes
   if (bytes.ok) room.give(bytes.value.length)
   if (!cert.ok) return err({ code: 'lie', check: 'certificate_form' })
-  const again = evidenceFromHeaders(headers, cert.value)
+  const again = evidenceFromHeaders(headers, cert.value, known.texts)
   return again.ok ? again : err({ code: 'lie', check: again.error.code })
 }

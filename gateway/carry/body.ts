@@ -4,8 +4,9 @@
 //   leaves (of any member, held against the certified body root)
 //   member A: chunk chunk chunk ✗        member B: Range from there: chunk chunk … end
 
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { chunkChecker } from '#protocol/answer/chunks.ts'
-import type { Digest, Sha256 } from '#protocol/codec/digest.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
 import { BODY_CHUNK_BYTES } from '#protocol/site/response-hash.ts'
 
 /** A part of a body, both ends included. */
@@ -26,10 +27,9 @@ export type CheckedBody = {
   readonly next: NextSource
   /** A member sent a chunk that is none of this body's. */
   readonly onLie: () => void
-  readonly sha256?: Sha256
 }
 
-export function checkedBody({ leaves, span, first, next, onLie, sha256 }: CheckedBody): ReadableStream<Uint8Array> {
+export function checkedBody({ leaves, span, first, next, onLie }: CheckedBody): ReadableStream<Uint8Array> {
   const startChunk = Math.floor(span.start / BODY_CHUNK_BYTES)
   const chunks = proven()
   return new ReadableStream<Uint8Array>(
@@ -68,13 +68,13 @@ export function checkedBody({ leaves, span, first, next, onLie, sha256 }: Checke
     source: ReadableStream<Uint8Array>,
     from: number,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const checker = chunkChecker(leaves, from, ...(sha256 === undefined ? [] : [sha256]))
+    const checker = chunkChecker(leaves, from, sha256Native)
     const reader = source.getReader()
     try {
       for (;;) {
         const read = await reader.read().catch(() => undefined)
         if (read === undefined) return
-        const checked = read.done ? checker.end() : checker.push(read.value)
+        const checked = await (read.done ? checker.end() : checker.push(read.value))
         if (!checked.ok) {
           // A source that ended early broke off; whoever sent other bytes lied.
           if (checked.error.code !== 'too_short') onLie()

@@ -23,12 +23,13 @@ import { takeEvidence } from '#gateway/evidence/evidence.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { type Conditions, evaluate, rangesOf } from '#protocol/answer/condition.ts'
-import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
-import { BODY_CHUNK_BYTES, bodyRoot, type Headers } from '#protocol/site/response-hash.ts'
+import { BODY_CHUNK_BYTES, bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 /** How long a member may take to begin its answer: a write waits for the agreement of its group. */
 const READ_HEAD_MS = 10_000
@@ -146,11 +147,11 @@ function passes(reason: NoAnswer): boolean {
 }
 
 async function askEach(course: Course, question: Question): Promise<Result<Answered, NotCarried>> {
-  const { verify } = course.gateway.ports
+  const { known } = course.gateway
   const behind: NoAnswer[] = []
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
-    const answer = await answerOf(course.site, question, askerOf(course, host), verify, course.room)
+    const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
     if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
@@ -281,7 +282,7 @@ async function whole(course: Course, { answer, host }: Answered): Promise<Result
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
-  if (bytes.ok && hexFromBytes(bodyRoot(bytes.value)) === hexFromBytes(answer.root))
+  if (bytes.ok && bytesEqual(await bodyRootAsync(bytes.value, sha256Native), answer.root))
     return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...of })
   if (bytes.ok) course.room.give(bytes.value.length)
   return other(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })

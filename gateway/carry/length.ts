@@ -9,12 +9,13 @@ import type { Question } from '#gateway/carry/question.ts'
 import { discard, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
 import { LENGTHS_MAX } from '#gateway/settings.ts'
+import { sha256Native } from '#gateway/web-crypto.ts'
 import { LEAVES_MAX, leavesFromBytes, tellingChunks } from '#protocol/answer/chunks.ts'
 import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
-import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
-import { BODY_CHUNK_BYTES, type Headers } from '#protocol/site/response-hash.ts'
+import { merkleRoot } from '#protocol/codec/merkle.ts'
+import { BODY_CHUNK_BYTES, bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
 
 /** Lengths that were shown, by body root; the oldest goes. */
 export class Lengths {
@@ -88,7 +89,10 @@ async function chunkAt(
   room.give(chunk.length)
   const leaf = leaves[place]
   const isFull = chunk.length === BODY_CHUNK_BYTES || place === leaves.length - 1
-  return leaf !== undefined && isFull && bytesEqual(merkleLeaf(chunk), leaf) ? chunk.length : undefined
+  // The root of a single chunk is its leaf.
+  return leaf !== undefined && isFull && bytesEqual(await bodyRootAsync(chunk, sha256Native), leaf)
+    ? chunk.length
+    : undefined
 }
 
 /** What it answers with one of these; its bytes stay taken. */

@@ -35,7 +35,7 @@ export type Beginning = {
 
 /** A body of at most so many bytes whole, a larger one as a stream. */
 export async function beginningOf(body: Body, wholeMax: number, room: Room): Promise<Result<Beginning, Unread>> {
-  const reader = (body instanceof Uint8Array ? streamOf(body) : body).getReader()
+  const reader = readerOf(body)
   const parts: Uint8Array[] = []
   let length = 0
   const end = async (why: Unread): Promise<Result<never, Unread>> => {
@@ -46,10 +46,13 @@ export async function beginningOf(body: Body, wholeMax: number, room: Room): Pro
   try {
     for (;;) {
       const next = await reader.read()
-      if (next.done) return ok({ bytes: bytesConcat(...parts), rest: undefined })
-      if (!room.take(next.value.length)) return end('no_room')
-      length += next.value.length
-      parts.push(next.value)
+      if (next === undefined) {
+        const [first = NONE, ...others] = parts
+        return ok({ bytes: others.length === 0 ? first : bytesConcat(first, ...others), rest: undefined })
+      }
+      if (!room.take(next.length)) return end('no_room')
+      length += next.length
+      parts.push(next)
       if (length <= wholeMax) continue
       if (!room.take(STREAM_BYTES)) return end('no_room')
       return ok({ bytes: NONE, rest: goingOn(parts, reader, room) })
@@ -62,21 +65,77 @@ export async function beginningOf(body: Body, wholeMax: number, room: Room): Pro
 /** A body as it comes, from the next member that sends it; undefined: there is no room. */
 export function streamed(body: Body, room: Room): ReadableStream<Uint8Array> | undefined {
   if (!room.take(STREAM_BYTES)) return undefined
-  return goingOn([], (body instanceof Uint8Array ? streamOf(body) : body).getReader(), room)
+  return goingOn([], readerOf(body), room)
 }
 
 const NONE = new Uint8Array(0)
 
-function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
+type Reader = {
+  /** What came next; undefined: that was all. */
+  read(): Promise<Uint8Array | undefined>
+  cancel(reason?: unknown): Promise<void>
+}
+
+/**
+ * Of the buffer that a read brings along: workerd gives 4 KiB at a time, a hop each, to whoever brings none. It grows with what comes, so that who
+ * waits for a slow member holds little.
+ */
+const READ_BYTES_MIN = 4 * 1024
+const READ_BYTES_MAX = 64 * 1024
+
+function readerOf(body: Body): Reader {
+  if (body instanceof Uint8Array) return readerOfBytes(body)
+  let reader: ReadableStreamBYOBReader
+  try {
+    reader = body.getReader({ mode: 'byob' })
+  } catch {
+    return readerOfParts(body.getReader())
+  }
+  let buffer = new ArrayBuffer(READ_BYTES_MIN)
+  return {
+    async read() {
+      const next = await reader.read(new Uint8Array(buffer))
+      if (next.done) return undefined
+      const { value } = next
+      const size = value.buffer.byteLength
+      if (value.length < size / 2) {
+        // A little is not to hold much.
+        buffer = value.buffer
+        return value.slice()
+      }
+      buffer = new ArrayBuffer(value.length < size ? size : Math.min(2 * size, READ_BYTES_MAX))
+      return value
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }
+}
+
+function readerOfBytes(bytes: Uint8Array): Reader {
+  let left: Uint8Array | undefined = bytes
+  return {
+    async read() {
+      const next = left
+      left = undefined
+      return next
+    },
+    async cancel() {
+      left = undefined
+    },
+  }
+}
+
+function readerOfParts(reader: ReadableStreamDefaultReader<Uint8Array>): Reader {
+  return {
+    async read() {
+      const next = await reader.read()
+      return next.done ? undefined : next.value
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }
 }
 
 /** What came first, then the rest. */
-function goingOn(
-  first: Uint8Array[],
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  room: Room,
-): ReadableStream<Uint8Array> {
+function goingOn(first: Uint8Array[], reader: Reader, room: Room): ReadableStream<Uint8Array> {
   let isOpen = true
   const end = (): void => {
     if (!isOpen) return
@@ -94,7 +153,7 @@ function goingOn(
         }
         try {
           const next = await reader.read()
-          if (!next.done) return controller.enqueue(next.value)
+          if (next !== undefined) return controller.enqueue(next)
           end()
           controller.close()
         } catch (cause) {

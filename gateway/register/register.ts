@@ -49,11 +49,16 @@ export type Lease = {
 /** Named in an answer. */
 const UNPROVEN_MAX = 16
 
-function originIsFit(origin: string, gateway: Gateway): boolean {
-  const { publicUrl, sitesDomain } = gateway.config
+/** An origin in its one form that leads neither to this gateway nor back to it. */
+export function isFitOrigin(
+  origin: string,
+  { publicUrl, sitesDomain }: Pick<Gateway['config'], 'publicUrl' | 'sitesDomain'>,
+): boolean {
   if (origin === publicUrl) return false
   try {
     const parsed = new URL(origin)
+    // The same host spelt otherwise (RFC 1034 §3.1) would be another one to every rule here.
+    if (parsed.hostname.endsWith('.')) return false
     // What this gateway carries itself is no member's.
     if (sitesDomain !== undefined && parsed.host.endsWith(`.${sitesDomain}`)) return false
     // One of the names that lead here would lead in a circle.
@@ -77,7 +82,8 @@ function check(gateway: Gateway, peer: PeerName, body: Register, now: number): G
   for (const site of body.sites) {
     const job = hexFromBytes(site.job)
     if (!locations.isOf(peer, job)) return { code: 'not_of_this_job', job, network_version: network.file.version }
-    if (site.origin !== null && !originIsFit(site.origin, gateway)) return { code: 'bad_origin', origin: site.origin }
+    if (site.origin !== null && !isFitOrigin(site.origin, gateway.config))
+      return { code: 'bad_origin', origin: site.origin }
     if (site.origin === null) continue
     // Two sites at one place would share what browsers keep for it; cookies do not tell ports apart (RFC 6265 §8.5).
     const place = site.origin.startsWith('https:') ? new URL(site.origin).hostname : site.origin

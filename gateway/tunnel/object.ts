@@ -44,6 +44,7 @@ type Attachment = {
 }
 
 export class Tunnel extends DurableObject {
+  /** Of sockets that are proven, as far as it remembers; an attachment is read for the others alone. */
   readonly #connections = new Map<WebSocket, TunnelConnection>()
 
   constructor(context: DurableObjectState, env: unknown) {
@@ -94,12 +95,17 @@ export class Tunnel extends DurableObject {
   }
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    const attachment = attachmentOf(socket)
     if (typeof message === 'string') {
       socket.close(CLOSE.protocol, 'messages are bytes')
       return
     }
     const bytes = new Uint8Array(message)
+    const known = this.#connections.get(socket)
+    if (known !== undefined) {
+      known.receive(bytes)
+      return
+    }
+    const attachment = attachmentOf(socket)
     if (attachment.isProven) this.#connection(socket).receive(bytes)
     else await this.#prove(socket, attachment, bytes)
   }
@@ -150,6 +156,7 @@ export class Tunnel extends DurableObject {
   }
 
   #proven(): TunnelConnection | undefined {
+    for (const [socket, connection] of this.#connections) if (socket.readyState === WebSocket.OPEN) return connection
     for (const socket of this.ctx.getWebSockets()) {
       if (socket.readyState === WebSocket.OPEN && attachmentOf(socket).isProven) return this.#connection(socket)
     }

@@ -34,6 +34,9 @@ const DOCTYPE = /<!doctype[\s>]/i
 const NOTHING_LEFT = /^\s*(?:<!doctype[^>]*>\s*)?$/i
 const latin1 = new TextDecoder('latin1')
 const ATTRIBUTES: ReadonlySet<string> = new Set(['http-equiv', 'content', 'charset'])
+const NONE: ReadonlySet<string> = new Set()
+/** Sections, entities, and instructions in which a tag may stand, in XML. */
+const NOT_FOLLOWED = /<!\[CDATA\[|<!DOCTYPE[^>]*\[|<\?(?!xml[\s-])/i
 const IN_HEAD: ReadonlySet<string> = new Set([
   'base',
   'basefont',
@@ -70,8 +73,6 @@ export function barPlace(page: Uint8Array, contentType: string | undefined): Bar
 }
 
 type Found = BarPlace & {
-  /** Of the head that the page itself writes. */
-  readonly isInHead: boolean
   /** Behind `<meta charset>`. */
   readonly charsetEnd: number | undefined
 }
@@ -80,11 +81,10 @@ type Found = BarPlace & {
 function placeIn(text: string, from: number, isWhole: boolean): Found | undefined {
   const policies: string[] = []
   let isDocument = false
-  let isInHead = false
   /** What must not come before the script. */
   let barrier: number | undefined
   let charsetEnd: number | undefined
-  const at = (offset: number): Found => ({ offset: barrier ?? offset, policies, isDocument, isInHead, charsetEnd })
+  const at = (offset: number): Found => ({ offset: barrier ?? offset, policies, isDocument, charsetEnd })
   let position = from
   for (;;) {
     const tag = nextTag(text, position, ATTRIBUTES)
@@ -101,11 +101,7 @@ function placeIn(text: string, from: number, isWhole: boolean): Found | undefine
       continue
     }
     if (name === 'html' || name === 'head' || name === 'title' || name === 'body') isDocument = true
-    if (name === 'html') continue
-    if (name === 'head') {
-      isInHead = true
-      continue
-    }
+    if (name === 'html' || name === 'head') continue
     if (name === 'template') barrier ??= start
     if (!IN_HEAD.has(name)) return at(start)
     if (name === 'base') barrier ??= start
@@ -136,7 +132,18 @@ function isCharset({ attributes }: Tag): boolean {
 }
 
 /** XML has sections, entities and instructions that HTML's tags do not tell, and one fault is no page at all. */
-function isSafeXml(text: string, { isInHead, offset }: Found): boolean {
+function isSafeXml(text: string, { offset }: Found): boolean {
   const before = text.slice(0, offset)
-  return isInHead && !/<!\[CDATA\[|<!DOCTYPE[^>]*\[/i.test(before)
+  if (NOT_FOLLOWED.test(before)) return false
+  const open: string[] = []
+  let at = 0
+  for (let tag = nextTag(before, at, NONE); tag !== undefined; tag = nextTag(before, at, NONE)) {
+    at = tag.end
+    // In XML `HEAD` is another element.
+    const from = tag.start + (tag.isEnd ? 2 : 1)
+    const name = before.slice(from, from + tag.name.length)
+    if (tag.isEnd && open.pop() !== name) return false
+    if (!tag.isEnd && !tag.isSelfClosing) open.push(name)
+  }
+  return open.join(' ') === 'html head'
 }

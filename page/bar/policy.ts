@@ -6,6 +6,8 @@ import type { Headers } from '#protocol/site/response-hash.ts'
 
 const ENFORCED = 'content-security-policy'
 const NAMES: ReadonlySet<string> = new Set([ENFORCED, `${ENFORCED}-report-only`])
+/** What is no ASCII text (CSP §2.2.1 passes such a directive over, and programs differ) is not read here, and so not changed. */
+const PLAIN = /^[\t\n\f\r\x20-\x7e]*$/
 const NONCE = /^'nonce-([A-Za-z0-9+/_=-]{1,256})'$/i
 const ELEMENTS = 'script-src-elem'
 
@@ -50,7 +52,7 @@ function nonceOf(values: readonly string[]): string | undefined {
 
 /**
  * What the headers let the script at `source` (a whole address) do. Undefined: the page is not to have it, since it is boxed (`sandbox`), or trusts
- * only what its own scripts load. `source` undefined: it cannot be written in a policy.
+ * only what its own scripts load, or its policy is not to be read. `source` undefined: it cannot be written in a policy.
  */
 export function leaveOf(headers: Headers, source: string | undefined): ScriptLeave | undefined {
   let nonce: string | undefined
@@ -61,6 +63,7 @@ export function leaveOf(headers: Headers, source: string | undefined): ScriptLea
       changed.push([name, value])
       continue
     }
+    if (!PLAIN.test(value)) return undefined
     const policies: string[] = []
     for (const policy of value.split(',')) {
       const directives = directivesOf(policy)

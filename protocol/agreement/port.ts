@@ -75,7 +75,7 @@ export type Restored = {
   }[]
   /** Heights whose state tree is still here (those of the last `keepStates`), with their block times. */
   readonly states: readonly { readonly height: number; readonly time: number }[]
-  /** Lowest height whose certificate and requests are kept; head + 1 when there is none. */
+  /** From this height on certificates and requests are kept without a gap; head + 1 when there are none. */
   readonly firstBlock: number
   /** Hashes of the bodies that were made durable with the record. */
   readonly bodies: readonly Digest[]
@@ -185,7 +185,7 @@ export type Effect =
       readonly ticket?: number
       readonly snapshot: boolean
       readonly record: Uint8Array
-      /** Heights whose state is to be kept, this one included; others may go. */
+      /** Heights whose state and certificate are to be kept, this one included; other states may go. */
       readonly keepStates: readonly number[]
       /** Blocks from this height on are to be kept; older ones may go. */
       readonly keepBlocksFrom: number
@@ -217,6 +217,8 @@ export type MemberStatus = {
   readonly leader: number
   readonly state: MemberState
   readonly queued: number
+  /** Height of the state that it offers to those far behind, older than R9's window; null: none. */
+  readonly offered: number | null
   /** R6: how long the present view is waited for before it is given up, ms. */
   readonly timerMs: number
   /** By index in the present epoch's group; null before anything was heard. Of oneself: the head and the latest input's time. */

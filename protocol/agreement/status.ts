@@ -4,6 +4,7 @@ import { hasLeft } from '#protocol/agreement/epoch.ts'
 import { isMember, leaderAt, type Member } from '#protocol/agreement/member.ts'
 import type { MemberState, MemberStatus } from '#protocol/agreement/port.ts'
 import { queueLength } from '#protocol/agreement/queue.ts'
+import { offeredState } from '#protocol/agreement/snapshot.ts'
 import { joining } from '#protocol/agreement/sync.ts'
 import { viewTimerMs } from '#protocol/agreement/timer.ts'
 
@@ -23,6 +24,7 @@ export function memberStatus(member: Member): MemberStatus {
     leader: leaderAt(member, member.view),
     state: stateOf(member),
     queued: queueLength(member.queue),
+    offered: offeredState(member)?.height ?? null,
     timerMs: viewTimerMs(member),
     members: member.peers.map((peer, index) => ({
       height: index === member.self ? member.head.height : peer.height < 0 ? null : peer.height,

@@ -35,8 +35,9 @@ export type Asked = {
 }
 
 /**
- * `whole`: status and headers as received at an origin, body decoded to identity. `root`: the same with the Merkle root of a body that is
- * checked chunk by chunk (or was not sent: HEAD, 206). `covered`: a saved answer, headers exactly as they were hashed.
+ * `whole`: status and headers as received at an origin, body decoded to identity. `hashed`: the same with the Merkle root of that body, which whoever
+ * checks made itself or holds each chunk against (none was sent: HEAD). `root`: as `hashed`, of an answer that may stand for the whole one (206, 304).
+ * `covered`: a saved answer, headers exactly as they were hashed.
  * `known`: nothing was sent again (304): the response hash of the representation that the visitor holds.
  */
 export type Answer =
@@ -48,7 +49,7 @@ export type Answer =
       readonly at?: ServedAt
     }
   | {
-      readonly form: 'root'
+      readonly form: 'hashed' | 'root'
       readonly status: number
       readonly headers: Headers
       readonly root: Digest
@@ -172,9 +173,10 @@ function answerHash(answer: Answer, claimed: Digest, sha256: Sha256 | undefined)
         coveredAnswerHeaders(answer.headers, claimed, answer.at),
         bodyRoot(answer.body, sha256),
       )
+    case 'hashed':
     case 'root':
       return responseHash(
-        coveredStatus(answer.status),
+        answer.form === 'root' ? coveredStatus(answer.status) : answer.status,
         coveredAnswerHeaders(answer.headers, claimed, answer.at),
         answer.root,
       )

@@ -2,8 +2,8 @@
 // of the response hash, and then every chunk has to be the one its leaf names.
 
 import { bytesConcat, bytesEqual } from '#protocol/codec/bytes.ts'
-import { DIGEST_BYTES, type Digest, type Sha256, sha256 } from '#protocol/codec/digest.ts'
-import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
+import { DIGEST_BYTES, type Digest, type Sha256Async, sha256 } from '#protocol/codec/digest.ts'
+import { LEAF_PREFIX, merkleRoot } from '#protocol/codec/merkle.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_CHUNK_BYTES } from '#protocol/site/response-hash.ts'
 
@@ -54,50 +54,61 @@ export function leavesToBytes(leaves: readonly Digest[]): Uint8Array {
 
 /** Takes bytes as they come and gives back those that are proven. `from`: the index of the chunk that the stream begins with. */
 export type ChunkChecker = {
-  push(bytes: Uint8Array): Result<readonly Uint8Array[], ChunkError>
+  push(bytes: Uint8Array): Promise<Result<readonly Uint8Array[], ChunkError>>
   /** Call at the end of the stream: gives the last, shorter chunk; `too_short` when leaves are left. */
-  end(): Result<readonly Uint8Array[], ChunkError>
+  end(): Promise<Result<readonly Uint8Array[], ChunkError>>
 }
 
-export function chunkChecker(leaves: readonly Digest[], from = 0, hash: Sha256 = sha256): ChunkChecker {
-  let pending: Uint8Array[] = []
-  let pendingBytes = 0
+/** `hash` is native where bodies are large. One call at a time. */
+export function chunkChecker(
+  leaves: readonly Digest[],
+  from = 0,
+  hash: Sha256Async = async (bytes) => sha256(bytes),
+): ChunkChecker {
+  /** The chunk that is coming, behind the byte that its leaf is hashed with: it is copied once. */
+  let chunk: Uint8Array | undefined
+  let length = 0
   let index = from
-  const check = (chunk: Uint8Array): Result<Uint8Array, ChunkError> => {
+  const check = async (): Promise<Result<readonly Uint8Array[], ChunkError>> => {
+    const hashed = chunk?.subarray(0, CHUNK_AT + length)
+    chunk = undefined
+    length = 0
+    if (hashed === undefined) return ok([])
     const leaf = leaves[index]
     if (leaf === undefined) return err({ code: 'too_long', index })
-    if (!bytesEqual(merkleLeaf(chunk, hash), leaf)) return err({ code: 'chunk', index })
+    if (!bytesEqual(await hash(hashed), leaf)) return err({ code: 'chunk', index })
     index++
-    return ok(chunk)
+    return ok([hashed.subarray(CHUNK_AT)])
   }
   return {
-    push(bytes) {
+    async push(bytes) {
       const proven: Uint8Array[] = []
       let offset = 0
       while (offset < bytes.length) {
-        const part = bytes.subarray(offset, offset + BODY_CHUNK_BYTES - pendingBytes)
-        pending.push(part.slice())
-        pendingBytes += part.length
+        chunk ??= chunkBegun()
+        const part = bytes.subarray(offset, offset + BODY_CHUNK_BYTES - length)
+        chunk.set(part, CHUNK_AT + length)
+        length += part.length
         offset += part.length
-        if (pendingBytes < BODY_CHUNK_BYTES) break
-        const checked = check(bytesConcat(...pending))
+        if (length < BODY_CHUNK_BYTES) break
+        const checked = await check()
         if (!checked.ok) return checked
-        proven.push(checked.value)
-        pending = []
-        pendingBytes = 0
+        proven.push(...checked.value)
       }
       return ok(proven)
     },
-    end() {
-      const proven: Uint8Array[] = []
-      if (pendingBytes > 0) {
-        const checked = check(bytesConcat(...pending))
-        if (!checked.ok) return checked
-        proven.push(checked.value)
-        pending = []
-        pendingBytes = 0
-      }
-      return index === leaves.length ? ok(proven) : err({ code: 'too_short', index })
+    async end() {
+      const last = await check()
+      if (!last.ok) return last
+      return index === leaves.length ? last : err({ code: 'too_short', index })
     },
   }
+}
+
+const CHUNK_AT = 1
+
+function chunkBegun(): Uint8Array {
+  const bytes = new Uint8Array(CHUNK_AT + BODY_CHUNK_BYTES)
+  bytes[0] = LEAF_PREFIX
+  return bytes
 }

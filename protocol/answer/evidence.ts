@@ -101,8 +101,32 @@ const LINK_TARGET = new RegExp(
   `<(${WELL_KNOWN.replaceAll('.', '\\.')}certificate/[0-9]{1,16})>\\s*;\\s*rel="?${CERTIFICATE_RELATION}"?`,
 )
 
+/** What the text of a field says; undefined: it has not the form. */
+export type EvidenceTexts = {
+  readonly cert: (text: string) => Cert | undefined
+  readonly receipt: (text: string) => Signed<Receipt> | undefined
+}
+
+/** Read anew each time. Whoever gets the same texts again and again may keep what they came to. */
+export const READ_TEXTS: EvidenceTexts = {
+  cert(text) {
+    const bytes = fieldBytes(text)
+    const cert = bytes === undefined ? undefined : certificateFromBytes(bytes)
+    return cert?.ok ? cert.value : undefined
+  },
+  receipt(text) {
+    const bytes = fieldBytes(text)
+    const receipt = bytes === undefined ? undefined : readCbor(receiptShape, bytes, EVIDENCE_BYTES_MAX)
+    return receipt?.ok ? receipt.value : undefined
+  },
+}
+
 /** Reads the evidence of an answer from its headers. `fetched`: the certificate that a `Link` named, when it was fetched. */
-export function evidenceFromHeaders(headers: Headers, fetched?: Cert): Result<Evidence, EvidenceError> {
+export function evidenceFromHeaders(
+  headers: Headers,
+  fetched?: Cert,
+  texts: EvidenceTexts = READ_TEXTS,
+): Result<Evidence, EvidenceError> {
   const receiptField = field(headers, RECEIPT_HEADER)
   const pathField = field(headers, PATH_HEADER)
   if (receiptField === undefined && pathField === undefined) return err({ code: 'no_receipt' })
@@ -116,10 +140,8 @@ export function evidenceFromHeaders(headers: Headers, fetched?: Cert): Result<Ev
       }
       return err({ code: 'no_certificate' })
     }
-    const bytes = fieldBytes(certField)
-    const read = bytes === undefined ? undefined : certificateFromBytes(bytes)
-    if (!read?.ok) return err({ code: 'certificate_form' })
-    cert = read.value
+    cert = texts.cert(certField)
+    if (cert === undefined) return err({ code: 'certificate_form' })
   }
   if (pathField !== undefined) {
     const bytes = fieldBytes(pathField)
@@ -132,8 +154,6 @@ export function evidenceFromHeaders(headers: Headers, fetched?: Cert): Result<Ev
     if (!salt?.ok) return err({ code: 'salt_hash_form' })
     return ok({ kind: 'write', cert, fuel: path.value.fuel, path: path.value.path, saltHash: salt.value })
   }
-  const bytes = receiptField === undefined ? undefined : fieldBytes(receiptField)
-  const receipt = bytes === undefined ? undefined : readCbor(receiptShape, bytes, EVIDENCE_BYTES_MAX)
-  if (!receipt?.ok) return err({ code: 'receipt_form' })
-  return ok({ kind: 'read', receipt: receipt.value, cert })
+  const receipt = receiptField === undefined ? undefined : texts.receipt(receiptField)
+  return receipt === undefined ? err({ code: 'receipt_form' }) : ok({ kind: 'read', receipt, cert })
 }

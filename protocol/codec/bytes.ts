@@ -20,7 +20,12 @@ export function bytesFromHex(text: string): Result<Uint8Array, { code: 'not_hex'
 }
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const BASE64_VALUE = new Map(Array.from(BASE64, (char, value) => [char, value]))
+const NOT_BASE64 = 64
+/** By character code. */
+const BASE64_VALUE = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = BASE64.indexOf(String.fromCharCode(code))
+  return value < 0 ? NOT_BASE64 : value
+})
 
 /** RFC 4648 §4, with padding. */
 export function base64FromBytes(bytes: Uint8Array): string {
@@ -45,12 +50,15 @@ export function bytesFromBase64(text: string): Result<Uint8Array, { code: 'not_b
     let word = 0
     for (let offset = 0; offset < 4; offset++) {
       const padded = last && offset >= 4 - padding
-      const value = padded ? 0 : BASE64_VALUE.get(text.charAt(index + offset))
-      if (value === undefined) return err({ code: 'not_base64' })
+      const value = padded ? 0 : (BASE64_VALUE[text.charCodeAt(index + offset)] ?? NOT_BASE64)
+      if (value === NOT_BASE64) return err({ code: 'not_base64' })
       word = (word << 6) | value
     }
     if (last && padding > 0 && (word & (padding === 2 ? 0xffff : 0xff)) !== 0) return err({ code: 'not_base64' })
-    for (const shift of [16, 8, 0]) if (out < bytes.length) bytes[out++] = (word >>> shift) & 255
+    // Past the end nothing is written.
+    bytes[out++] = word >>> 16
+    bytes[out++] = word >>> 8
+    bytes[out++] = word
   }
   return ok(bytes)
 }

@@ -13,6 +13,9 @@ export type Digest = Uint8Array & { readonly brand: 'Digest' }
 /** A SHA-256 implementation: 32 bytes out, the input untouched. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array
 
+/** The same where only an asynchronous one is native (WebCrypto). */
+export type Sha256Async = (bytes: Uint8Array) => Promise<Uint8Array>
+
 export function sha256(bytes: Uint8Array): Digest {
   return nobleSha256(bytes) as Uint8Array as Digest
 }

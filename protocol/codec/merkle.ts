@@ -8,8 +8,11 @@ import { assert } from '#protocol/codec/result.ts'
 /** Longest path: a tree of 2^32 leaves. */
 export const MERKLE_PATH_MAX = 32
 
+/** Stands before what a leaf is hashed of. */
+export const LEAF_PREFIX = 0
+
 export function merkleLeaf(data: Uint8Array, hash: Sha256 = sha256): Digest {
-  return sha256By(hash, bytesConcat(Uint8Array.of(0), data))
+  return sha256By(hash, bytesConcat(Uint8Array.of(LEAF_PREFIX), data))
 }
 
 function inner(left: Digest, right: Digest): Digest {

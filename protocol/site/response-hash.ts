@@ -1,10 +1,10 @@
 // response_hash = H(canonical { status, headers but a fixed list, body_root }): what is certified about an answer is the
 // representation itself, so that compression, ranges and the connection may differ from member to member.
 
-import { bytesFromText } from '#protocol/codec/bytes.ts'
+import { bytesConcat, bytesFromText } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
-import { type Digest, type Sha256, sha256, taggedHash } from '#protocol/codec/digest.ts'
-import { merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
+import { type Digest, type Sha256, type Sha256Async, sha256, taggedHash } from '#protocol/codec/digest.ts'
+import { LEAF_PREFIX, merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 
 /** A stream is checked chunk by chunk before it is passed on. */
 export const BODY_CHUNK_BYTES = 64 * 1024
@@ -54,6 +54,16 @@ export function bodyRoot(body: Uint8Array, hash: Sha256 = sha256): Digest {
   const leaves: Digest[] = []
   for (let offset = 0; offset < body.length; offset += BODY_CHUNK_BYTES) {
     leaves.push(merkleLeaf(body.subarray(offset, offset + BODY_CHUNK_BYTES), hash))
+  }
+  return merkleRoot(leaves)
+}
+
+/** The same by a hash that answers later. */
+export async function bodyRootAsync(body: Uint8Array, hash: Sha256Async): Promise<Digest> {
+  const leaves: Digest[] = []
+  for (let offset = 0; offset < body.length; offset += BODY_CHUNK_BYTES) {
+    const chunk = body.subarray(offset, offset + BODY_CHUNK_BYTES)
+    leaves.push((await hash(bytesConcat(Uint8Array.of(LEAF_PREFIX), chunk))) as Digest)
   }
   return merkleRoot(leaves)
 }

@@ -27,6 +27,8 @@ export type SharedSite = {
   readonly bodies: BodyKeeper
   /** Heights whose whole state is here. */
   hasState(height: number): boolean
+  /** Height of the state that is offered to those far behind; null: none. */
+  offeredState(): number | null
 }
 
 export type ContentServer = {
@@ -136,7 +138,7 @@ async function answerMember(
       return { type: 'content', blocks }
     }
     case 'want_state':
-      return { type: 'state', cert: offeredState(store, site, peer, question.height) }
+      return { type: 'state', cert: lentState(store, site, peer, question.height) }
     case 'want_blocks':
       return { type: 'blocks', job: site.job, blocks: certifiedBlocks(store, site.job, question.from, question.count) }
     case 'want_bodies': {
@@ -153,11 +155,15 @@ async function answerMember(
   }
 }
 
-/** The state of the height that was asked for, or of the head when the group went on; it stays whole while it is fetched. */
-function offeredState(store: Store, site: SharedSite, peer: PeerName, height: number): Cert | null {
+/**
+ * The state of the height that was asked for; when the group went on, the one that is offered now, which is older than R9's window, so that
+ * whoever takes it can vote at once; else that of the head. It stays whole while it is fetched.
+ */
+function lentState(store: Store, site: SharedSite, peer: PeerName, height: number): Cert | null {
   const head = store.certified.head(site.job)?.height ?? 0
-  const offered = site.hasState(height) ? height : height < head ? head : undefined
-  const cert = offered === undefined ? null : certAt(store, site.job, offered)
+  const offered = site.offeredState() ?? 0
+  const lent = [height, offered, head].find((each) => each >= height && site.hasState(each))
+  const cert = lent === undefined ? null : certAt(store, site.job, lent)
   if (cert !== null) sharingOf(store, site).leases.take(peer, cert)
   return cert
 }

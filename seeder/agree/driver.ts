@@ -58,6 +58,7 @@ const REFUSED_MAX = 32
 const CLOCK_STEP_MS = 20
 /** R6: a change of what a link takes is told in steps of this, ms. */
 const LINK_STEP_MS = 50
+const NO_REQUESTS = new Uint8Array(0)
 
 export type Member = {
   /** `now` is in the inputs; effects in the order in which they are to be performed. */
@@ -519,7 +520,10 @@ export class Driver {
         job: this.#job,
         height,
         certificate: certToBytes(cert),
-        requests: heightToBytes(effect.requests, this.bodies.ofRequests(effect.requests)),
+        // Of a state that was taken over the requests are with others: nobody is to take it for an empty block.
+        requests: effect.snapshot
+          ? NO_REQUESTS
+          : heightToBytes(effect.requests, this.bodies.ofRequests(effect.requests)),
         stateRoot,
         blocks: done?.result.blocks ?? [],
         releaseStates: release,
@@ -527,7 +531,7 @@ export class Driver {
         ...(effect.snapshot ? { snapshot: true as const } : {}),
       })
       if (effect.keepBlocksFrom > (store.certified.first(this.#job) ?? 0)) {
-        store.certified.prune(this.#job, effect.keepBlocksFrom)
+        store.certified.prune(this.#job, effect.keepBlocksFrom, effect.keepStates)
       }
       if (ticket === undefined) letIncomingGo(store, this.#job, height, 0)
       if (cert.block.kind === 'update') {

@@ -115,9 +115,8 @@ export function restoreMember(found: Found): RestoredSite {
     member: {
       ...member,
       cert: checked.value,
-      recent: recentBlocks(store, job, checked.value),
+      ...recentBlocks(store, job, checked.value),
       states: keptStates(store, job),
-      firstBlock: store.certified.first(job) ?? block.height + 1,
     },
   }
 }
@@ -131,18 +130,26 @@ function evidenceOf(store: Store, job: Digest): EvidenceSummary[] {
   })
 }
 
-function recentBlocks(store: Store, job: Digest, head: Cert): Restored['recent'] {
+/** What R9's window may reach, from the head down to the first height that is not whole here: of a state that was taken over, or damaged. */
+function recentBlocks(store: Store, job: Digest, head: Cert): Pick<Restored, 'recent' | 'firstBlock'> {
   const recent: Restored['recent'][number][] = []
   for (let height = head.block.height; height > 0; height--) {
     const row = store.certified.at(job, height)
     const cert = row === undefined ? undefined : certFromBytes(row.certificate)
     const record = row === undefined || row.requests.length === 0 ? undefined : heightFromBytes(row.requests)
-    if (!cert?.ok || !record?.ok) break
+    if (!cert?.ok || !record?.ok) return { recent: recent.reverse(), firstBlock: height + 1 }
     const { time } = cert.value.block
-    if (time < head.block.time - WINDOW_MS) break
+    if (time < head.block.time - WINDOW_MS) return { recent: recent.reverse(), firstBlock: firstWhole(store, job) }
     recent.push({ height, time, requestHashes: record.value.requests.map(orderedRequestHash) })
   }
-  return recent.reverse()
+  return { recent: recent.reverse(), firstBlock: 1 }
+}
+
+/** The lowest height is that of a state when this member began with one: the blocks come after it. */
+function firstWhole(store: Store, job: Digest): number {
+  const first = store.certified.first(job) ?? 0
+  const isTaken = store.certified.at(job, first)?.requests.length === 0
+  return isTaken ? first + 1 : Math.max(1, first)
 }
 
 const STATE_LABEL = /^state\/(\d+)$/

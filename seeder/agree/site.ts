@@ -252,6 +252,10 @@ export class Site implements HostedSite {
     return this.#driver.hasState(height)
   }
 
+  offeredState(): number | null {
+    return this.#driver.status().offered
+  }
+
   receive(peer: PeerName, bytes: Uint8Array): undefined | Promise<void> {
     return this.#driver.receive(peer, bytes)
   }

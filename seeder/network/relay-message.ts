@@ -34,6 +34,8 @@ const RESERVATION = { expire: 1, addresses: 2 } as const
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 /** A 64-bit number in groups of seven bits. */
 const VARINT_BYTES_MAX = 10
+/** A key is 32 bits: readers that cut a longer one off would see another field. */
+const KEY_MAX = 0xffff_ffff
 
 /** `peer`: the multihash of a peer id. */
 export type HopRequest = { readonly type: 'reserve' } | { readonly type: 'connect'; readonly peer: Uint8Array }
@@ -98,7 +100,7 @@ function fieldsOf(bytes: Uint8Array): ReadonlyMap<number, number | Uint8Array> |
   }
   while (at < bytes.length) {
     const key = varint()
-    if (key === undefined) return undefined
+    if (key === undefined || key > KEY_MAX) return undefined
     const field = Math.floor(key / 8)
     const wire = key % 8
     if (wire === WIRE.varint) {

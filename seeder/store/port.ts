@@ -105,13 +105,13 @@ export type Certified = {
   at(job: Digest, height: number): CertifiedHeight | undefined
   /** As `at`: a row that is damaged is not there. Contiguous heights from `from` on, at most `countMax` of them and (after the first) at most `bytesMax` bytes. */
   range(job: Digest, from: number, countMax: number, bytesMax: number): CertifiedHeight[]
-  /** Lowest height whose requests are kept, or undefined when there is none. */
+  /** Lowest height that is kept, or undefined when there is none. */
   first(job: Digest): number | undefined
   /**
    * Deletes certificates and releases state roots of heights below, oldest first, at most `PRUNED_PER_CALL_MAX` of them;
-   * returns how many went. The head stays.
+   * returns how many went. The head stays, and the heights `spared`.
    */
-  prune(job: Digest, below: number): number
+  prune(job: Digest, below: number, spared?: readonly number[]): number
 }
 
 export type EvidenceRow = {

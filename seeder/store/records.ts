@@ -143,11 +143,17 @@ export class CertifiedTable {
     return this.#release.get(rowSum(key, 0), key)?.state as Cid | undefined
   }
 
-  /** Deletes rows below a height. */
-  deleteBelow(job: Digest, below: number): number {
+  /** Deletes rows below a height, but for those `spared`; returns how many went. */
+  deleteBelow(job: Digest, below: number, spared: readonly number[]): number {
     const number = this.#jobs.find(job)
-    if (number === undefined || below <= 0) return 0
-    return Number(this.#delete.run(keyOf(number, 0), keyOf(number, below - 1)).changes)
+    if (number === undefined) return 0
+    let from = 0
+    let deleted = 0
+    for (const stays of [...spared.filter((height) => height < below).sort((a, b) => a - b), below]) {
+      if (stays > from) deleted += Number(this.#delete.run(keyOf(number, from), keyOf(number, stays - 1)).changes)
+      from = stays + 1
+    }
+    return deleted
   }
 
   #edge(statement: Statement, job: Digest): number | undefined {

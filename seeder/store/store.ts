@@ -349,11 +349,12 @@ class SqliteStore implements Store {
       at: (job, height) => heights.at(job, height),
       range: (job, from, countMax, bytesMax) => heights.range(job, from, countMax, bytesMax),
       first: (job) => heights.first(job),
-      prune: (job, below) =>
+      prune: (job, below, spared = []) =>
         this.#writer.transact(() => {
           const until = Math.min(below, heights.headHeight(job) ?? 0, (heights.first(job) ?? 0) + PRUNED_PER_CALL_MAX)
-          for (const { height } of heights.kept(job)) if (height < until) this.#releaseState(job, height)
-          return heights.deleteBelow(job, until)
+          for (const { height } of heights.kept(job))
+            if (height < until && !spared.includes(height)) this.#releaseState(job, height)
+          return heights.deleteBelow(job, until, spared)
         }),
     }
   }

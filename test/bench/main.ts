@@ -18,6 +18,7 @@ const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
   read: async () => (await import('#test/bench/read.ts')).read,
   write: async () => (await import('#test/bench/write.ts')).write,
   tunnel: async () => (await import('#test/bench/tunnel.ts')).tunnel,
+  'first-byte': async () => (await import('#test/bench/first-byte.ts')).firstByte,
   idle: async () => (await import('#test/bench/idle.ts')).idle,
   start: async () => (await import('#test/bench/start.ts')).start,
   store: async () => (await import('#test/bench/store.ts')).store,

@@ -1,9 +1,11 @@
 // What a tunnel costs: the same member asked at its own port, and through the sites domain of a gateway (workerd, its Durable Object, the
 // member's WebSocket, every signature and chunk checked). Small answers, large ones, small ones beside eight large ones, and the time to the
-// first byte of a visitor who has no connection yet, by each way that leads to a site.
+// first byte of a visitor who has no connection yet, by each way that leads to a site. Beside them the bare way of a tunnel, which is the limit of
+// anything that is made of these parts (bare-tunnel.ts).
 
 import { connect } from 'node:net'
 import { exchange } from '#cli/network/http.ts'
+import { startBareTunnel } from '#test/bench/bare-tunnel.ts'
 import { type Load, load, type Target } from '#test/bench/client.ts'
 import { BLOB_BYTES, SITE, serving, startGroup } from '#test/bench/group.ts'
 import { type Bench, compared, median } from '#test/bench/report.ts'
@@ -17,6 +19,12 @@ const BULK_STREAMS = 8
 const FIRST_BYTES = 40
 const TUNNELS_MS = 60_000
 const MEGABYTE = 1e6
+/** Of an answer with its headers, receipt and certificate. */
+const ANSWER_BYTES = 6_000
+const PEERS = [
+  ['direct', 'direct'],
+  ['bare', 'the bare way'],
+] as const
 
 /** Where the site is asked for: an address to connect to, and the name by which it is known there. */
 type Way = { readonly target: Target; readonly host: string }
@@ -63,34 +71,45 @@ export const tunnel: Bench = async ({ note }) => {
   )
   const results = []
 
+  const bare = stack.use(await startBareTunnel({ small: ANSWER_BYTES, large: BLOB_BYTES }))
+  const limit: Way = { target: bare.target, host: 'far' }
+
   for (const connections of [1, 16]) {
-    const rounds: { ours: Load; peer: Load }[] = []
-    for (const way of [through, direct]) await asked(way, '/page', connections, WARM_MS)
-    for (let round = 0; round < ROUNDS; round++)
-      rounds.push({
-        ours: await asked(through, '/page', connections, ROUND_MS),
-        peer: await asked(direct, '/page', connections, ROUND_MS),
-      })
-    const of = (figure: 'p50Ms' | 'perSecond') =>
-      rounds.map(({ ours, peer }) => ({ ours: ours[figure], peer: peer[figure] }))
+    const rounds: { ours: Load; direct: Load; bare: Load }[] = []
+    const round = async (durationMs: number): Promise<(typeof rounds)[number]> => ({
+      ours: await asked(through, '/page', connections, durationMs),
+      direct: await asked(direct, '/page', connections, durationMs),
+      bare: await asked(limit, '/small', connections, durationMs),
+    })
+    await round(WARM_MS)
+    for (let index = 0; index < ROUNDS; index++) rounds.push(await round(ROUND_MS))
+    const of = (figure: 'p50Ms' | 'perSecond', peer: 'direct' | 'bare') =>
+      rounds.map((each) => ({ ours: each.ours[figure], peer: each[peer][figure] }))
     const what = `3 KB page through a tunnel, ${connections} connection${connections === 1 ? '' : 's'}`
-    results.push(compared(`${what}, p50, against direct`, 'ms', of('p50Ms')))
-    results.push(compared(`${what}, against direct`, 'requests/s', of('perSecond')))
-    note(`${what}: ${median(rounds.map(({ ours, peer }) => ours.p50Ms - peer.p50Ms)).toFixed(2)} ms more at the median`)
+    for (const [peer, name] of PEERS) {
+      results.push(compared(`${what}, p50, against ${name}`, 'ms', of('p50Ms', peer)))
+      results.push(compared(`${what}, against ${name}`, 'requests/s', of('perSecond', peer)))
+      const more = median(rounds.map((each) => each.ours.p50Ms - each[peer].p50Ms))
+      note(`${what}: ${more.toFixed(2)} ms more than ${name} at the median`)
+    }
   }
 
-  const bulk: { ours: number; peer: number }[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const [ours, peer] = [
-      await asked(through, '/photo.jpg', 1, ROUND_MS),
-      await asked(direct, '/photo.jpg', 1, ROUND_MS),
-    ]
+  const megabytes = ({ perSecond }: Load): number => (perSecond * BLOB_BYTES) / MEGABYTE
+  const bulk: { ours: number; direct: number; bare: number }[] = []
+  for (let round = 0; round < ROUNDS; round++)
     bulk.push({
-      ours: (ours.perSecond * BLOB_BYTES) / MEGABYTE,
-      peer: (peer.perSecond * BLOB_BYTES) / MEGABYTE,
+      ours: megabytes(await asked(through, '/photo.jpg', 1, ROUND_MS)),
+      direct: megabytes(await asked(direct, '/photo.jpg', 1, ROUND_MS)),
+      bare: megabytes(await asked(limit, '/large', 1, ROUND_MS)),
     })
-  }
-  results.push(compared('1 MB file through a tunnel, 1 connection, against direct', 'MB/s', bulk))
+  for (const [peer, name] of PEERS)
+    results.push(
+      compared(
+        `1 MB file through a tunnel, 1 connection, against ${name}`,
+        'MB/s',
+        bulk.map((each) => ({ ours: each.ours, peer: each[peer] })),
+      ),
+    )
 
   const starved: { alone: Load; beside: Load }[] = []
   for (let round = 0; round < ROUNDS; round++) {

@@ -2,20 +2,36 @@
 // that stays, the one that leaves; by RECONFIG, and by CLOSE when the joiner is silent. Each round kills at another point, until a round
 // goes by in which there was none left: so all are met. Joiners have been members before and run the blocks that they missed, or are new
 // and take a state first.
+//
+// All rounds of a test are hand-overs of one group. Of points that ask for the same thing one after the other (the blocks that a new member
+// runs) a round is given to fewer and fewer; instead one new member dies from one to the next of them, life after life, within one hand-over.
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as pass } from 'node:timers/promises'
-import { exchange } from '#cli/network/http.ts'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
+import { standWell, withFacts } from '#test/faults/support/standing.ts'
 import { published, withFaults } from '#test/support/faulty.ts'
 import { replaceMember } from '#test/support/hand-over.ts'
-import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
+import { agrees, SITE, writeLine } from '#test/support/lines.ts'
 import { count, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const POINTS_MAX = 60
+/** Points that are passed over at most, where one is like the one before it. */
+const STEP_MAX = 8
+/** Lives of the member that dies again and again. */
+const LIVES_MAX = 300
+/** At which point of a life it ends, in turn: one point a life, and some more in the last, for a start may have points of its own. */
+const ENDS = [
+  { point: 1, when: 'after' },
+  { point: 2, when: 'before' },
+  { point: 1, when: 'after' },
+  { point: 3, when: 'after' },
+] as const
+/** Lives from one write of the group to the next, which is another block to run. */
+const LIVES_PER_WRITE = 8
 const EPOCH_MS = 120_000
 const WHEN = ['before', 'after'] as const
 /** Heights between the states that are kept; one of them is to be older than R9's window, and further ahead of nothing than twice this. */
@@ -26,6 +42,8 @@ const SHORT_DELTA_MS = 100
 
 type Role = 'joiner' | 'stays' | 'leaver'
 type How = 'RECONFIG' | 'CLOSE'
+/** What a round waits for. */
+type Stage = 'write' | 'command' | 'hand-over' | 'start' | 'level'
 /** Joiners of each round are `new`, or those who `left` the rounds before. */
 type Joiners = 'new' | 'left'
 
@@ -37,6 +55,9 @@ class Rounds {
   readonly lines: string[] = []
   readonly #seeders: Seeders
   readonly #how: How
+  readonly #spentMs = new Map<Stage, number>()
+  /** What asked for the point of the last death. */
+  last = ''
   seats: Seats
   epoch = 0
 
@@ -46,42 +67,101 @@ class Rounds {
     this.seats = { present: seeders.all.filter((each) => !spare.includes(each)), spare }
   }
 
+  /** Everybody who is in the group, or lately was. */
+  get all(): readonly SeederProcess[] {
+    return [...this.seats.present, ...this.seats.spare]
+  }
+
+  /** Seconds by what they went to. */
+  get spent(): string {
+    return [...this.#spentMs].map(([stage, ms]) => `${stage} ${Math.round(ms / 1_000)}`).join(', ')
+  }
+
   /** False: it came to no such point. */
   async round(role: Role, point: number, when: (typeof WHEN)[number]): Promise<boolean> {
     const [out, stays, ...rest] = this.seats.present
     const [joiner, ...waiting] = this.seats.spare
     assert.ok(out && stays && joiner)
     const victim = { joiner, stays, leaver: out }[role]
+    const isSilent = this.#how === 'CLOSE'
+    const comesLate = isSilent && role === 'joiner'
+    const fault = { kill: { point, of: 'now', when } }
     await this.#write(this.seats.present, `${this.epoch} ${point} ${when}`)
     let died = false
     void victim.exited.then(() => {
       died = true
     })
-    if (this.#how === 'CLOSE') joiner.kill('SIGSTOP')
-    withFaults(victim, { kill: { point, of: 'now', when } })
-    await replaceMember(this.#seeders, SITE, out, joiner)
+    if (isSilent) joiner.kill('SIGSTOP')
+    if (!comesLate) withFaults(victim, fault)
+    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner))
     this.epoch++
-    const lives = [stays, ...rest].filter((each) => each !== victim)
-    await until(
+    if (comesLate) {
+      await this.#areSoon(`epoch ${this.epoch} without the one that comes`, () => this.#areLevel([stays, ...rest]))
+      withFaults(victim, fault)
+      joiner.kill('SIGCONT')
+    }
+    const awaited = [stays, ...rest, ...(isSilent && !comesLate ? [] : [joiner])]
+    await this.#areSoon(
       `its death at point ${point}, or epoch ${this.epoch}`,
-      async () => died || (await this.#areLevel([stays, ...rest, ...(this.#how === 'CLOSE' ? [] : [joiner])])),
-      EPOCH_MS,
+      async () => died || ((await this.#areLevel(awaited)) && (await victim.site(SITE))?.epoch === this.epoch),
     )
     withFaults(victim, {})
     let again = victim
     if (died) {
-      count(this.points, victim.faults, when)
-      // A write while it is away, if enough are there without the joiner: three others, or two and the one that is to go.
-      if (this.#how === 'RECONFIG')
-        await this.#write(role === 'leaver' ? lives : [out, ...lives], `${this.epoch} without ${role}`)
-      again = await this.#seeders.restart(victim)
+      this.last = count(this.points, victim.faults, when)
+      const lives = (role === 'leaver' ? [stays, ...rest] : [out, stays, ...rest]).filter((each) => each !== victim)
+      // A write while it is away, if three others of the group are there.
+      if (!isSilent || role !== 'stays') await this.#write(lives, `${this.epoch} without ${role}`)
+      again = await this.#stage('start', () => this.#seeders.restart(victim))
     }
     joiner.kill('SIGCONT')
     const now = (seeder: SeederProcess): SeederProcess => (seeder === victim ? again : seeder)
-    const present = [stays, ...rest, joiner].map(now)
-    await until(`epoch ${this.epoch} at every member`, () => this.#areLevel(present), EPOCH_MS)
-    this.seats = { present, spare: [...waiting, now(out)] }
+    this.seats = { present: [stays, ...rest, joiner].map(now), spare: [...waiting, now(out)] }
+    await this.#stage('level', () =>
+      until(`epoch ${this.epoch} at every member`, () => this.#areLevel(this.seats.present), EPOCH_MS),
+    )
     return died
+  }
+
+  /** One hand-over to a member that dies again and again, until it is level; how often it died. */
+  async lives(): Promise<number> {
+    const [out, ...rest] = this.seats.present
+    let [joiner] = this.seats.spare
+    assert.ok(out && joiner)
+    const { faults, label } = joiner
+    let end: (typeof ENDS)[number] = ENDS[0]
+    withFaults(joiner, { kill: { ...end, of: 'now' } })
+    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner as SeederProcess))
+    this.epoch++
+    let next: Promise<SeederProcess | undefined> = Promise.resolve(joiner)
+    for (let deaths = 0; ; deaths++) {
+      assert.ok(deaths < LIVES_MAX, `${label} does not come to an end`)
+      const lives = await next
+      let died = lives === undefined
+      void lives?.exited.then(() => {
+        died = true
+      })
+      if (lives !== undefined) {
+        joiner = lives
+        this.seats = { present: [...rest, lives], spare: [out] }
+        await this.#areSoon(`its death, or epoch ${this.epoch}`, async () => died || this.#areLevel([...rest, lives]))
+      }
+      if (!died) {
+        withFaults(joiner, {})
+        return deaths
+      }
+      count(this.points, faults, end.when)
+      if (deaths % LIVES_PER_WRITE === 0) await this.#write(rest, `life ${deaths}`)
+      end = ENDS[deaths % ENDS.length] ?? end
+      withFaults(joiner, { kill: { ...end, of: 'start' } })
+      const ended = joiner
+      next = this.#stage('start', () =>
+        this.#seeders.restart(ended).catch((cause: Error) => {
+          assert.match(cause.message, /ended with SIGKILL/)
+          return undefined
+        }),
+      )
+    }
   }
 
   /** Goes on until a new member would be given a state to begin with. */
@@ -98,19 +178,34 @@ class Rounds {
     const [gone] = this.seats.spare
     gone?.kill('SIGKILL')
     await gone?.exited
-    this.seats = { ...this.seats, spare: [await newcomer(this.#seeders, `n${this.epoch}`)] }
+    this.seats = { ...this.seats, spare: [] }
+    const comes = await this.#stage('start', () => newcomer(this.#seeders, `n${this.epoch}`))
+    this.seats = { ...this.seats, spare: [comes] }
   }
 
-  async #write(through: readonly SeederProcess[], line: string): Promise<void> {
-    // 307: that one has left the group.
-    await writeLine({ all: through }, line, this.lines.length, [307, 503, 504])
-    this.lines.push(line)
+  #write(through: readonly SeederProcess[], line: string): Promise<void> {
+    return this.#stage('write', async () => {
+      // 307: that one has left the group.
+      await writeLine({ all: through }, line, this.lines.length, [307, 503, 504])
+      this.lines.push(line)
+    })
+  }
+
+  #areSoon(what: string, ask: () => Promise<boolean>): Promise<unknown> {
+    return this.#stage('hand-over', () => until(what, ask, EPOCH_MS))
   }
 
   async #areLevel(members: readonly SeederProcess[]): Promise<boolean> {
     for (const seeder of members)
       if ((await seeder.site(SITE))?.epoch !== this.epoch || !(await agrees(seeder))) return false
     return true
+  }
+
+  async #stage<T>(stage: Stage, work: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    const result = await work()
+    this.#spentMs.set(stage, (this.#spentMs.get(stage) ?? 0) + performance.now() - began)
+    return result
   }
 }
 
@@ -126,7 +221,14 @@ async function newcomer(seeders: Seeders, label: string): Promise<SeederProcess>
   return seeder
 }
 
-async function handOver(context: TestContext, how: How, role: Role, joiners: Joiners): Promise<void> {
+type Case = { readonly how: How; readonly role: Role; readonly joiners: Joiners }
+
+/** A group with whoever waits outside of it; `work` brings it to other members, and then it is looked at. */
+async function inAGroup(
+  context: TestContext,
+  { how, joiners }: Case,
+  work: (rounds: Rounds) => Promise<void>,
+): Promise<void> {
   const settings = {
     ...(how === 'CLOSE' ? { delta_ms: SHORT_DELTA_MS } : {}),
     ...(joiners === 'new' ? { snapshot_heights: SNAPSHOT_HEIGHTS } : {}),
@@ -135,29 +237,36 @@ async function handOver(context: TestContext, how: How, role: Role, joiners: Joi
   const spare = [await newcomer(seeders, 't1')]
   if (joiners === 'left') spare.push(await newcomer(seeders, 't2'))
   const rounds = new Rounds(seeders, how, spare)
-  if (joiners === 'new') await rounds.grow()
-  let ended = 0
-  for (let point = 1; ended < WHEN.length; point++) {
-    assert.ok(point <= POINTS_MAX, 'a hand-over has an end')
-    ended = 0
-    for (const when of WHEN) {
-      if (!(await rounds.round(role, point, when))) ended++
-      if (joiners === 'new') await rounds.renew()
+  await withFacts(
+    () => rounds.all,
+    async () => {
+      if (joiners === 'new') await rounds.grow()
+      await work(rounds)
+      for (const [what, times] of rounds.points) context.diagnostic(`${times} × ${what}`)
+      context.diagnostic(`seconds: ${rounds.spent}`)
+      const met = [...rounds.points.keys()]
+      if (joiners === 'new') assert.ok(met.some((what) => what.startsWith('seeder/agree/transfer')))
+      context.diagnostic(`heights: ${await standWell(rounds.seats.present, rounds.lines)}`)
+    },
+  )
+}
+
+async function roundByRound(context: TestContext, each: Case): Promise<void> {
+  await inAGroup(context, each, async (rounds) => {
+    let [ended, step, before] = [0, 1, '']
+    for (let point = 1; ended < WHEN.length; point += step) {
+      assert.ok(point <= POINTS_MAX, 'a hand-over has an end')
+      ended = 0
+      for (const when of WHEN) {
+        if (!(await rounds.round(each.role, point, when))) ended++
+        if (each.joiners === 'new') await rounds.renew()
+      }
+      context.diagnostic(`point ${point}, epoch ${rounds.epoch}: ${WHEN.length - ended} deaths, ${rounds.last}`)
+      const isAlike = each.joiners === 'new' && rounds.last === before
+      step = isAlike ? Math.min(STEP_MAX, step * 2) : 1
+      before = rounds.last
     }
-    context.diagnostic(`point ${point}, epoch ${rounds.epoch}: ${WHEN.length - ended} deaths`)
-  }
-  for (const [what, times] of rounds.points) context.diagnostic(`${times} × ${what}`)
-  if (joiners === 'new') assert.ok([...rounds.points.keys()].some((what) => what.startsWith('seeder/agree/transfer')))
-  const { present } = rounds.seats
-  assert.deepEqual(await levelLines({ all: present }), rounds.lines)
-  await noEvidence({ all: present })
-  for (const seeder of present) {
-    const site = await seeder.site(SITE)
-    for (let height = site?.height ?? 0; height > Math.max(0, (site?.height ?? 0) - 20); height--) {
-      const found = await exchange(`${site?.origin}/.well-known/interpeer/certificate/${height}`, { timeoutMs: 30_000 })
-      assert.equal(found.status, 200, `the certificate of height ${height}`)
-    }
-  }
+  })
 }
 
 for (const [how, role, joiners, what] of [
@@ -167,6 +276,14 @@ for (const [how, role, joiners, what] of [
   ['RECONFIG', 'leaver', 'left', 'the one that leaves'],
   ['CLOSE', 'stays', 'left', 'one that stays, while the one that is to come is silent'],
   ['CLOSE', 'leaver', 'left', 'the one that leaves, while the one that is to come is silent'],
+  ['CLOSE', 'joiner', 'left', 'the one that comes, after it was silent'],
 ] as const)
   test(`§6 R1 killed before and after each persist point of a hand-over by ${how}: ${what}`, (context) =>
-    handOver(context, how, role, joiners))
+    roundByRound(context, { how, role, joiners }))
+
+test('§6 R1 killed again and again, from one persist point of a hand-over to the next: the one that comes, who is new and takes a state', (context) =>
+  inAGroup(context, { how: 'RECONFIG', role: 'joiner', joiners: 'new' }, async (rounds) => {
+    const deaths = await rounds.lives()
+    context.diagnostic(`${deaths} deaths`)
+    assert.ok(deaths > SNAPSHOT_HEIGHTS)
+  }))

@@ -5,8 +5,8 @@
 // milliseconds an input (docs/FUZZING.md): a thousand inputs for one.
 
 import { createHash } from 'node:crypto'
-import { changeCbor, changeJson, cross, type Dice, damage, dice, noise } from './mutate.ts'
-import type { Target } from './targets.ts'
+import { changeCbor, changeJson, changeWords, cross, type Dice, damage, dice, noise } from './mutate.ts'
+import type { Target } from './target.ts'
 
 /** Longest that an input of at most 64 KiB may take, ms; measured again before it is told, for the machine has other things to do. */
 export const SLOW_MS = 200
@@ -40,6 +40,7 @@ function nextInput({ target, roll, corpus }: Session): Uint8Array {
   const kind = roll.below(16)
   if (kind === 0) return noise(roll.below(200), roll)
   if (kind === 1) return cross(base, corpus[roll.below(corpus.length)] ?? base, roll)
+  if (kind < 12 && target.words !== undefined) return changeWords(base, target.words, roll)
   if (kind < 8 && target.form !== 'bytes') {
     const changed = target.form === 'cbor' ? changeCbor(base, roll) : changeJson(base, roll)
     if (changed !== undefined) return changed

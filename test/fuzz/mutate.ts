@@ -118,6 +118,17 @@ export function noise(length: number, roll: Dice): Uint8Array {
   return out
 }
 
+/** Words put in, or in place of some bytes, in one to six places. */
+export function changeWords(bytes: Uint8Array, words: readonly string[], roll: Dice): Uint8Array {
+  let out = bytes
+  for (let times = 1 + roll.below(6); times > 0; times--) {
+    const at = roll.below(out.length + 1)
+    const to = Math.min(out.length, at + (roll.oneIn(2) ? 0 : roll.below(12)))
+    out = splice(out, at, to, new TextEncoder().encode(words[roll.below(words.length)]))
+  }
+  return out.length > INPUT_BYTES_MAX ? out.slice(0, INPUT_BYTES_MAX) : out
+}
+
 export function cross(a: Uint8Array, b: Uint8Array, roll: Dice): Uint8Array {
   const cut = roll.below(a.length + 1)
   const from = roll.below(b.length + 1)

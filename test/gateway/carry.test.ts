@@ -204,6 +204,28 @@ test('of a head and of a part only a length that was shown is told: a little wro
   assert.deepEqual(await lengthIn(small), ['200', '5', null], 'of a script’s answer too')
 })
 
+test('a member that calls the whole a part, or says that nothing changed, is not believed: neither was asked', async () => {
+  for (const path of ['/large.bin', '/medium.bin', '/'])
+    for (const method of ['GET', 'HEAD'])
+      for (const status of [200, 206, 304]) {
+        const gateway = gatewayWith(32 * MEBIBYTE)
+        const { tunnels } = gateway.ports
+        must(tunnels !== undefined, 'it keeps tunnels')
+        const lying: typeof tunnels.ask = async (...asked) => {
+          const answer = await tunnels.ask(...asked)
+          return answer.ok && asked[1].target === path ? { ok: true, value: { ...answer.value, status } } : answer
+        }
+        const ports = { ...gateway.ports, tunnels: { ...tunnels, ask: lying } }
+        const got = await visit({ ...gateway, ports }, path, '192.0.2.1', { method })
+        if (got instanceof Response) await got.body?.cancel()
+        assert.equal(
+          got instanceof Response ? got.status : got,
+          status === 200 ? 200 : 'no_honest_member',
+          `${method} ${path}`,
+        )
+      }
+})
+
 test('behind a proxy that speaks TLS the site is the origin that its visitor sees', async () => {
   const gateway = gatewayWith(4 * MEBIBYTE)
   const form = { method: 'POST', body: 'x', headers: { origin: 'https://wiki.sites.example' } }

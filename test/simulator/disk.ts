@@ -32,6 +32,7 @@ export type Image = {
   readonly blocks: Map<number, StoredBlock>
   /** State trees that are here, by height. */
   readonly states: Map<number, LedgerState>
+  /** Below it there are only certificates of states: their requests are with others. */
   firstBlock: number
 }
 
@@ -59,11 +60,8 @@ function apply(image: Image, change: Change): void {
     return
   }
   const { height } = change.block.cert.block
-  // A snapshot leaves a gap behind itself: what came before it is of no use to anybody.
-  if (height !== image.head + 1) {
-    image.blocks.clear()
-    image.firstBlock = height
-  }
+  // A state that was taken over leaves a gap behind itself: what came before it is of no use to anybody.
+  if (height !== image.head + 1) image.blocks.clear()
   image.head = height
   image.blocks.set(height, change.block)
   image.states.set(height, change.state)
@@ -71,9 +69,9 @@ function apply(image: Image, change: Change): void {
   image.bodies = []
   for (const kept of [...image.states.keys()]) if (!change.keepStates.includes(kept)) image.states.delete(kept)
   for (const kept of [...image.blocks.keys()]) {
-    if (kept < change.keepBlocksFrom && kept < height) image.blocks.delete(kept)
+    if (kept < change.keepBlocksFrom && kept < height && !change.keepStates.includes(kept)) image.blocks.delete(kept)
   }
-  image.firstBlock = Math.max(image.firstBlock, Math.min(change.keepBlocksFrom, height))
+  image.firstBlock = Math.max(image.firstBlock, change.keepBlocksFrom)
 }
 
 export function createDisk(): Disk {

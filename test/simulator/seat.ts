@@ -231,6 +231,15 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     return state
   }
 
+  /** What others are told to take from here is here: a state with its certificate, and the blocks after it. */
+  const offers = (message: WireMessage, now: number) => {
+    if (message.type !== 'status' || message.snapshot === null) return
+    const { image } = disk
+    let whole = image.states.has(message.snapshot) && message.first <= message.snapshot + 1
+    for (let height = message.snapshot; height <= image.head; height++) whole &&= image.blocks.has(height)
+    if (!whole) around.broken(seat, `offers the state of height ${message.snapshot}, and has it not`, now)
+  }
+
   const crash = (now: number) => {
     if (armed === undefined) return
     const { downMs, backBy, wipe } = armed
@@ -280,6 +289,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
           break
         }
         case 'send':
+          offers(effect.message, now)
           around.send(seat, effect.to, effect.message, now)
           break
         case 'execute':
@@ -371,7 +381,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
     const head = image.blocks.get(image.head)
     const cert = head === undefined ? undefined : around.verifiedCert(head.cert)
     if (head !== undefined && cert === undefined) around.broken(seat, 'its own head does not verify', now)
-    const heights = [...image.blocks.keys()].sort((a, b) => a - b)
+    const heights = [...image.blocks.keys()].filter((height) => height >= image.firstBlock).sort((a, b) => a - b)
     // What it learnt while it was down counts too.
     if (abstains > 0 && image.record === undefined) abstains = epochs
     const recent = heights.map((height) => {
@@ -386,7 +396,7 @@ export function createSeat(options: SeatOptions, around: Surroundings, random: R
       abstain: abstains > 0 && image.record === undefined,
       recent,
       states,
-      firstBlock: heights[0] ?? image.head + 1,
+      firstBlock: image.firstBlock,
       bodies: image.bodies,
       ...(cert === undefined ? {} : { cert }),
       ...(image.record === undefined ? {} : { record: image.record }),

@@ -77,7 +77,8 @@ export function createTransfer(options: TransferOptions): (seat: Seat, want: Wan
       const stored = image.blocks.get(want.height)
       return state === undefined || stored === undefined ? undefined : { type: 'state', cert: stored.cert }
     }
-    const blocks = blocksFrom((height) => image.blocks.get(height), want.fromHeight)
+    const whole = (height: number) => (height < image.firstBlock ? undefined : image.blocks.get(height))
+    const blocks = blocksFrom(whole, want.fromHeight)
     return blocks.length === 0 ? undefined : { type: 'blocks', blocks }
   }
 

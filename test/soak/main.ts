@@ -18,7 +18,6 @@ import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { exchange } from '#cli/network/http.ts'
-import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { type Alive, aliveOf, PROBE, type Usage, usageOf } from '#test/soak/sample.ts'
 import { SAMPLES_MIN, trendOf } from '#test/soak/trend.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
@@ -98,16 +97,12 @@ type Phase = {
 
 async function group(heartbeatMs: number, probe: string): Promise<Seeders> {
   const quiet = ['--log-level', 'warn']
-  // As `interpeer seed` and `up` start them.
-  const words = (env: Readonly<Record<string, string>>) =>
-    Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  const environment = (label: string) =>
-    words(PROBED.includes(label) ? { ...FRUGAL_MALLOC, ...PROBE(probe) } : FRUGAL_MALLOC)
+  const environment = Object.entries(PROBE(probe)).map(([name, value]) => `${name}=${value}`)
   const seeders = await startSeeders({
     settings: { heartbeat_ms: heartbeatMs, snapshot_heights: 256, idempotency_ms: IDEMPOTENCY_MS },
     arguments: Object.fromEntries(LABELS.map((label) => [label, quiet])),
     wraps: Object.fromEntries(
-      LABELS.map((label) => [label, (command) => ['/usr/bin/env', ...environment(label), ...command]]),
+      PROBED.map((label) => [label, (command) => ['/usr/bin/env', ...environment, ...command]]),
     ),
   })
   await seeders.publish(join(import.meta.dirname, SITE))

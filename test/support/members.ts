@@ -66,6 +66,8 @@ export type TestMembersOptions = {
   readonly names?: readonly string[]
   readonly settings?: Parameters<typeof testNetwork>[0]['settings']
   readonly logLevel?: LogLevel
+  /** The time that blocks and requests are of; default: the machine's. */
+  readonly wall?: () => number
 }
 
 function withImageAndAddresses(network: TestNetwork, addresses: ReadonlyMap<string, readonly string[]>) {
@@ -82,7 +84,7 @@ function withImageAndAddresses(network: TestNetwork, addresses: ReadonlyMap<stri
 
 /** Nothing runs yet; the members find each other as they start. */
 export function testMembers(options: TestMembersOptions = {}): TestMembers {
-  const { names = ['a', 'b', 'c', 'd'], settings } = options
+  const { names = ['a', 'b', 'c', 'd'], settings, wall = Date.now } = options
   const directory = mkdtempSync(join(tmpdir(), 'members-'))
   const network = testNetwork({
     sites: [{ name: SITE, members: names, epoch: 0 }],
@@ -152,6 +154,7 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
       network: { ...bound(peers), setKnown: () => peers.setKnown(peersOf()) },
       createMember: (options) => wraps.member?.(createMachine(options)) ?? createMachine(options),
       now: Date.now,
+      wall,
       log,
     })
     late.host = host
@@ -167,7 +170,7 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
       site,
       logged,
       ledger: () => ledgerOf(store.blocks.get, site.status().stateRoot),
-      write: (line) => site.submit(...testRequest(site.job, line)),
+      write: (line) => site.submit(...testRequest(site.job, line, wall())),
       async stop() {
         running.delete(name)
         await host.stop()
@@ -215,7 +218,7 @@ export function bound(network: PeerNetwork): PeerNetwork {
   }
 }
 
-function testRequest(job: Digest, line: string): [Request, Uint8Array] {
+function testRequest(job: Digest, line: string, time: number): [Request, Uint8Array] {
   const body = bytesFromText(line)
   return [
     {
@@ -226,7 +229,7 @@ function testRequest(job: Digest, line: string): [Request, Uint8Array] {
       body_hash: nativeSha256(body) as Digest,
       body_bytes: body.length,
       salt: randomBytes(16),
-      time: Date.now(),
+      time,
     },
     body,
   ]

@@ -14,11 +14,13 @@ const WHEN = ['before', 'after'] as const
 /** What asked for the points at which it ended, by how often. */
 export type Points = Map<string, number>
 
-/** Notes what asked for the point at which it has just ended. */
-export function count(points: Points, faults: string, when: string): void {
+/** Notes what asked for the point at which it has just ended, and returns it. */
+export function count(points: Points, faults: string, when: string): string {
   const last = readFileSync(`${faults}.points`, 'utf8').trimEnd().split('\n').at(-1) ?? ''
-  const what = `${last.replace(/^\d+ /, '')} ${when}`
+  const who = last.replace(/^\d+ /, '')
+  const what = `${who} ${when}`
   points.set(what, (points.get(what) ?? 0) + 1)
+  return who
 }
 
 /**

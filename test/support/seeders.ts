@@ -9,6 +9,7 @@ import { type Admission, startAdmission, writeNetworkFile } from '#cli/admission
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
 import type { SeederReport, SiteReport } from '#cli/network/peers.ts'
 import { type Published, publishSite } from '#cli/publish/publish.ts'
+import { FRUGAL_MALLOC } from '#cli/up/child.ts'
 import { LOCAL_SETTINGS } from '#cli/up/local-network.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { assert } from '#protocol/codec/result.ts'
@@ -121,7 +122,8 @@ async function launch(
   const begin = (): void => {
     const start = starts++
     const [command = '', ...args] = how.wrap?.(words, start) ?? words
-    child = spawn(command, args, { stdio: ['pipe', 'pipe', log] })
+    // As the command starts seeders.
+    child = spawn(command, args, { stdio: ['pipe', 'pipe', log], env: { ...process.env, ...FRUGAL_MALLOC } })
     child.stdin?.on('error', () => {})
     child.once('error', reject)
     child.once('exit', (code, signal) => {

@@ -35,6 +35,7 @@ test('the script stands at the end of the head, whether the page writes one or n
     '<title>a</title>|<svg><title>b</title></svg>',
     '<head><title>a</title>|',
     '<title>a</title>|<script>never ends',
+    '<title>a</title>|</head title="never ends>x',
   ]) {
     assert.equal(placed(page.replace('|', '')), page)
   }
@@ -82,6 +83,9 @@ test('XML gets it only where its head is written out and nothing can be mistaken
     '<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>',
     '<html><head><script><![CDATA[ a ]]></script></head></html>',
     '<!DOCTYPE html [ <!ENTITY a "b"> ]><html><head></head></html>',
+    '<html><head/><body/></html>',
+    '<html><head><meta charset="utf-8">text</meta></head></html>',
+    '<html><head><?a <b> ?></head></html>',
   ])
     assert.equal(placed(other, type), undefined, other)
 })

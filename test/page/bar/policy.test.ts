@@ -64,6 +64,13 @@ test('a page that is boxed, or trusts only what its scripts load, goes without',
   assert.equal(leaveOf([[CSP, "script-src 'none'"]], undefined), undefined, 'an origin that no policy can name')
 })
 
+test('a policy that browsers may read otherwise than this does is not touched', () => {
+  // The space in it is none to a browser, which passes the whole directive over: `default-src` rules, and lets no script of cdn.example.
+  assert.equal(sent("default-src 'none'; script-src\u00a0'x' https://cdn.example"), 'none')
+  assert.equal(sent("script-src 'none'; img-src é"), 'none')
+  assert.equal(sent("script-src\v'self'"), 'none')
+})
+
 test('what the page may do once its host is gone', () => {
   assert.equal(goesOnUnder([]), 'links forms ask')
   assert.equal(goesOnUnder(["script-src 'none'"]), 'links forms ask')

@@ -315,7 +315,8 @@ export class Cluster {
         node.disk.states = [...node.disk.states, { height, time }].filter((s) => effect.keepStates.includes(s.height))
         node.disk.firstBlock = effect.keepBlocksFrom
         for (const old of node.disk.blocks.keys())
-          if (old < effect.keepBlocksFrom && old < height) node.disk.blocks.delete(old)
+          if (old < effect.keepBlocksFrom && old < height && !effect.keepStates.includes(old))
+            node.disk.blocks.delete(old)
         return this.#later(index, () => ({ type: 'committed', height, now: at() }))
       }
       case 'reply':

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { leaderOf } from '#protocol/agreement/members.ts'
+import { offeredState } from '#protocol/agreement/snapshot.ts'
 import { memberStatus } from '#protocol/agreement/status.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { signStatement } from '#protocol/message/domain.ts'
@@ -91,6 +92,33 @@ test('a member that was away so long that blocks are gone takes a snapshot and t
   cluster.submit(away, requestAt(cluster.now))
   cluster.run()
   assert.equal(cluster.node(away).answers.length, 1)
+})
+
+test('§6 R9 what a member offers it has, who began with a state itself too: the state, its certificate, and every block after it', () => {
+  const cluster = new Cluster(4)
+  cluster.start()
+  const away = (firstLeader(cluster) + 1) % 4
+  cluster.crash(away)
+  cluster.pass(SETTINGS.heartbeatMs * 40)
+  cluster.restart(away)
+  cluster.pass(SETTINGS.deltaMs * 3)
+  let offers = 0
+  for (let beat = 0; beat < 24; beat++) {
+    if (beat % 5 === 4) {
+      cluster.crash(away)
+      cluster.restart(away)
+    }
+    for (const { index, member, disk } of cluster.nodes) {
+      const offered = offeredState(member)
+      if (offered === undefined) continue
+      if (index === away) offers++
+      assert.ok(disk.states.some(({ height }) => height === offered.height))
+      for (let { height } = offered; height <= member.head.height; height++)
+        assert.ok(disk.blocks.has(height), `member ${index} offers ${offered.height} without ${height}`)
+    }
+    cluster.pass(SETTINGS.heartbeatMs)
+  }
+  assert.ok(offers >= 20, `it offered a state at ${offers} of 24 heights`)
 })
 
 test('R1 all members killed at any message and restarted: the group goes on, no height differs', () => {

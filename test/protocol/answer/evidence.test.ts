@@ -154,7 +154,7 @@ test('RFC 9421: the signature of an answer covers status, digest and receipt, an
   })
 })
 
-test('§5 a stream is checked chunk by chunk before it is passed on', () => {
+test('§5 a stream is checked chunk by chunk before it is passed on', async () => {
   const body = Uint8Array.from({ length: 3 * BODY_CHUNK_BYTES + 17 }, (_, index) => index % 251)
   const root = bodyRoot(body)
   const chunks = Array.from({ length: 4 }, (_, index) =>
@@ -162,23 +162,23 @@ test('§5 a stream is checked chunk by chunk before it is passed on', () => {
   )
   const leaves = leavesFromBytes(leavesToBytes(chunks.map((chunk) => merkleLeaf(chunk))), root)
   assert.ok(leaves.ok)
-  const run = (sent: Uint8Array, from = 0): string | Uint8Array => {
+  const run = async (sent: Uint8Array, from = 0): Promise<string | Uint8Array> => {
     const checker = chunkChecker(leaves.value, from)
     const out: Uint8Array[] = []
     for (let at = 0; at < sent.length; at += 1000) {
-      const proven = checker.push(sent.subarray(at, at + 1000))
+      const proven = await checker.push(sent.subarray(at, at + 1000))
       if (!proven.ok) return proven.error.code
       out.push(...proven.value)
     }
-    const last = checker.end()
+    const last = await checker.end()
     return last.ok ? bytesConcat(...out, ...last.value) : last.error.code
   }
-  assert.deepEqual(run(body), body)
-  assert.deepEqual(run(body.subarray(BODY_CHUNK_BYTES), 1), body.subarray(BODY_CHUNK_BYTES))
-  assert.equal(run(body.map((byte, index) => (index === 70_000 ? byte ^ 1 : byte))), 'chunk')
-  assert.equal(run(body.subarray(0, body.length - 1)), 'chunk')
-  assert.equal(run(body.subarray(0, BODY_CHUNK_BYTES)), 'too_short')
-  assert.equal(run(bytesConcat(body, new Uint8Array(BODY_CHUNK_BYTES))), 'chunk')
+  assert.deepEqual(await run(body), body)
+  assert.deepEqual(await run(body.subarray(BODY_CHUNK_BYTES), 1), body.subarray(BODY_CHUNK_BYTES))
+  assert.equal(await run(body.map((byte, index) => (index === 70_000 ? byte ^ 1 : byte))), 'chunk')
+  assert.equal(await run(body.subarray(0, body.length - 1)), 'chunk')
+  assert.equal(await run(body.subarray(0, BODY_CHUNK_BYTES)), 'too_short')
+  assert.equal(await run(bytesConcat(body, new Uint8Array(BODY_CHUNK_BYTES))), 'chunk')
   assert.deepEqual(leavesFromBytes(new Uint8Array(64), root), { ok: false, error: { code: 'body_root' } })
   assert.deepEqual(leavesFromBytes(new Uint8Array(63), root), {
     ok: false,

@@ -15,7 +15,7 @@ const CHUNK = 16_384
 const PEER = 'a co-member of both' as PeerName
 
 function siteOf(job: Digest): SharedSite {
-  return { job, sharesWith: () => true, bodies: undefined as never, hasState: () => true }
+  return { job, sharesWith: () => true, bodies: undefined as never, hasState: () => true, offeredState: () => null }
 }
 
 test('a co-member of one job gets nothing of another job, whose state root is on every answer', async () => {

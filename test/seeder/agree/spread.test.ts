@@ -78,7 +78,13 @@ test('a member is asked by a co-member of the job alone, and begins nothing that
     store: undefined as never,
     site: (asked: Digest) =>
       Buffer.from(asked).equals(job)
-        ? { job, sharesWith: (peer) => peer === ana, bodies: undefined as never, hasState: () => true }
+        ? {
+            job,
+            sharesWith: (peer) => peer === ana,
+            bodies: undefined as never,
+            hasState: () => true,
+            offeredState: () => null,
+          }
         : undefined,
     networkText: () => undefined,
     onNetworkVersion: () => {},

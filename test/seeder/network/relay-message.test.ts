@@ -34,6 +34,8 @@ test('requests are read, and what is none is refused by its kind', () => {
     '08 01 12 05 0a 02 ab cd',
     '0b 00',
     'ff'.repeat(11),
+    // A key of 33 bits, whose last 32 are those of the type.
+    '88 80 80 80 10 00',
   ])
     assert.deepEqual(hopRequestFromBytes(hex(malformed)), err({ code: 'malformed' }), malformed)
 })

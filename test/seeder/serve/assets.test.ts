@@ -109,8 +109,8 @@ test('§5 a stream can be checked chunk by chunk: receipt for the root, leaves b
   const leaves = leavesFromBytes(new Uint8Array((await edge.ask(path)).body), root.value as Digest)
   assert.ok(leaves.ok)
   const checker = chunkChecker(leaves.value.slice(0, 3), 2)
-  const proven = checker.push(answer.body)
-  assert.ok(proven.ok && checker.end().ok)
+  const proven = await checker.push(answer.body)
+  assert.ok(proven.ok && (await checker.end()).ok)
   assert.deepEqual(Buffer.from(bytesConcat(...proven.value)), LARGE.subarray(131_072, 196_608))
 })
 

@@ -307,7 +307,11 @@ test('ranges of heights are contiguous and bounded, and pruning keeps the head',
   assert.equal(store.certified.prune(JOB, 8), 7)
   assert.deepEqual(heights(7, 4, 1e6), [])
   assert.equal(store.certified.first(JOB), 8)
-  assert.equal(store.certified.prune(JOB, 99), 2)
+  // A state that is still lent or offered stays with its certificate.
+  assert.equal(store.certified.prune(JOB, 10, [8]), 1)
+  assert.deepEqual([...store.blocks.roots(JOB).keys()], ['state/8', 'state/10'])
+  assert.equal(store.certified.at(JOB, 8)?.height, 8)
+  assert.equal(store.certified.prune(JOB, 99), 1)
   for (let height = 11; height <= 200; height++) store.commitHeight({ job: JOB, ...heightOf(height, root), blocks: [] })
   assert.equal(store.certified.prune(JOB, 150), PRUNED_PER_CALL_MAX)
   while (store.certified.prune(JOB, 150) > 0);
