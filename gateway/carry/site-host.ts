@@ -311,7 +311,7 @@ function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
     return { code: 'site_refuses', name, status }
   if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
   // One that is alone, or cut off, has certificates that are too old: no answer, and no lie.
-  return reasons.some((reason) => reason.code === 'lie' && reason.check !== 'stale')
+  return reasons.some((reason) => reason.code === 'unshown' || (reason.code === 'lie' && reason.check !== 'stale'))
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }
 }
