@@ -8,6 +8,7 @@ import { Copies } from '#gateway/carry/copies.ts'
 import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
 import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
+import type { Sockets } from '#gateway/carry/socket-port.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import type { Here } from '#gateway/locate/choice.ts'
@@ -91,6 +92,8 @@ export type GatewayPorts = {
   readonly carryLimit: Limiter
   /** Absent: this gateway keeps none. */
   readonly tunnels?: Tunnels
+  /** Of visitors; absent: a request for one is answered as any other. */
+  readonly sockets?: Sockets
   readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void

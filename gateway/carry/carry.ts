@@ -14,7 +14,7 @@ import {
   type NoAnswer,
 } from '#gateway/carry/answer.ts'
 import { checkedBody, type Span } from '#gateway/carry/body.ts'
-import { BEHIND_PAUSES_MS } from '#gateway/carry/floor.ts'
+import { BEHIND_PAUSES_MS, type Floor } from '#gateway/carry/floor.ts'
 import { type LengthAsked, leavesAt, shownLength } from '#gateway/carry/length.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
 import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
@@ -76,15 +76,15 @@ export type Visit = {
   /** The tag that this visitor knows an answer by; absent: its own. */
   readonly tagOf?: (headers: Headers) => string | undefined
   /** No state before this height is shown while a member has a later one; 0: any. */
-  readonly floor: number
+  readonly floor: Readonly<Floor>
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
   /** Each member is asked once, and nobody waits for those that cannot answer now. */
   readonly isHasty?: boolean
 }
 
-/** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
-type Course = Omit<Visit, 'floor'> & {
+/** What a visit has learnt of its members. */
+type Course = Visit & {
   /** Peers that gave no answer to this visit. */
   readonly failed: Set<string>
   /** Of those, the ones whose answer did not hold. */
@@ -92,11 +92,15 @@ type Course = Omit<Visit, 'floor'> & {
   /** Whose body had not the length that it said, once: it may have gone on meanwhile. */
   readonly unshown: Set<string>
   readonly reasons: NoAnswer[]
-  floor: number
+  /** Nobody comes up to the floor: what they have is shown. */
+  isSunk: boolean
 }
 
 export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
-  const course: Course = { ...visit, failed: new Set(), liars: new Set(), unshown: new Set(), reasons: [] }
+  const course: Course = {
+    ...visit,
+    ...{ failed: new Set(), liars: new Set(), unshown: new Set(), reasons: [], isSunk: false },
+  }
   const { question, conditions } = visit
   const isConditional = question.method === 'GET' && Object.keys(conditions).length > 0
   if (isConditional) {
@@ -126,7 +130,7 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
     if (round.ok) return round
     if (round.error.reasons.some(({ code }) => code === 'behind')) {
       const pause = pauses.next()
-      if (pause.done === true) course.floor = 0
+      if (pause.done === true) course.isSunk = true
       else await pass(pause.value)
       continue
     }
@@ -152,7 +156,7 @@ async function askEach(course: Course, question: Question): Promise<Result<Answe
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
     const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
-    if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
+    if (answer.ok && isSafe(question.method) && isBehind(course, answer.value)) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
       continue
@@ -167,6 +171,10 @@ async function askEach(course: Course, question: Question): Promise<Result<Answe
   const refusals = course.reasons.flatMap((reason) => (reason.code === 'refused' ? [reason.status] : []))
   const agreed = refusals.length > 0 && refusals.every((status) => status === refusals[0])
   return err({ status: agreed ? refusals[0] : undefined, reasons: [...course.reasons, ...behind] })
+}
+
+function isBehind({ floor, isSunk }: Course, { verified }: CertifiedAnswer): boolean {
+  return !isSunk && verified.height < floor.height
 }
 
 async function letGo({ room }: Course, answer: CertifiedAnswer): Promise<void> {

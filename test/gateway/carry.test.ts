@@ -333,6 +333,7 @@ test('while members cannot answer a visitor waits, a write under one key, and is
   const { tunnels } = gateway.ports
   must(tunnels !== undefined, 'it keeps tunnels')
   const keys = new Set<string | undefined>()
+  const before = at.clock.now
   let away = 5
   let passes = 0
   const ask: typeof tunnels.ask = async (peer, head, body, options) => {
@@ -350,9 +351,8 @@ test('while members cannot answer a visitor waits, a write under one key, and is
   away = Number.POSITIVE_INFINITY
   passes = 4_000
   assert.equal(await visit(shaky, '/', '192.0.2.1'), 'no_living_member')
-  at.clock.now = Date.now()
-  group.heartbeat()
-  for (const peer of ['ana', 'ben']) await at.register(peer, { sites: { wiki: null }, tunnel: true })
+  // Not the machine's: who registered above would be gone by then on a slow one.
+  at.clock.now = before
 })
 
 test('who signs for a state beside the certificate of another one is asked once: the proof is kept, and nobody is led there any more', async () => {
