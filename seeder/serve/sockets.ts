@@ -172,9 +172,9 @@ export function createSockets({ limits, bodies, random, say }: SocketsOptions): 
     }
 
     const beat = setInterval(() => {
-      // Whom nobody reads is not heard.
+      // Whom nobody reads is not heard; that it is gone shows when it is written to.
       if (webSocket.isPaused) heardAt = performance.now()
-      else if (performance.now() - heardAt > limits.socketSilenceMs) webSocket.terminate()
+      if (performance.now() - heardAt > limits.socketSilenceMs) webSocket.terminate()
       else webSocket.ping()
     }, limits.socketPingMs)
     beat.unref()
