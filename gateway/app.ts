@@ -254,7 +254,8 @@ async function openTunnel(gateway: Gateway, context: Context, peer: string): Pro
   if (ports.tunnels === undefined) return refuse(context, { code: 'no_tunnels' })
   if (network === undefined) return refuse(context, { code: 'no_network' })
   if (context.req.header('Upgrade')?.toLowerCase() !== 'websocket') return refuse(context, { code: 'upgrade_required' })
-  if (!(await ports.registerLimit(`${addressOf(gateway, context.req.raw)} tunnel`)))
+  // Sockets of one peer that prove nothing displace each other: nobody is to open them faster than an honest one proves itself.
+  if (!(await ports.carryLimit(`${addressOf(gateway, context.req.raw)} tunnel`)))
     return refuse(context, { code: 'rate_limited' })
   if (locations.jobsOf(peer as PeerName).length === 0)
     return refuse(context, { code: 'not_a_member', network_version: network.file.version })

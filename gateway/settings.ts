@@ -84,3 +84,5 @@ export const COPIES_ASKED_MAX = 4
 export const COPY_ASK_MS_MAX = 20_000
 /** After a visitor waited for nobody, the next ones that can have a copy get it at once. */
 export const AWAY_MS = 30_000
+/** Lengths of bodies that were shown, each under 200 bytes in memory. */
+export const LENGTHS_MAX = 4_096

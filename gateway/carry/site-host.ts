@@ -38,7 +38,8 @@ import type { Headers as CertifiedHeaders } from '#protocol/site/response-hash.t
 /** The site's name when the host is under the sites domain; undefined: it is not. */
 export function siteOfHost(host: string, sitesDomain: string | undefined): string | undefined {
   if (sitesDomain === undefined) return undefined
-  const lower = host.toLowerCase()
+  // A name may be written with the dot of the root (RFC 1034 §3.1), and is the same.
+  const lower = host.toLowerCase().replace(/\.(?=:|$)/, '')
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
@@ -310,7 +311,7 @@ function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
     return { code: 'site_refuses', name, status }
   if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
   // One that is alone, or cut off, has certificates that are too old: no answer, and no lie.
-  return reasons.some((reason) => reason.code === 'lie' && reason.check !== 'stale')
+  return reasons.some((reason) => reason.code === 'unshown' || (reason.code === 'lie' && reason.check !== 'stale'))
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }
 }

@@ -51,7 +51,7 @@ export type SitesDomain = { readonly scheme: 'http' | 'https'; readonly host: st
 type OwnOrigin = Candidate & { readonly until: number }
 
 /**
- * The ladder: a site that logs people in has one origin for all its members, where this gateway has one to give; else members' own HTTPS that was
+ * The ladder: a site that logs people in (as half of those who live say) has one origin for all its members, where this gateway has one to give; else members' own HTTPS that was
  * tried, the sites domain, and plain HTTP, which comes before it only where the gateway itself is reached so.
  */
 function rungOf(
@@ -66,7 +66,8 @@ function rungOf(
     : []
   const secure = own.filter(({ origin }) => origin.startsWith('https:'))
   const plain = own.filter(({ origin }) => !origin.startsWith('https:'))
-  const isStable = members.some((member) => member.stable)
+  // One that lies would else take a site that has no tunnel away from everybody.
+  const isStable = members.length > 0 && 2 * members.filter((member) => member.stable).length >= members.length
   if (isStable && domain !== undefined) return carried
   const rungs = domain?.scheme === 'https' ? [secure, carried, plain] : [secure, plain, carried]
   return rungs.find((rung) => rung.length > 0) ?? []

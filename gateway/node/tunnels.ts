@@ -17,6 +17,11 @@ import { FRAME_BYTES_MAX } from '#protocol/tunnel/frame.ts'
 /** Sockets of one peer that have not proven themselves yet, each for `PROOF_MS` at most; one more displaces the oldest. */
 const UNPROVEN_MAX = 4
 
+/** Of answers to pings that lie here unsent: who asks without reading is cut off. */
+const PONGS_BYTES_MAX = 64 * 1024
+/** Of requests that lie here unsent: whoever asked has given up long before a seeder that reads at all gets so far behind. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024
+
 type Claimed = { readonly peer: PeerName; readonly domain: Domain }
 
 export type SocketTunnels = Tunnels & {
@@ -32,7 +37,12 @@ export type SocketTunnelOptions = {
 }
 
 export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketTunnels {
-  const server = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false })
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: FRAME_BYTES_MAX,
+    perMessageDeflate: false,
+    autoPong: false,
+  })
   const letIn = new WeakMap<Request, Claimed>()
   const unproven = new Map<PeerName, Set<WebSocket>>()
   const proven = new Map<PeerName, TunnelConnection>()
@@ -54,6 +64,12 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
       if (waiting.size === 0 && unproven.get(peer) === waiting) unproven.delete(peer)
     }
 
+    function say(message: string | Uint8Array, unsentMax: number): void {
+      if (socket.readyState !== socket.OPEN) return
+      if (socket.bufferedAmount > unsentMax) socket.terminate()
+      else socket.send(message)
+    }
+
     async function prove(message: Uint8Array): Promise<void> {
       const proof = await checkProof({ peer, gateway, challenge, domain }, message, verify)
       if (socket.readyState !== socket.OPEN) return
@@ -62,9 +78,7 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
       const older = proven.get(peer)
       connection = new TunnelConnection(
         {
-          send: (bytes) => {
-            if (socket.readyState === socket.OPEN) socket.send(bytes)
-          },
+          send: (bytes) => say(bytes, UNSENT_BYTES_MAX),
           close: (code, reason) => socket.close(code, reason),
         },
         { anew: false },
@@ -78,7 +92,7 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
     socket.on('message', (data, isBinary) => {
       const message = data as Buffer
       if (!isBinary) {
-        if (message.toString() === PING) socket.send(PONG)
+        if (message.toString() === PING) say(PONG, PONGS_BYTES_MAX)
         else socket.close(CLOSE.protocol, 'messages are bytes')
         return
       }
@@ -86,6 +100,10 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
       if (connection !== undefined) connection.receive(bytes)
       else if (proving === undefined) proving = prove(bytes).catch(() => socket.terminate())
       else socket.close(CLOSE.protocol, 'nothing comes before the proof holds')
+    })
+    socket.on('ping', (data: Buffer) => {
+      if (socket.bufferedAmount > PONGS_BYTES_MAX) socket.terminate()
+      else socket.pong(data)
     })
     socket.on('error', () => socket.terminate())
     socket.once('close', () => {

@@ -5,7 +5,10 @@ import { ZONES } from '#protocol/dns/zone.ts'
 /** The site's name; undefined: the host is none of these. */
 export function siteNamedBy(host: string): string | undefined {
   const colon = host.lastIndexOf(':')
-  const bare = (colon > host.lastIndexOf(']') ? host.slice(0, colon) : host).toLowerCase()
+  const given = (colon > host.lastIndexOf(']') ? host.slice(0, colon) : host).toLowerCase()
+  // A name may be written with the dot of the root (RFC 1034 §3.1).
+  const bare = given.endsWith('.') ? given.slice(0, -1) : given
+  if (bare.endsWith('.')) return undefined
   const dot = bare.lastIndexOf('.')
   return dot > 0 && ZONES.has(bare.slice(dot + 1)) ? bare.slice(0, dot) : undefined
 }

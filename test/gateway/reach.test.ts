@@ -171,6 +171,18 @@ test('a site that logs people in is at its one origin, or nowhere', async () => 
   assert.equal(await sentTo(at), 'no_living_member')
 })
 
+test('one member’s word makes no site one of a single origin, and takes none that is away from it', async () => {
+  const at = await withProbe({ config: { sitesDomain: DOMAIN } })
+  await at.register('ana', { tunnel: false, stable: ['wiki'] })
+  for (const honest of ['ben', 'cleo']) await at.register(honest, { tunnel: false })
+  assert.match(await sentTo(at), /^http:\/\/wiki\.\w+\.localhost:8080\/page$/)
+  at.clock.now += 1_000
+  await at.register('ana', { sites: { wiki: secureOf('ana') }, tunnel: false })
+  for (const honest of ['ben', 'cleo']) await at.register(honest, { tunnel: true, stable: ['wiki'] })
+  await at.try()
+  assert.equal(await sentTo(at), CARRIED)
+})
+
 test('no member declares an origin of the gateway, or one host for two sites', async () => {
   const { testNetwork } = await import('#test/support/network.ts')
   const network = testNetwork({
@@ -181,6 +193,8 @@ test('no member declares an origin of the gateway, or one host for two sites', a
   for (const sites of [
     { wiki: `https://wiki.${DOMAIN}` },
     { wiki: GATEWAY_URL },
+    { wiki: `${GATEWAY_URL}.` },
+    { wiki: 'http://wiki.peer.' },
     { wiki: 'https://a.example.org', blog: 'https://a.example.org' },
     { wiki: 'https://a.example.org', blog: 'https://a.example.org:8443' },
     { wiki: 'http://1.2.3.4:1', blog: 'http://1.2.3.4:1' },

@@ -12,6 +12,8 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { assert as must } from '#protocol/codec/result.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
 import { signStatement } from '#protocol/message/domain.ts'
+import { CANCEL, DATA_BYTES_MAX, FRAME_BYTES_MAX, frameToBytes, type OutgoingFrame } from '#protocol/tunnel/frame.ts'
+import { CONNECTION_WINDOW_BYTES } from '#protocol/tunnel/streams.ts'
 import { type SeederTunnel, startTunnel, TUNNEL_PATH } from '#seeder/tunnel/tunnel.ts'
 import { type Edge, startEdge } from '#test/support/edge.ts'
 import { type HostedGroup, hostedGroup, textResponse } from '#test/support/hosted-group.ts'
@@ -21,6 +23,16 @@ import type { GatewayHost, RunningGateway } from './hosts.ts'
 
 const NAME = 'demo'
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
+const OPENED = {
+  site: NAME,
+  scheme: 'http',
+  method: 'GET',
+  target: '/',
+  host: 'demo.localhost',
+  headers: [],
+  source: '203.0.113.7',
+  body: new Uint8Array(0),
+}
 const FORM = '<!doctype html><title>form</title><form method="post" action="/"><input name="text"></form>'
 const PAGE = '<!doctype html><title>page</title><p>text'
 const BAR =
@@ -107,14 +119,22 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
   })
 
   /** A socket that says nothing by itself. */
-  type Bare = { readonly socket: WebSocket; readonly got: (Buffer | string)[]; readonly closed: Promise<number> }
+  type Bare = {
+    readonly socket: WebSocket
+    readonly got: (Buffer | string)[]
+    readonly closed: Promise<number>
+    readonly reason: Promise<string>
+  }
   function dial(peer: string): Bare {
     const key = Buffer.from(signer(peer).publicKey).toString('hex')
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}${TUNNEL_PATH}/${key}`)
     const got: (Buffer | string)[] = []
     socket.on('message', (data: Buffer, isBinary) => got.push(isBinary ? data : data.toString()))
     socket.on('error', () => {})
-    return { socket, got, closed: new Promise((resolve) => socket.once('close', resolve)) }
+    const ended = new Promise<[number, string]>((resolve) =>
+      socket.once('close', (code, reason) => resolve([code, reason.toString()])),
+    )
+    return { socket, got, closed: ended.then(([code]) => code), reason: ended.then(([, reason]) => reason) }
   }
 
   async function challengeOf({ got }: Bare): Promise<Uint8Array> {
@@ -155,13 +175,15 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
     }
   })
 
+  /** A tunnel of cleo's, whose seeder is this test. */
+  async function open(): Promise<Bare> {
+    const bare = dial('cleo')
+    bare.socket.send(proof('cleo', await challengeOf(bare)))
+    await until('it is open', () => bare.got.includes('open'), 20_000)
+    return bare
+  }
+
   test(`${kind}: a newer tunnel of the same peer takes the place of the older one, and garbage ends its own alone`, async () => {
-    const open = async (): Promise<Bare> => {
-      const bare = dial('cleo')
-      bare.socket.send(proof('cleo', await challengeOf(bare)))
-      await until('it is open', () => bare.got.includes('open'), 20_000)
-      return bare
-    }
     const first = await open()
     const second = await open()
     assert.equal(await first.closed, CLOSE.replaced)
@@ -169,6 +191,37 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
     await until('the answer', () => second.got.includes('pong'), 20_000)
     second.socket.send(Buffer.from('garbage'))
     assert.equal(await second.closed, CLOSE.protocol)
+    assert.ok(tunnel.isOpen)
+  })
+
+  test(`${kind}: whatever a seeder floods its tunnel with, others are served, and what breaks a bound ends it with a reason`, async () => {
+    const bytes = new Uint8Array(DATA_BYTES_MAX)
+    const floods: Readonly<Record<string, readonly [reason: string | undefined, frames: readonly OutgoingFrame[]]>> = {
+      // Nobody waits for it, and none of it is kept: a tunnel's window is given back as it comes.
+      'bytes for nobody': [undefined, Array.from({ length: 128 }, () => ({ type: 'data', stream: 9, bytes }))],
+      'ends and cancels of what never was': [
+        undefined,
+        Array.from({ length: 2_000 }, (_, stream) =>
+          stream % 2 === 0 ? { type: 'end', stream } : { type: 'cancel', stream, reason: CANCEL.gone },
+        ),
+      ],
+      'more credit than there is': ['over_credit', [{ type: 'credit', stream: 0, bytes: CONNECTION_WINDOW_BYTES }]],
+      'a stream of its own': ['out_of_order', [{ type: 'open', stream: 7, head: cborFromValue(OPENED) }]],
+    }
+    for (const [what, [reason, frames]] of Object.entries(floods)) {
+      const bare = await open()
+      for (const frame of frames) bare.socket.send(frameToBytes(frame))
+      assert.equal((await ask('/meanwhile')).body.toString(), 'hello /meanwhile', what)
+      if (reason !== undefined) assert.deepEqual([await bare.closed, await bare.reason], [CLOSE.protocol, reason])
+      else {
+        bare.socket.send('ping')
+        await until('the answer', () => bare.got.includes('pong'), 60_000)
+        bare.socket.terminate()
+      }
+    }
+    const large = await open()
+    large.socket.send(Buffer.alloc(FRAME_BYTES_MAX + 1))
+    await large.closed
     assert.ok(tunnel.isOpen)
   })
 

@@ -82,8 +82,20 @@ test('a server that has no name of its own is called localhost, and serials coun
 })
 
 test('hosts of the zones name sites, with any port and in any case; others do not', () => {
-  for (const host of ['wiki.peer', 'wiki.ipn:8080', 'WIKI.Peer:80']) assert.equal(siteNamedBy(host), 'wiki', host)
-  for (const host of ['peer', 'peer:80', '.peer', 'wiki.peer.', 'wiki.example', 'wikipeer', '[::1]:80', '[::1]', ''])
+  for (const host of ['wiki.peer', 'wiki.ipn:8080', 'WIKI.Peer:80', 'wiki.peer.', 'wiki.ipn.:8080'])
+    assert.equal(siteNamedBy(host), 'wiki', host)
+  for (const host of [
+    'peer',
+    'peer:80',
+    '.peer',
+    'peer.',
+    'wiki.peer..',
+    'wiki.example',
+    'wikipeer',
+    '[::1]:80',
+    '[::1]',
+    '',
+  ])
     assert.equal(siteNamedBy(host), undefined, host)
   assert.equal(siteNamedBy('a.b.peer'), 'a.b')
 })
