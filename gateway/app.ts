@@ -11,6 +11,7 @@ import { etag } from 'hono/etag'
 import { aboutSite } from '#gateway/about/about.ts'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
+import { visitSocket } from '#gateway/carry/socket.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
 import { carryDenyList, denied } from '#gateway/deny/denials.ts'
 import { securityText } from '#gateway/deny/security.ts'
@@ -43,6 +44,7 @@ import type { PeerName } from '#protocol/identity/keys.ts'
 import { quorumOf } from '#protocol/message/certificate.ts'
 import { WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 import { canonicalLink } from '#protocol/site/canonical.ts'
+import { asksForSocket } from '#protocol/socket/handshake.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
 
@@ -87,7 +89,12 @@ export function createApp(gateway: Gateway): Hono<Env> {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
     const request = context.req.raw
-    const answered = await visitSite(gateway, request, name, addressOf(gateway, request), context.env?.later)
+    const address = addressOf(gateway, request)
+    const { sockets } = ports
+    const isSocket = sockets !== undefined && asksForSocket(request.method, request.headers.get('upgrade'))
+    const answered = await (isSocket
+      ? visitSocket(gateway, sockets, request, name, address)
+      : visitSite(gateway, request, name, address, context.env?.later))
     return answered.ok ? answered.value : refuse(context, answered.error, gateway.config.publicUrl)
   })
   app.use(async (context, next) => {

@@ -6,7 +6,9 @@
 
 import { Copies } from '#gateway/carry/copies.ts'
 import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-evidence.ts'
+import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
+import type { Sockets } from '#gateway/carry/socket-port.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import type { Here } from '#gateway/locate/choice.ts'
@@ -90,6 +92,8 @@ export type GatewayPorts = {
   readonly carryLimit: Limiter
   /** Absent: this gateway keeps none. */
   readonly tunnels?: Tunnels
+  /** Of visitors; absent: a request for one is answered as any other. */
+  readonly sockets?: Sockets
   readonly random: (bytes: number) => Uint8Array
   /** One line of the operator's log. */
   readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
@@ -130,6 +134,8 @@ export type Gateway = {
   readonly rooms: Rooms
   /** What is shown of them while nobody of their groups answers. */
   readonly copies: Copies
+  /** Of bodies whose length was shown. */
+  readonly lengths: Lengths
   /** Of what their members said. */
   readonly known: KnownEvidence
   network: HeldNetwork | undefined
@@ -173,6 +179,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     visitBodies: createBodies({ bytesMax: VISIT_BODIES_BYTES_MAX, msMax: VISIT_BODY_MS_MAX }),
     rooms: createRooms(VISITS_BYTES_MAX),
     copies: new Copies(),
+    lengths: new Lengths(),
     known: createKnownEvidence(verify),
     network: undefined,
     marks: new Map(),

@@ -64,6 +64,11 @@ export const EVENT_WAIT_SECONDS = 10
 export const EVENT_RETRY_MS = 1_000
 /** A stream of events that no member goes on with for so long ends; the browser comes again. */
 export const EVENT_TRIES_MS = 30_000
+/** A visitor's WebSocket is asked whether it lives this often, and ends when nothing was heard from it for so long. */
+export const SOCKET_PING_MS = 20_000
+export const SOCKET_SILENCE_MS = 40_000
+/** How long one lives where it cannot be asked. */
+export const SOCKET_LIFE_MS = 60 * 60_000
 /** 8 MiB at 1 Mbit/s. */
 export const VISIT_BODY_MS_MAX = 75_000
 /** Copies of carried sites, for the time when none of their members answers: all together, and of one site. */
@@ -79,3 +84,5 @@ export const COPIES_ASKED_MAX = 4
 export const COPY_ASK_MS_MAX = 20_000
 /** After a visitor waited for nobody, the next ones that can have a copy get it at once. */
 export const AWAY_MS = 30_000
+/** Lengths of bodies that were shown, each under 200 bytes in memory. */
+export const LENGTHS_MAX = 4_096

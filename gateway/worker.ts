@@ -1,5 +1,6 @@
 // The gateway in workerd: the only place that reads its environment.
 
+import { pairedSockets } from '#gateway/carry/socket-pair.ts'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { AsyncSigner } from '#gateway/gateway.ts'
 import { fetchProbe } from '#gateway/locate/fetch-probe.ts'
@@ -91,6 +92,7 @@ function open(env: Env): Service {
       registerLimit: limiter(env.REGISTER_LIMIT),
       carryLimit: limiter(env.CARRY_LIMIT),
       ...(env.TUNNEL === undefined ? {} : { tunnels: durableTunnels(env.TUNNEL, env.PUBLIC_URL) }),
+      sockets: pairedSockets,
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
       log: (event, facts) => console.log(JSON.stringify({ event, ...facts })),
     },

@@ -19,6 +19,8 @@ import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
 import { createPublisher } from '#seeder/agree/publish.ts'
 import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
+import { createSpreading, fetchHere } from '#seeder/agree/spread.ts'
+import { updateFromBytes } from '#seeder/agree/update.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
 import { steadyClock } from '#seeder/config/clock.ts'
 import type { DnsPlace } from '#seeder/config/dns-place.ts'
@@ -224,9 +226,19 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
     host.votesAreLost()
     memo.change({ storeLost: false })
   }
+  const publisher = stack.use(createPublisher(store, steady, now))
+  const spreading = createSpreading(network)
   late.content = host.contentServer({
     networkText: (above) => (holder.file().version > above ? holder.text() : undefined),
     onNetworkVersion: networkFiles.heard,
+    fetchBundle: async (job, bytes) => {
+      const hosted = host.byJob(job)
+      const update = hosted === undefined ? undefined : updateFromBytes(hosted.rule, bytes)
+      if (hosted === undefined || !update?.ok) return undefined
+      const fetched = await fetchHere(hosted.site.bundles, update.value)
+      if (fetched !== undefined) publisher.keepBundle(hosted.site, update.value)
+      return fetched
+    },
   })
   stack.defer(() => host.stop())
   await host.start()
@@ -234,7 +246,6 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
   if (store.stats().missing > 0) for (const site of host.all()) site.refill()
 
   const sites = liar.sites(host)
-  const publisher = stack.use(createPublisher(store, steady, now))
   const publishing = createPublishHandler(publisher, {
     site: (job) => {
       const hosted = host.byJob(job)
@@ -244,6 +255,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
         site,
         rule: hosted.rule,
         bundles: hosted.site.bundles,
+        spread: (update) => spreading.ask(hosted.site.job, hosted.site.others, update),
       }
     },
   })

@@ -252,13 +252,16 @@ async function upload(options: UpdateOptions, update: Signed<Update>): Promise<M
   }
 }
 
-/** Waits until a quorum of the members has the whole bundle, each from the one that took it; or until none gets more of it. */
+/**
+ * Waits until a quorum of the members has the whole bundle, each from whoever has it; or until none gets more of it. The member that took it asks those
+ * that it is linked to; the others are asked from here.
+ */
 async function spread(options: UpdateOptions, update: Signed<Update>, first: MemberPlace): Promise<void> {
   const { file, job, packed, signal, progress } = options
   const others = membersOf(file, job).filter((member) => member !== first)
   const needed = Math.min(others.length, quorumOf(groupOf(job)) - 1)
-  const bytes = cborFromValue(update)
-  const came = new Map(others.map((member) => [member, 0]))
+  const body = cborFromValue(update)
+  const came = new Map(others.map(({ peer }) => [peer, 0]))
   const sum = (): number =>
     [...came.values()]
       .sort((a, b) => b - a)
@@ -267,7 +270,8 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
   let before = -1
   let since = performance.now()
   for (;;) {
-    await Promise.all(others.map(async (member) => void came.set(member, await fetchedBytes(member))))
+    const told = await askedThere()
+    await Promise.all(others.filter(({ peer }) => !told.has(peer)).map(askHere))
     const most = sum()
     progress('spread', Math.min(most, needed * packed.bytes), needed * packed.bytes)
     if (most >= needed * packed.bytes) return
@@ -280,23 +284,41 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
     await pause(signal, SPREAD_POLL_MS)
   }
 
-  async function fetchedBytes(member: MemberPlace): Promise<number> {
-    const known = came.get(member) ?? 0
-    if (known >= packed.bytes) return known
+  function note(peer: string, { whole, bytes }: FetchedBytes): void {
+    if (!came.has(peer)) return
+    const most = whole === true ? packed.bytes : Math.min(bytes ?? 0, packed.bytes - 1)
+    // Of what came before a restart it does not know any more.
+    came.set(peer, Math.max(most, came.get(peer) ?? 0))
+  }
+
+  /** Whom the member that has it knows about. */
+  async function askedThere(): Promise<ReadonlySet<string>> {
+    const answer = await ask(first, 'spread')
+    if (answer?.status !== 200) return new Set()
+    const { members } = JSON.parse(answer.body.toString('utf8')) as { members: (FetchedBytes & { peer: string })[] }
+    for (const member of members) note(member.peer, member)
+    return new Set(members.map(({ peer }) => peer))
+  }
+
+  async function askHere(member: MemberPlace): Promise<void> {
+    if ((came.get(member.peer) ?? 0) >= packed.bytes) return
+    const answer = await ask(member, 'fetch')
+    if (answer?.status === 200) note(member.peer, { whole: true })
+    if (answer?.status === 202) note(member.peer, JSON.parse(answer.body.toString('utf8')) as FetchedBytes)
+  }
+
+  async function ask(member: MemberPlace, what: 'fetch' | 'spread'): Promise<HttpAnswer | undefined> {
     try {
-      const answer = await exchange(`${member.http}/.well-known/interpeer/fetch/${job.job}`, {
+      return await exchange(`${member.http}/.well-known/interpeer/${what}/${job.job}`, {
         method: 'POST',
         headers: { 'content-type': 'application/cbor' },
-        body: bytes,
+        body,
         timeoutMs: SPREAD_ASK_MS,
         signal,
       })
-      if (answer.status === 200) return packed.bytes
-      const said = answer.status === 202 ? (JSON.parse(answer.body.toString('utf8')) as { bytes?: number }) : {}
-      return Math.min(said.bytes ?? 0, packed.bytes - 1)
     } catch (cause) {
       if (!(cause instanceof Failure) || cause.exit !== EXIT.network) throw cause
-      return known
+      return undefined
     }
   }
 }
@@ -380,6 +402,7 @@ function liveSequence(answer: HttpAnswer): { readonly sequence: number; readonly
   }
 }
 
+type FetchedBytes = { readonly whole?: boolean; readonly bytes?: number }
 type Refused = { readonly code?: string; readonly message?: string; readonly binding?: string; readonly name?: string }
 
 function refused(what: string, answer: HttpAnswer): Failure {

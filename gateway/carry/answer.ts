@@ -58,6 +58,8 @@ export type NoAnswer =
   | { readonly code: 'unreachable'; readonly why: AskError['code'] | Unread }
   /** It holds, of a state from before what this visitor wrote. */
   | { readonly code: 'behind'; readonly height: number }
+  /** How long its body is could not be shown: it lied, or has another body since. */
+  | { readonly code: 'unshown' }
   /** The member said no by itself, without evidence. */
   | { readonly code: 'refused'; readonly status: number }
   /** What it said does not hold. `proof`: evidence that stands for itself, where it is. */

@@ -5,7 +5,7 @@
 //   member A: chunk chunk chunk ✗        member B: Range from there: chunk chunk … end
 
 import { sha256Native } from '#gateway/web-crypto.ts'
-import { chunkChecker, leavesFromBytes } from '#protocol/answer/chunks.ts'
+import { chunkChecker } from '#protocol/answer/chunks.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { BODY_CHUNK_BYTES } from '#protocol/site/response-hash.ts'
 
@@ -20,8 +20,6 @@ export type NextSource = (start: number) => Promise<ReadableStream<Uint8Array> |
 
 export type CheckedBody = {
   readonly leaves: readonly Digest[]
-  /** Of the whole body, as the member's head has it, which nothing certifies: the last chunk shows whether it is true. */
-  readonly size: number
   /** What the visitor gets of it. */
   readonly span: Span
   /** Already on its way from its first byte; absent: it is asked for. */
@@ -31,12 +29,7 @@ export type CheckedBody = {
   readonly onLie: () => void
 }
 
-export function leavesOf(bytes: Uint8Array, root: Digest): readonly Digest[] | undefined {
-  const leaves = leavesFromBytes(bytes, root)
-  return leaves.ok ? leaves.value : undefined
-}
-
-export function checkedBody({ leaves, size, span, first, next, onLie }: CheckedBody): ReadableStream<Uint8Array> {
+export function checkedBody({ leaves, span, first, next, onLie }: CheckedBody): ReadableStream<Uint8Array> {
   const startChunk = Math.floor(span.start / BODY_CHUNK_BYTES)
   const chunks = proven()
   return new ReadableStream<Uint8Array>(
@@ -62,10 +55,6 @@ export function checkedBody({ leaves, size, span, first, next, onLie }: CheckedB
       for await (const chunk of chunksOf(source, at)) {
         const from = at * BODY_CHUNK_BYTES
         at++
-        if (at === leaves.length && from + chunk.length !== size) {
-          onLie()
-          throw new Error('the body has another length than its head said')
-        }
         yield chunk.subarray(Math.max(0, span.start - from), Math.min(chunk.length, span.end + 1 - from))
         if (at > lastChunk) return
       }

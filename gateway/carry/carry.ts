@@ -13,8 +13,9 @@ import {
   type CertifiedAnswer,
   type NoAnswer,
 } from '#gateway/carry/answer.ts'
-import { checkedBody, leavesOf, type Span } from '#gateway/carry/body.ts'
-import { BEHIND_PAUSES_MS } from '#gateway/carry/floor.ts'
+import { checkedBody, type Span } from '#gateway/carry/body.ts'
+import { BEHIND_PAUSES_MS, type Floor } from '#gateway/carry/floor.ts'
+import { type LengthAsked, leavesAt, shownLength } from '#gateway/carry/length.ts'
 import { isSafe, type Question } from '#gateway/carry/question.ts'
 import { discard, streamed, wholeOf } from '#gateway/carry/read.ts'
 import type { Room } from '#gateway/carry/room.ts'
@@ -23,11 +24,9 @@ import type { Gateway } from '#gateway/gateway.ts'
 import type { Host } from '#gateway/locate/locations.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import { sha256Native } from '#gateway/web-crypto.ts'
-import { LEAVES_MAX } from '#protocol/answer/chunks.ts'
 import { type Conditions, evaluate, rangesOf } from '#protocol/answer/condition.ts'
-import { WELL_KNOWN } from '#protocol/answer/evidence.ts'
-import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
-import { DIGEST_BYTES, type Digest } from '#protocol/codec/digest.ts'
+import { bytesEqual } from '#protocol/codec/bytes.ts'
+import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { BODY_BYTES_MAX } from '#protocol/message/request.ts'
 import { BODY_CHUNK_BYTES, bodyRootAsync, type Headers } from '#protocol/site/response-hash.ts'
@@ -77,25 +76,31 @@ export type Visit = {
   /** The tag that this visitor knows an answer by; absent: its own. */
   readonly tagOf?: (headers: Headers) => string | undefined
   /** No state before this height is shown while a member has a later one; 0: any. */
-  readonly floor: number
+  readonly floor: Readonly<Floor>
   /** Beside what an answer takes, a member may wait so long with it, ms. */
   readonly waitMs?: number
   /** Each member is asked once, and nobody waits for those that cannot answer now. */
   readonly isHasty?: boolean
 }
 
-/** What a visit has learnt of its members; `floor` sinks when nobody comes up to it. */
-type Course = Omit<Visit, 'floor'> & {
+/** What a visit has learnt of its members. */
+type Course = Visit & {
   /** Peers that gave no answer to this visit. */
   readonly failed: Set<string>
   /** Of those, the ones whose answer did not hold. */
   readonly liars: Set<string>
+  /** Whose body had not the length that it said, once: it may have gone on meanwhile. */
+  readonly unshown: Set<string>
   readonly reasons: NoAnswer[]
-  floor: number
+  /** Nobody comes up to the floor: what they have is shown. */
+  isSunk: boolean
 }
 
 export async function carry(visit: Visit): Promise<Result<Carried, NotCarried>> {
-  const course: Course = { ...visit, failed: new Set(), liars: new Set(), reasons: [] }
+  const course: Course = {
+    ...visit,
+    ...{ failed: new Set(), liars: new Set(), unshown: new Set(), reasons: [], isSunk: false },
+  }
   const { question, conditions } = visit
   const isConditional = question.method === 'GET' && Object.keys(conditions).length > 0
   if (isConditional) {
@@ -125,7 +130,7 @@ async function askInTurn(course: Course, question: Question): Promise<Result<Ans
     if (round.ok) return round
     if (round.error.reasons.some(({ code }) => code === 'behind')) {
       const pause = pauses.next()
-      if (pause.done === true) course.floor = 0
+      if (pause.done === true) course.isSunk = true
       else await pass(pause.value)
       continue
     }
@@ -151,7 +156,7 @@ async function askEach(course: Course, question: Question): Promise<Result<Answe
   for (const host of course.hosts()) {
     if (course.failed.has(host.peer)) continue
     const answer = await answerOf(course.site, question, askerOf(course, host), known, course.room)
-    if (answer.ok && isSafe(question.method) && answer.value.verified.height < course.floor) {
+    if (answer.ok && isSafe(question.method) && isBehind(course, answer.value)) {
       behind.push({ code: 'behind', height: answer.value.verified.height })
       await letGo(course, answer.value)
       continue
@@ -168,14 +173,23 @@ async function askEach(course: Course, question: Question): Promise<Result<Answe
   return err({ status: agreed ? refusals[0] : undefined, reasons: [...course.reasons, ...behind] })
 }
 
+function isBehind({ floor, isSunk }: Course, { verified }: CertifiedAnswer): boolean {
+  return !isSunk && verified.height < floor.height
+}
+
 async function letGo({ room }: Course, answer: CertifiedAnswer): Promise<void> {
   if (answer.kind === 'whole') room.give(answer.body.length)
   else if (answer.body !== undefined) await discard(answer.body)
 }
 
 function noted(course: Course, host: Host, reason: NoAnswer): void {
-  course.failed.add(host.peer)
   course.reasons.push(reason)
+  if (reason.code === 'unshown' && !course.unshown.has(host.peer)) {
+    course.unshown.add(host.peer)
+    return
+  }
+  course.failed.add(host.peer)
+  if (reason.code === 'unshown') course.liars.add(host.peer)
   if (reason.code !== 'lie') return
   course.liars.add(host.peer)
   course.gateway.ports.log('lie_not_shown', {
@@ -225,16 +239,19 @@ async function answeredByConditions(
     .map(([name, value]) => [name, name.toLowerCase() === 'etag' ? (etag ?? value) : value] as const)
   if (verdict === 'not_modified') return ok({ status: 304, headers: bare, body: undefined, length: undefined })
   if (verdict === 'failed') return ok({ status: 412, headers: [], body: undefined, length: 0 })
-  const size = Number(header(headers, 'content-length') ?? Number.NaN)
   // Parts are of the certified body alone.
-  if (!Number.isSafeInteger(size) || answer.kind !== 'rooted' || etag !== own) return undefined
+  if (course.conditions.range === undefined || answer.kind !== 'rooted' || etag !== own) return undefined
+  const asked = lengthAsked(course, host, answer)
+  const leaves = asked === undefined ? undefined : await leavesAt(asked)
+  const size =
+    asked === undefined || leaves === undefined ? undefined : await shownLength(course.gateway.lengths, asked, leaves)
+  if (leaves === undefined || size === undefined) return undefined
   const ranges = rangesOf(course.conditions, size, validators)
   if (ranges === 'unsatisfiable')
     return ok({ status: 416, headers: [['Content-Range', `bytes */${size}`]], body: undefined, length: 0 })
   const [span] = ranges
   if (ranges === 'whole' || span === undefined || typeof span === 'string' || ranges.length > 1) return undefined
-  const body = await partOf(course, host, { root: answer.root, size, span, first: undefined })
-  if (body === undefined) return undefined
+  const body = partOf(course, host, { leaves, span, first: undefined })
   const length = span.end + 1 - span.start
   const fields = headers.filter(([name]) => !/^(content-length|content-digest|signature(-input)?)$/i.test(name))
   return ok({
@@ -250,40 +267,60 @@ async function whole(course: Course, { answer, host }: Answered): Promise<Result
   const { height } = verified
   const of = verified.kind === 'write' ? { height, wrote: height } : { height }
   if (answer.kind === 'whole') return ok({ status, headers, body: answer.body, length: answer.body.length, ...of })
-  const size = Number(header(headers, 'content-length') ?? Number.NaN)
-  if (answer.body === undefined) return ok({ status, headers, body: undefined, length: size, ...of })
-  if (Number.isSafeInteger(size)) {
-    const span = { start: 0, end: size - 1 }
-    const body = await partOf(course, host, { root: answer.root, size, span, first: answer.body })
-    if (body !== undefined) return ok({ status, headers, body, length: size, ...of })
+  const { lengths } = course.gateway
+  const asked = lengthAsked(course, host, answer)
+  if (answer.body === undefined) {
+    // Whoever gets the page otherwise than it was certified is told no length of it.
+    const isChanged = course.tagOf !== undefined && course.tagOf(headers) !== header(headers, 'etag')
+    const leaves = asked === undefined || isChanged ? undefined : await leavesAt(asked)
+    const length = asked === undefined || leaves === undefined ? undefined : await shownLength(lengths, asked, leaves)
+    return ok({ status, headers, body: undefined, length, ...of })
+  }
+  const leaves = asked === undefined ? undefined : await leavesAt(asked)
+  if (asked !== undefined && leaves !== undefined) {
+    const length = await shownLength(lengths, asked, leaves)
+    if (length !== undefined) {
+      const span = { start: 0, end: length - 1 }
+      return ok({ status, headers, body: partOf(course, host, { leaves, span, first: answer.body }), length, ...of })
+    }
+    await discard(answer.body)
+    const hasRoom = course.room.take(BODY_CHUNK_BYTES)
+    if (hasRoom) course.room.give(BODY_CHUNK_BYTES)
+    return other(course, host, hasRoom ? { code: 'unshown' } : { code: 'unreachable', why: 'no_room' })
   }
   // Without leaves: a script's answer, which fits in memory.
   const bytes = await wholeOf(answer.body, BODY_BYTES_MAX, course.room)
   if (bytes.ok && bytesEqual(await bodyRootAsync(bytes.value, sha256Native), answer.root))
     return ok({ status, headers, body: bytes.value, length: bytes.value.length, ...of })
   if (bytes.ok) course.room.give(bytes.value.length)
-  noted(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
+  return other(course, host, bytes.ok ? { code: 'lie', check: 'body_root' } : { code: 'unreachable', why: bytes.error })
+}
+
+/** From another member than this one. */
+async function other(course: Course, host: Host, reason: NoAnswer): Promise<Result<Carried, NotCarried>> {
+  noted(course, host, reason)
   const again = await askInTurn(course, course.question)
   return again.ok ? whole(course, again.value) : again
 }
 
+/** Undefined: it says no length, or the body is at hand. */
+function lengthAsked(course: Course, host: Host, answer: CertifiedAnswer): LengthAsked | undefined {
+  const said = Number(header(answer.headers, 'content-length') ?? Number.NaN)
+  if (answer.kind !== 'rooted' || !Number.isSafeInteger(said) || said < 0) return undefined
+  const { question, room } = course
+  return { ask: askerOf(course, host), question, room, root: answer.root, said }
+}
+
 type Part = {
-  readonly root: Digest
-  /** Of the whole body, bytes. */
-  readonly size: number
+  /** Of the whole body. */
+  readonly leaves: readonly Digest[]
   readonly span: Span
   /** All of the body, on its way. */
   readonly first: ReadableStream<Uint8Array> | undefined
 }
 
-/** A part of a body, checked as it goes; undefined: the member does not tell its leaves. */
-async function partOf(
-  course: Course,
-  host: Host,
-  { root, size, span, first }: Part,
-): Promise<ReadableStream<Uint8Array> | undefined> {
-  const leaves = await leavesAt(course, host, root, size)
-  if (leaves === undefined) return undefined
+/** A part of a body, checked as it goes. */
+function partOf(course: Course, host: Host, { leaves, span, first }: Part): ReadableStream<Uint8Array> {
   let from = first === undefined ? undefined : host
   /** Where the body stands, since when, and who gave nothing from there on. */
   let at = -1
@@ -292,7 +329,6 @@ async function partOf(
   const { now } = course.gateway.ports
   return checkedBody({
     leaves,
-    size,
     span,
     first,
     onLie: () => {
@@ -320,27 +356,6 @@ async function partOf(
       }
     },
   })
-}
-
-async function leavesAt(
-  course: Course,
-  host: Host,
-  root: Digest,
-  size: number,
-): Promise<readonly Digest[] | undefined> {
-  const target = `${WELL_KNOWN}chunks/${hexFromBytes(root)}`
-  const found = await askerOf(course, host)({ method: 'GET', target, headers: [] }, undefined)
-  if (!found.ok) return undefined
-  if (found.value.status !== 200) {
-    await discard(found.value.body)
-    return undefined
-  }
-  const count = Math.min(Math.ceil(size / BODY_CHUNK_BYTES), LEAVES_MAX)
-  const bytes = await wholeOf(found.value.body, count * DIGEST_BYTES, course.room)
-  if (!bytes.ok) return undefined
-  const leaves = bytes.value.length === count * DIGEST_BYTES ? leavesOf(bytes.value, root) : undefined
-  if (leaves === undefined) course.room.give(bytes.value.length)
-  return leaves
 }
 
 /** The body from `start` on as another member sends it; each of its chunks is held against the leaves, so its head need not be. */

@@ -14,6 +14,9 @@ const FLOOR_LIFE_S = 120
 /** Pauses before members that are behind are asked again, ms. */
 export const BEHIND_PAUSES_MS: readonly number[] = [50, 200, 800]
 
+/** What a visitor is shown nothing before, as of now: a WebSocket goes on to write while its events are asked for. */
+export type Floor = { height: number }
+
 /** The height below which this visitor is shown nothing; 0: none. */
 export function floorOf(request: Request): number {
   for (const pair of pairsOf(request.headers.get('cookie') ?? '')) {

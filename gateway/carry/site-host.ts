@@ -4,7 +4,7 @@ import { type Carried, carry, type NotCarried, type Visit } from '#gateway/carry
 import type { Copy } from '#gateway/carry/copies.ts'
 import { ageSecondsOf, carriedCopy, copyFields, isDue, isOfAnybody, renew } from '#gateway/carry/copy.ts'
 import { type Following, followed, isFollowed } from '#gateway/carry/events.ts'
-import { floorField, floorOf } from '#gateway/carry/floor.ts'
+import { type Floor, floorField, floorOf } from '#gateway/carry/floor.ts'
 import {
   barScript,
   editedHeaders,
@@ -65,13 +65,14 @@ function conditionsOf(headers: Headers): Conditions {
   return found
 }
 
-/** What a visitor of the site's own origin here is answered; `later` absent: copies are not made behind it. */
+/** What a visitor of the site's own origin here is answered; `later` absent: copies are not made behind it. `floor` rises with what is written. */
 export async function visitSite(
   gateway: Gateway,
   request: Request,
   name: string,
   source: string,
   later?: Later,
+  floor: Floor = { height: floorOf(request) },
 ): Promise<Result<Response, GatewayError>> {
   const { network, locations, ports } = gateway
   const { tunnels, random, now } = ports
@@ -95,7 +96,8 @@ export async function visitSite(
     const sent = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
     if (!sent.ok) return sent
     const question = questionOf(request, sent.value, { url: askedUrl(gateway, request), target, source, random })
-    const visit: SiteVisit = { gateway, tunnels, request, name, job: job.job, question, room, turn: found.next++ }
+    const asked = { gateway, tunnels, request, name, job: job.job }
+    const visit: SiteVisit = { ...asked, question, room, floor, turn: found.next++ }
     const answered = await answerTo(visit, source, later)
     isSending = answered.ok
     return answered
@@ -114,6 +116,7 @@ type SiteVisit = {
   readonly job: string
   readonly question: Question
   readonly room: Room
+  readonly floor: Floor
   readonly turn: number
 }
 
@@ -123,13 +126,12 @@ async function answerTo(
   source: string,
   later: Later | undefined,
 ): Promise<Result<Response, GatewayError>> {
-  const { gateway, request, name, job, question, room } = visit
+  const { gateway, request, name, job, question, room, floor } = visit
   const { copies, ports } = gateway
   const { now } = ports
-  const floor = floorOf(request)
   const kept = isOfAnybody(question) ? copies.find(job, question.target, now()) : undefined
   // What it wrote is not in an earlier state: better nothing for two minutes than that it writes it again.
-  const copy = kept !== undefined && kept.height >= floor ? kept : undefined
+  const copy = kept !== undefined && kept.height >= floor.height ? kept : undefined
   const isHasty = copy !== undefined && copies.isAway(job, now())
   const shownAt = shownAtOf(gateway, request, name, originOf(question))
   const tagOf = shownAt === undefined ? {} : { tagOf: (headers: CertifiedHeaders) => shownTag(headers, shownAt) }
@@ -157,22 +159,30 @@ type AskSite = (question: Question, conditions: Conditions, waitMs: number) => P
 
 /** The answer as this visitor gets it; `copy`: it is one. */
 function sent(
-  { gateway, request, name, question, room }: SiteVisit,
+  { gateway, request, name, question, room, floor }: SiteVisit,
   shownAt: ShownAt | undefined,
   ask: AskSite,
   carried: Carried,
   copy?: Copy,
 ): Response {
   const { now, random } = gateway.ports
-  const following: Following = { question, room, now, ask: (asked, waitMs) => ask(asked, {}, waitMs) }
+  const following: Following = {
+    ...{ question, room, now },
+    ask: async (asked, waitMs) => {
+      const why = denied(gateway, name, request)
+      return why === undefined ? ask(asked, {}, waitMs) : err(why)
+    },
+  }
   const at = { base: gateway.locations.canonicalBase, siteName: name, target: question.target }
   const certified = { ...carried, headers: withOwnWord(carried.headers) }
   const shown = shownTo(shownAt, following, at, random, certified)
   const body = certified.body instanceof Uint8Array ? certified.body : undefined
   const linked = withOwnLinks({ ...shown, body }, at)
-  const floor = carried.wrote === undefined || isClient(request) ? [] : [floorField(carried.wrote, question.scheme)]
+  const { wrote } = carried
+  if (wrote !== undefined) floor.height = Math.max(floor.height, wrote)
+  const floors = wrote === undefined || isClient(request) ? [] : [floorField(wrote, question.scheme)]
   const fields = copy === undefined ? [] : copyFields(copy, now(), isClient(request))
-  return responseOf(request.method, { ...shown, headers: [...linked, ...floor] }, fields, room.leave)
+  return responseOf(request.method, { ...shown, headers: [...linked, ...floors] }, fields, room.leave)
 }
 
 /** Behind the answer to a visitor: the same address, asked on nobody's behalf. */
@@ -182,13 +192,14 @@ function renewed(visit: SiteVisit, source: string): Promise<void> {
   return renew({
     ...{ copies, job, question, now: ports.now },
     enter: () => rooms.enter(sourceOf(source)),
-    ask: (asked, room) => askNow(visit, { question: asked, conditions: {}, room, floor: 0, waitMs: 0, isHasty: true }),
+    ask: (asked, room) =>
+      askNow(visit, { question: asked, conditions: {}, room, floor: { height: 0 }, waitMs: 0, isHasty: true }),
     isThere: () => locations.jobById(job) !== undefined,
   })
 }
 
 /** As the visitor asked for it: behind a proxy that speaks TLS a request comes by plain HTTP. */
-function askedUrl({ config }: Gateway, request: Request): URL {
+export function askedUrl({ config }: Gateway, request: Request): URL {
   const url = new URL(request.url)
   url.protocol = new URL(config.publicUrl).protocol
   return url
@@ -300,7 +311,7 @@ function errorOf(name: string, { status, reasons }: NotCarried): GatewayError {
     return { code: 'site_refuses', name, status }
   if (reasons.some((reason) => reason.code === 'unreachable' && reason.why === 'no_room')) return { code: 'overloaded' }
   // One that is alone, or cut off, has certificates that are too old: no answer, and no lie.
-  return reasons.some((reason) => reason.code === 'lie' && reason.check !== 'stale')
+  return reasons.some((reason) => reason.code === 'unshown' || (reason.code === 'lie' && reason.check !== 'stale'))
     ? { code: 'no_honest_member', name }
     : { code: 'no_living_member', name }
 }

@@ -25,6 +25,9 @@ export type GatewayError =
   | { readonly code: 'site_refuses'; readonly name: string; readonly status: number }
   | { readonly code: 'no_tunnels' }
   | { readonly code: 'upgrade_required' }
+  | { readonly code: 'socket_version' }
+  | { readonly code: 'socket_key' }
+  | { readonly code: 'foreign_origin' }
   | { readonly code: 'method_not_allowed'; readonly allow: string }
   | { readonly code: 'target_too_long'; readonly actualBytes: number; readonly maxBytes: number }
   | { readonly code: 'body_too_large'; readonly maxBytes: number }
@@ -89,6 +92,7 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'no_tunnels':
       return 501
     case 'upgrade_required':
+    case 'socket_version':
       return 426
     case 'method_not_allowed':
       return 405
@@ -101,6 +105,7 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'unsupported_media_type':
       return 415
     case 'malformed':
+    case 'socket_key':
     case 'bad_dns_query':
     case 'clock_skew':
     case 'bad_expiry':
@@ -112,6 +117,7 @@ export function statusOf(error: GatewayError): ErrorStatus {
     case 'not_a_member':
     case 'not_of_this_job':
     case 'wrong_network':
+    case 'foreign_origin':
       return 403
     case 'wrong_gateway':
       return 421
@@ -162,6 +168,12 @@ export function messageOf(error: GatewayError): string {
       return 'This gateway keeps no tunnels; visitors reach its seeders by themselves.'
     case 'upgrade_required':
       return 'This address is for the WebSocket of a seeder (RFC 6455).'
+    case 'socket_version':
+      return 'WebSockets of version 13 are spoken here.'
+    case 'socket_key':
+      return 'Sec-WebSocket-Key is the base64 of 16 bytes.'
+    case 'foreign_origin':
+      return 'A page of another origin opens no WebSocket here.'
     case 'method_not_allowed':
       return `This address takes ${error.allow} only.`
     case 'target_too_long':

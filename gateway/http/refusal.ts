@@ -5,6 +5,7 @@ import { type GatewayError, messageOf, statusOf } from '#gateway/http/errors.ts'
 import { foreignHeaders, PAGE_POLICY, pagePolicy, wantsPage } from '#gateway/http/headers.ts'
 import { errorPage } from '#gateway/pages/error.ts'
 import { RETRY_AFTER_SECONDS } from '#gateway/settings.ts'
+import { SOCKET_VERSION } from '#protocol/socket/handshake.ts'
 
 /** `base`: the gateway's own address, where the host of the request is a site's. */
 export function refuse(context: Context, error: GatewayError, base = ''): Response | Promise<Response> {
@@ -15,6 +16,7 @@ export function refuse(context: Context, error: GatewayError, base = ''): Respon
   context.header('Vary', 'Accept', { append: true })
   if (status === 503 || status === 429) context.header('Retry-After', String(RETRY_AFTER_SECONDS))
   if (error.code === 'method_not_allowed') context.header('Allow', error.allow)
+  if (error.code === 'socket_version') context.header('Sec-WebSocket-Version', SOCKET_VERSION)
   // RFC 7725 §4: whose doing it is.
   if (error.code === 'denied') context.header('Link', `<${error.appeal}>; rel="blocked-by"`, { append: true })
   if (base !== '') for (const [name, value] of foreignHeaders()) context.header(name, value)

@@ -3,18 +3,19 @@
 // Everything it keeps lies in `directory` (database, key). TLS is for a proxy in front of it, or for its own certificate.
 
 import { mkdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { getRequestListener, RequestError } from '@hono/node-server'
-import { siteOfHost } from '#gateway/carry/site-host.ts'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
 import type { GatewayPorts } from '#gateway/gateway.ts'
 import { gatewayKey } from '#gateway/local/key.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { createLimiter } from '#gateway/node/limiter.ts'
 import { createProbe } from '#gateway/node/probe.ts'
+import { nodeSockets } from '#gateway/node/sockets.ts'
 import { openSqlite } from '#gateway/node/sqlite.ts'
 import { socketTunnels } from '#gateway/node/tunnels.ts'
 import { createService } from '#gateway/service.ts'
@@ -22,6 +23,7 @@ import { refill } from '#gateway/store/refill.ts'
 import { sqlStore } from '#gateway/store/sql.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
 import { type Place, placeFromText } from '#protocol/place/place.ts'
+import { asksForSocket } from '#protocol/socket/handshake.ts'
 
 export type NodeGatewayOptions = {
   readonly port: number
@@ -60,7 +62,6 @@ export type NodeGateway = AsyncDisposable & {
   readonly url: string
 }
 
-const TUNNEL_PATH = '/tunnel'
 const EXPIRE_MS = 60_000
 /** As `wrangler.toml` has them. */
 const REGISTER_LIMIT = 2_000
@@ -76,7 +77,14 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   const { directory, host = '127.0.0.1', log } = options
   mkdirSync(directory, { recursive: true })
   const database = openSqlite(join(directory, 'gateway.sqlite'))
-  const server = createServer(BOUNDS)
+  /** Requests of a connection without their whole answer: no upgrade comes in the midst of one. */
+  const underWay = new WeakMap<Duplex, number>()
+  const server = createServer({
+    ...BOUNDS,
+    // What asks for another protocol is answered in this one.
+    shouldUpgradeCallback: ({ method, headers, socket }) =>
+      asksForSocket(method, headers.upgrade) && !hasBody(headers) && (underWay.get(socket) ?? 0) === 0,
+  })
   server.maxConnections = CONNECTIONS_MAX
   try {
     await listening(server, options.port, host)
@@ -89,6 +97,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   const publicUrl = options.publicUrl ?? url
   const signer = signerFromPem(gatewayKey(join(directory, 'gateway.key')))
   const tunnels = socketTunnels({ gateway: publicUrl, verify })
+  const sockets = nodeSockets()
   const addresses = new WeakMap<Request, string | undefined>()
   const prober = createProbe({
     isLocal: () => service.gateway.network?.file.profile === 'local',
@@ -115,6 +124,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     registerLimit: createLimiter(REGISTER_LIMIT, LIMIT_WINDOW_MS, Date.now),
     carryLimit: createLimiter(CARRY_LIMIT, LIMIT_WINDOW_MS, Date.now),
     tunnels,
+    sockets,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     log,
   }
@@ -139,7 +149,12 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     overrideGlobalObjects: false,
     errorHandler: (cause) => failed(cause, log),
   })
-  server.on('request', (message, response) => void listener(message, response))
+  server.on('request', (message, response) => {
+    const { socket } = message
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1)
+    response.once('close', () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1))
+    void listener(message, response)
+  })
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     upgraded(message, socket, head).catch((cause) => {
@@ -149,17 +164,11 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   })
 
   async function upgraded(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // Seeders alone speak WebSockets here; of sites there are none.
-    const request = message.url?.startsWith(`${TUNNEL_PATH}/`) === true ? requestOf(message, url) : undefined
-    const isOwn = request !== undefined && siteOfHost(new URL(request.url).host, sitesDomain) === undefined
-    const response = isOwn ? await answer(request, message) : new Response(null, { status: 400 })
-    if (isOwn && tunnels.upgrade(request, message, socket, head)) return
-    const text = await response.text()
-    const fields = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    const { status, statusText } = response
-    socket.end(
-      `HTTP/1.1 ${status} ${statusText}\r\n${fields}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-    )
+    const request = requestOf(message, url)
+    const response = request === undefined ? new Response(null, { status: 400 }) : await answer(request, message)
+    if (request !== undefined && tunnels.upgrade(request, message, socket, head)) return
+    if (request !== undefined && sockets.upgrade(request, message, socket, head)) return
+    await sendOn(response, message)
   }
 
   const expiring = setInterval(() => {
@@ -171,6 +180,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     clearInterval(expiring)
     prober[Symbol.dispose]()
     tunnels.close()
+    sockets.close()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     const late = setTimeout(() => server.closeAllConnections(), STOP_MS_MAX)
     server.closeIdleConnections()
@@ -214,6 +224,26 @@ function requestOf(message: IncomingMessage, base: string): Request | undefined 
   } catch {
     return undefined
   }
+}
+
+/** An answer to what asked for a WebSocket and got none. */
+async function sendOn({ status, headers, body }: Response, message: IncomingMessage): Promise<void> {
+  const { socket } = message
+  if (socket.destroyed) return body?.cancel()
+  const response = new ServerResponse(message)
+  response.assignSocket(socket)
+  response.shouldKeepAlive = false
+  response.writeHead(status, [...headers].flat())
+  // What the visitor sent behind its handshake is drained: a reset would take the answer with it.
+  socket.resume()
+  const parts = body === null ? [] : Readable.fromWeb(body as ReadableStream<Uint8Array>)
+  // It went away, or the members broke off.
+  await pipeline(parts, response).catch(() => {})
+  socket.destroySoon()
+}
+
+function hasBody(headers: IncomingMessage['headers']): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
 }
 
 function failed(cause: unknown, log: NodeGatewayOptions['log']): Response {

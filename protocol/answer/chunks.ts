@@ -26,6 +26,28 @@ export function leavesFromBytes(bytes: Uint8Array, root: Digest): Result<readonl
   return bytesEqual(merkleRoot(leaves), root) ? ok(leaves) : err({ code: 'body_root' })
 }
 
+/**
+ * The chunks that together show how many there are, by their places: of a body with this root, and a list of so many leaves that gives it. The root
+ * alone does not: in the place of a leaf a list may have the node above several. But a chunk that is its leaf's shows that this one is a leaf, and so
+ * how deep the tree is there. The first shows how many the full half before the last fork has, the first behind that the same of the rest, and the
+ * last one that the rest is full (RFC 6962 §2.1 gives each count one shape).
+ */
+export function tellingChunks(count: number): readonly number[] {
+  const places: number[] = []
+  let start = 0
+  for (let left = count; left > 0; ) {
+    places.push(start)
+    let full = 1
+    while (full * 2 < left) full *= 2
+    // All of it is a full tree: its last leaf lies as deep as its first in no other one.
+    if (left === 1 || full * 2 === left) break
+    start += full
+    left -= full
+  }
+  const last = count - 1
+  return count > 0 && places.at(-1) !== last ? [...places, last] : places
+}
+
 export function leavesToBytes(leaves: readonly Digest[]): Uint8Array {
   return bytesConcat(...leaves)
 }

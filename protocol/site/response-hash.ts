@@ -1,7 +1,7 @@
 // response_hash = H(canonical { status, headers but a fixed list, body_root }): what is certified about an answer is the
 // representation itself, so that compression, ranges and the connection may differ from member to member.
 
-import { bytesConcat, bytesFromText } from '#protocol/codec/bytes.ts'
+import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, type Sha256, type Sha256Async, sha256, taggedHash } from '#protocol/codec/digest.ts'
 import { LEAF_PREFIX, merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
@@ -61,9 +61,12 @@ export function bodyRoot(body: Uint8Array, hash: Sha256 = sha256): Digest {
 /** The same by a hash that answers later. */
 export async function bodyRootAsync(body: Uint8Array, hash: Sha256Async): Promise<Digest> {
   const leaves: Digest[] = []
+  const hashed = new Uint8Array(1 + Math.min(body.length, BODY_CHUNK_BYTES))
+  hashed[0] = LEAF_PREFIX
   for (let offset = 0; offset < body.length; offset += BODY_CHUNK_BYTES) {
     const chunk = body.subarray(offset, offset + BODY_CHUNK_BYTES)
-    leaves.push((await hash(bytesConcat(Uint8Array.of(LEAF_PREFIX), chunk))) as Digest)
+    hashed.set(chunk, 1)
+    leaves.push((await hash(hashed.subarray(0, 1 + chunk.length))) as Digest)
   }
   return merkleRoot(leaves)
 }

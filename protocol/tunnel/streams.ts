@@ -32,6 +32,8 @@ export const STREAMS_MAX = 256
 export const STREAM_WINDOW_BYTES = 256 * 1024
 /** What may lie between the two ends: a tenth of a second at 80 Mbit/s. */
 export const CONNECTION_WINDOW_BYTES = 1024 * 1024
+/** Of it, what is given back at once: often enough that its sender sees how fast it goes. */
+const GIVEN_BACK_BYTES = 64 * 1024
 /** `write` asks its caller to wait when so much of the stream is not sent. */
 export const QUEUE_BYTES_MAX = 128 * 1024
 /** Heads, ends and refusals that wait to be sent. */
@@ -83,11 +85,26 @@ export class TunnelStreams {
   readonly #owed = new Set<number>()
   #credit = CONNECTION_WINDOW_BYTES
   #window = CONNECTION_WINDOW_BYTES
+  /** Were on the way when all was forgotten, and count no more: they are given back all the same. */
+  #staleBytes = 0
   #lastStream = 0
+  #sentBytes = 0
+  /** Less than the window where its owner knows that less is as fast (pace.ts). */
+  allowedBytes = CONNECTION_WINDOW_BYTES
 
   /** `gateway` opens streams, `seeder` answers them. */
   constructor(role: 'gateway' | 'seeder') {
     this.#opens = role === 'gateway'
+  }
+
+  /** Of bodies, since the beginning. */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
+  /** Of these, what the other end has. */
+  get givenBytes(): number {
+    return this.#sentBytes - (CONNECTION_WINDOW_BYTES - this.#credit)
   }
 
   get size(): number {
@@ -97,6 +114,8 @@ export class TunnelStreams {
   /** Both ends forget what was under way; the first thing to say when an end has lost its memory. */
   reset(): readonly TunnelEvent[] {
     const events = this.abandon()
+    // What it sent before is forgotten too, and may be anything.
+    this.#staleBytes = CONNECTION_WINDOW_BYTES
     this.#notices.push(frameToBytes({ type: 'reset' }))
     return events
   }
@@ -110,6 +129,7 @@ export class TunnelStreams {
     this.#turns.clear()
     this.#owed.clear()
     this.#notices = []
+    this.#staleBytes = CONNECTION_WINDOW_BYTES - this.#credit
     this.#credit = CONNECTION_WINDOW_BYTES
     this.#window = CONNECTION_WINDOW_BYTES
     return events
@@ -197,12 +217,14 @@ export class TunnelStreams {
         this.#forgetIfOver(stream, known)
         return frameToBytes({ type: 'end', stream })
       }
-      const bytesMax = Math.min(DATA_BYTES_MAX, known.credit, this.#credit)
+      const isAllowed = CONNECTION_WINDOW_BYTES - this.#credit < this.allowedBytes
+      const bytesMax = isAllowed ? Math.min(DATA_BYTES_MAX, known.credit, this.#credit) : 0
       if (bytesMax === 0) continue
       const bytes = takeFrom(known.queue, bytesMax)
       known.queuedBytes -= bytes.length
       known.credit -= bytes.length
       this.#credit -= bytes.length
+      this.#sentBytes += bytes.length
       // To the end of the line.
       this.#turns.delete(stream)
       if (known.queue.length > 0 || known.outgoing === 'ending') this.#turns.add(stream)
@@ -269,7 +291,7 @@ export class TunnelStreams {
   #data(stream: number, bytes: Uint8Array): Result<readonly TunnelEvent[], TunnelError> {
     this.#window -= bytes.length
     if (this.#window < 0) return err({ code: 'over_window', stream: 0, overBytes: -this.#window })
-    if (this.#window <= (CONNECTION_WINDOW_BYTES * 3) / 4) this.#owed.add(0)
+    if (CONNECTION_WINDOW_BYTES - this.#window >= GIVEN_BACK_BYTES) this.#owed.add(0)
     const known = this.#streams.get(stream)
     if (known === undefined) return ok([])
     if (known.incoming !== 'body') return err({ code: 'out_of_order', stream, type: 'data' })
@@ -289,8 +311,10 @@ export class TunnelStreams {
 
   #credited(stream: number, bytes: number): Result<readonly TunnelEvent[], TunnelError> {
     if (stream === 0) {
-      this.#credit += bytes
-      return this.#credit > CONNECTION_WINDOW_BYTES ? err({ code: 'over_credit', stream }) : ok([])
+      const overBytes = Math.max(0, this.#credit + bytes - CONNECTION_WINDOW_BYTES)
+      this.#credit += bytes - overBytes
+      this.#staleBytes -= overBytes
+      return this.#staleBytes < 0 ? err({ code: 'over_credit', stream }) : ok([])
     }
     const known = this.#streams.get(stream)
     if (known === undefined) return ok([])

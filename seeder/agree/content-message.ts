@@ -5,11 +5,13 @@
 //   want_state    the certificate of a state at that height or above  state
 //   want_network  the network file, if it is higher than mine       network
 //   have_network  "mine is of this version"                         noted
+//   want_bundle   "get the bundle of this UPDATE, as I did"         bundle
 
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import {
   array,
+  boolean,
   bytes,
   cid,
   digest,
@@ -27,6 +29,7 @@ import { BLOCK_BYTES_MAX } from '#protocol/content/limits.ts'
 import { NETWORK_FILE_BYTES_MAX } from '#protocol/directory/network-file.ts'
 import { certShape } from '#protocol/message/certificate.ts'
 import { TRANSFER_BYTES_MAX, type TransferMessage, transferShape, type WireError } from '#protocol/message/wire.ts'
+import { UPDATE_BYTES_MAX } from '#seeder/agree/update.ts'
 
 /** CIDs in one question. */
 export const CONTENT_CIDS_MAX = 256
@@ -43,6 +46,10 @@ const ownShape = union('type', {
   network: object({ type: oneOf('network'), file: nullable(text(NETWORK_FILE_BYTES_MAX)) }),
   have_network: object({ type: oneOf('have_network'), version: uint() }),
   noted: object({ type: oneOf('noted') }),
+  /** `update`: signed by the uploader, canonical. */
+  want_bundle: object({ type: oneOf('want_bundle'), job: digest(), update: bytes(UPDATE_BYTES_MAX) }),
+  /** So many bytes of it came in this run; 0 too when it was whole before. */
+  bundle: object({ type: oneOf('bundle'), whole: boolean(), bytes: uint() }),
 })
 export type OwnMessage = Shaped<typeof ownShape>
 export type ContentMessage = OwnMessage | TransferMessage

@@ -1,5 +1,5 @@
 // The answering half of `/interpeer/content/1`: co-members get bodies, blocks, states and content of the job they share with
-// us; any peer of the network gets the network file. Answers are bounded; what does not fit is asked for again.
+// us, and get a bundle that we took; any peer of the network gets the network file. Answers are bounded; what does not fit is asked for again.
 
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
@@ -16,6 +16,7 @@ import {
 import { certFromBytes, heightFromBytes } from '#seeder/agree/record.ts'
 import { leaseLabel } from '#seeder/agree/restore.ts'
 import { SharedContent } from '#seeder/agree/shared-content.ts'
+import type { Fetched } from '#seeder/agree/spread.ts'
 import type { Store } from '#seeder/store/port.ts'
 
 /** What of a hosted site others may ask. */
@@ -36,6 +37,8 @@ export type ContentServer = {
   networkText(above: number): string | undefined
   /** A peer says that it has this version. */
   onNetworkVersion(peer: PeerName, version: number): void
+  /** Gets the bundle of an UPDATE that the job's uploader signed; undefined: it is none, or others come first. */
+  fetchBundle(job: Digest, update: Uint8Array): Promise<Fetched | undefined>
 }
 
 /** States that are kept whole for members that fetch them, one a member. */
@@ -73,6 +76,11 @@ async function answerTo(
     case 'have_network':
       server.onNetworkVersion(peer, question.version)
       return ok({ type: 'noted' })
+    case 'want_bundle': {
+      if (server.site(question.job)?.sharesWith(peer) !== true) return err('not_a_member')
+      const fetched = await server.fetchBundle(question.job, question.update)
+      return ok({ type: 'bundle', ...(fetched ?? { whole: false, bytes: 0 }) })
+    }
     case 'want_content':
     case 'want_state':
     case 'want_blocks':
@@ -85,6 +93,7 @@ async function answerTo(
     case 'state':
     case 'network':
     case 'noted':
+    case 'bundle':
     case 'blocks':
     case 'bodies':
       return err('unexpected')

@@ -4,6 +4,8 @@
 //        200 {"blocks","bytes"}
 //   POST /.well-known/interpeer/fetch/<job>    body: the signed UPDATE: this member gets its bundle from the one that has it
 //        200 {"whole":true}   202 {"whole":false,"bytes"}: so much came; ask again   503 others come first
+//   POST /.well-known/interpeer/spread/<job>   body: the signed UPDATE: this member has the others that it is linked to do the same
+//        200 {"members":[{"peer","whole","bytes"}]}
 //   POST /.well-known/interpeer/update/<job>   body: the signed UPDATE, canonical CBOR
 //        200 {"height","status","answer","stateRoot","codeRoot"}   409 bundle_missing   422 update_failed   503 try again
 //
@@ -13,18 +15,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { base64FromBytes, bytesFromBase64, bytesFromHex } from '#protocol/codec/bytes.ts'
 import { digestFromBytes } from '#protocol/codec/digest.ts'
 import { textFromCid } from '#protocol/content/cid.ts'
+import type { Signed } from '#protocol/message/domain.ts'
+import type { Update } from '#protocol/message/statement.ts'
 import type { Bundles } from '#seeder/agree/bundles.ts'
 import type { Publisher } from '#seeder/agree/publish.ts'
 import { certToBytes } from '#seeder/agree/record.ts'
+import { type FetchedAt, fetchHere } from '#seeder/agree/spread.ts'
 import { UPDATE_BYTES_MAX, type UpdateRule, updateFromBytes } from '#seeder/agree/update.ts'
 import type { HostedSite } from '#seeder/serve/port.ts'
 import { smallBody } from '#seeder/serve/small-body.ts'
 
-const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|update)\/([0-9a-f]{64})$/
+const ROUTE = /^\/\.well-known\/interpeer\/(upload|fetch|spread|update)\/([0-9a-f]{64})$/
 /** An upload that stands still for this long is cut. */
 const IDLE_MS = 30_000
-/** A `fetch` is answered after this, whether the bundle is whole or not. */
-const FETCH_ANSWER_MS = 2_000
 const RETRY_AFTER_SECONDS = 5
 
 export type PublishSites = {
@@ -36,6 +39,8 @@ export type PublishSite = {
   readonly site: HostedSite
   readonly rule: UpdateRule
   readonly bundles: Pick<Bundles, 'fetch' | 'bytesOf' | 'hasRoom'>
+  /** Has the other members get it, and says how much each has. */
+  readonly spread: (update: Signed<Update>) => Promise<readonly FetchedAt[]>
 }
 
 export type PublishHandler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -64,7 +69,7 @@ export function createPublishHandler(publisher: Publisher, sites: PublishSites):
     const work =
       action === 'upload'
         ? upload(publisher, hosted.site, hosted.rule, request, response)
-        : update(publisher, hosted, action === 'fetch' ? 'fetch' : 'order', request, response)
+        : update(publisher, hosted, action === 'fetch' || action === 'spread' ? action : 'order', request, response)
     work.catch((cause: unknown) => {
       if (response.headersSent || response.destroyed) response.destroy()
       else answer(response, 500, { code: 'internal', message: cause instanceof Error ? cause.message : String(cause) })
@@ -108,8 +113,8 @@ async function upload(
 
 async function update(
   publisher: Publisher,
-  { site, rule, bundles }: PublishSite,
-  what: 'fetch' | 'order',
+  { site, rule, bundles, spread }: PublishSite,
+  what: 'fetch' | 'spread' | 'order',
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -126,21 +131,21 @@ async function update(
     return
   }
   if (what === 'fetch') {
-    const root = signed.value.body.code_root
-    if (bundles.bytesOf(root) === undefined && !bundles.hasRoom) {
+    const fetched = await fetchHere(bundles, signed.value)
+    if (fetched === undefined) {
       response.setHeader('retry-after', String(RETRY_AFTER_SECONDS))
       return answer(response, 503, {
         code: 'bundles_waiting',
         message: 'other bundles of this job come first: try again',
       })
     }
-    const fetched = bundles.fetch(root)
-    const whole = await Promise.race([
-      fetched,
-      new Promise<false>((resolve) => setTimeout(resolve, FETCH_ANSWER_MS, false).unref()),
-    ])
     publisher.keepBundle(site, signed.value)
-    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: bundles.bytesOf(root) ?? 0 })
+    const { whole, bytes: came } = fetched
+    return answer(response, whole ? 200 : 202, whole ? { whole } : { whole, bytes: came })
+  }
+  if (what === 'spread') {
+    publisher.keepBundle(site, signed.value)
+    return answer(response, 200, { members: await spread(signed.value) })
   }
   const outcome = await publisher.takeUpdate(site, signed.value, (root) => bundles.fetch(root))
   if (!outcome.ok) {

@@ -164,7 +164,7 @@ export class SiteHost implements HostedSites {
     return this.byJob(job)?.site
   }
 
-  contentServer(hooks: Pick<ContentServer, 'networkText' | 'onNetworkVersion'>): ContentServer {
+  contentServer(hooks: Omit<ContentServer, 'store' | 'site'>): ContentServer {
     return { store: this.#options.store, site: (job) => this.shared(job), ...hooks }
   }
 

@@ -30,6 +30,8 @@ export type Connections = Disposable & {
   remove(socket: Socket): void
   /** A request came; false: it was one too many, and the connection is cut. */
   asked(response: ServerResponse): boolean
+  /** No request of it is without its whole answer. */
+  rests(socket: Socket): boolean
   /** An answer was handed over, whole or not. */
   given(response: ServerResponse): void
   /** Lets go who has to go; the timer's work. */
@@ -179,6 +181,7 @@ export function watchConnections(limits: ConnectionLimits, now: () => number = (
       })
       return true
     },
+    rests: (socket) => facts.get(socket)?.open.size === 0,
     given(response) {
       const waits = response.writableLength
       if (waits === 0) return

@@ -36,10 +36,13 @@ export type ServeLimits = {
   readonly bodiesBytesMax: number
   /** Files that stream at once, a share for each source. */
   readonly streamsMax: number
-  /** Streams of events that go on or wait at once, a share for each source; one more gets an answer that ends. */
+  /** Streams of events and WebSockets that go on or wait at once, a share for each source; one stream more gets an answer that ends, one socket 503. */
   readonly eventStreamsMax: number
   /** A stream of events without one says that it lives. */
   readonly eventCommentMs: number
+  /** A WebSocket is asked whether it lives this often, and ends when nothing was heard from it for so long. */
+  readonly socketPingMs: number
+  readonly socketSilenceMs: number
   /** Certified reads and the bundle's files in memory. */
   readonly readCacheBytes: number
   readonly assetCacheBytes: number
@@ -69,6 +72,8 @@ export const SERVE_LIMITS: ServeLimits = {
   streamsMax: 128,
   eventStreamsMax: 1024,
   eventCommentMs: 15_000,
+  socketPingMs: 20_000,
+  socketSilenceMs: 40_000,
   readCacheBytes: 24 * 1024 * 1024,
   assetCacheBytes: 16 * 1024 * 1024,
   resubmitsPerSecond: 20,

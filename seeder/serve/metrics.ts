@@ -6,6 +6,7 @@ import type { Bandwidth } from '#seeder/serve/bandwidth.ts'
 import type { Connections } from '#seeder/serve/connections.ts'
 import type { EventStreams } from '#seeder/serve/event-streams.ts'
 import type { Reads } from '#seeder/serve/reads.ts'
+import type { Sockets } from '#seeder/serve/sockets.ts'
 import type { Writes } from '#seeder/serve/writes.ts'
 
 /** What a request was. */
@@ -71,6 +72,7 @@ export type Observed = {
   readonly reads: Reads
   readonly writes: Writes
   readonly events: EventStreams
+  readonly sockets: Sockets
   /** Of request bodies in memory. */
   readonly bodies: Share
   /** Of connections that are closed. */
@@ -111,6 +113,7 @@ export function observeServing(registry: Registry, observed: Observed): void {
     { labels: ['write'], value: writes.waiting },
   ])
   plain('interpeer_event_streams', 'Streams of events that go on or wait.', () => observed.events.count)
+  plain('interpeer_websockets', 'Open WebSockets of visitors.', () => observed.sockets.count)
   plain('interpeer_http_body_bytes', 'Request bodies in memory.', () => observed.bodies.total)
   plain('interpeer_read_cache_bytes', 'Certified answers in memory.', () => reads.cacheBytes)
 }

@@ -18,6 +18,8 @@ export type ReadAnswersOptions = {
   readonly heads: RecentHeads
   /** While true no script is run for a visitor. */
   readonly sheds: () => boolean
+  /** It is asked for a WebSocket, which takes events that go on or nothing. */
+  readonly isForSocket: (response: ServerResponse) => boolean
   readonly say: (response: ServerResponse, head: RequestHead, refusal: Refusal) => void
   /** A read that writes is ordered, and answered then. */
   readonly order: (
@@ -39,7 +41,7 @@ export type AnswerRead = (
 ) => undefined | Promise<void>
 
 export function createReadAnswers(options: ReadAnswersOptions): AnswerRead {
-  const { reads, sender, events, heads, sheds, say, order } = options
+  const { reads, sender, events, heads, sheds, isForSocket, say, order } = options
 
   function answerRead(
     response: ServerResponse,
@@ -89,9 +91,11 @@ export function createReadAnswers(options: ReadAnswersOptions): AnswerRead {
       const outcome = await reads.run(site, again, head, source)
       return outcome.ok && outcome.value !== 'writes' ? outcome.value : undefined
     }
-    return events.answer({ response, request, place, asked, ask }, found, (one) =>
-      sender.read(response, request, { ...place, head: one.head ?? place.head }, one),
-    )
+    return events.answer({ response, request, place, asked, ask }, found, (one) => {
+      if (!isForSocket(response)) return sender.read(response, request, { ...place, head: one.head ?? place.head }, one)
+      say(response, request, { code: 'overloaded' })
+      return undefined
+    })
   }
 
   async function answerFresh(

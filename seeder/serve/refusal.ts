@@ -13,6 +13,8 @@ export type RefusalCode =
   | 'body_on_read'
   | 'nonce_form'
   | 'height_form'
+  | 'socket_key'
+  | 'foreign_origin'
   | 'unknown_site'
   | 'not_found'
   | 'height_gone'
@@ -23,6 +25,7 @@ export type RefusalCode =
   | 'target_too_long'
   | 'range_not_satisfiable'
   | 'expectation_failed'
+  | 'socket_version'
   | 'headers_too_large'
   | 'internal'
   | 'method_not_implemented'
@@ -53,7 +56,10 @@ export function statusOf(code: RefusalCode): number {
     case 'body_on_read':
     case 'nonce_form':
     case 'height_form':
+    case 'socket_key':
       return 400
+    case 'foreign_origin':
+      return 403
     case 'unknown_site':
     case 'not_found':
       return 404
@@ -73,6 +79,8 @@ export function statusOf(code: RefusalCode): number {
       return 416
     case 'expectation_failed':
       return 417
+    case 'socket_version':
+      return 426
     case 'headers_too_large':
       return 431
     case 'internal':
@@ -106,6 +114,8 @@ const MESSAGES: Readonly<Record<RefusalCode, string>> = {
   body_on_read: 'A request that only reads cannot have a body.',
   nonce_form: 'Interpeer-Nonce is the base64 of 16 bytes.',
   height_form: 'Interpeer-Height is a whole number.',
+  socket_key: 'Sec-WebSocket-Key is the base64 of 16 bytes.',
+  foreign_origin: 'A page of another origin opens no WebSocket here.',
   unknown_site: 'This seeder does not host such a site.',
   not_found: 'There is nothing here.',
   height_gone: 'The state of that height is no longer kept.',
@@ -116,6 +126,7 @@ const MESSAGES: Readonly<Record<RefusalCode, string>> = {
   target_too_long: 'The address is too long.',
   range_not_satisfiable: 'The range lies outside of what is there.',
   expectation_failed: 'This expectation cannot be met.',
+  socket_version: 'WebSockets of version 13 are spoken here.',
   headers_too_large: 'The request headers are too large.',
   internal: 'Something broke on this seeder. It has been logged.',
   method_not_implemented: 'This method is not supported.',

@@ -8,7 +8,7 @@
 // receipt or a path has the response hash that they name.
 
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -19,6 +19,7 @@ import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { assert } from '#protocol/codec/result.ts'
 import { siteNamedBy } from '#protocol/dns/named-host.ts'
 import type { Signer } from '#protocol/identity/keys.ts'
+import { asksForSocket } from '#protocol/socket/handshake.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
 import { createAssetFinder } from '#seeder/serve/assets.ts'
@@ -44,6 +45,7 @@ import { nativeSha256, representationOf, select } from '#seeder/serve/representa
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { createSender } from '#seeder/serve/send.ts'
 import { createSiteHosts } from '#seeder/serve/site-hosts.ts'
+import { createSockets } from '#seeder/serve/sockets.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
 import { createWrites } from '#seeder/serve/writes.ts'
 import { tlsOptions, watchHandshakes } from '#seeder/tls/listener.ts'
@@ -198,6 +200,9 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   })
   const budget = new Share(limits.bodiesBytesMax)
   const connections = watchConnections(limits)
+  const sockets = createSockets({ limits, bodies: budget, random, say })
+  /** Requests of WebSockets, by connections in memory: what is counted is the visitor's own. */
+  const ofSockets = new WeakSet<Duplex>()
   const lingering = new WeakSet<Duplex>()
   const moved = { received: 0, sent: 0 }
   observeServing(registry, {
@@ -207,6 +212,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     reads,
     writes,
     events,
+    sockets,
     bodies: budget,
     moved,
   })
@@ -214,6 +220,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   const answerRead = createReadAnswers({
     ...{ reads, sender, events, heads, say },
     sheds: () => options.sheds?.() === true,
+    isForSocket: ({ req }) => ofSockets.has(req.socket),
     order: async (response, request, asked, site, source) => {
       const committed = await writes.resubmit(site, asked, source)
       return committed.ok ? ordered(response, request, site, committed.value) : say(response, request, committed.error)
@@ -318,7 +325,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
   }
 
   function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
-    if (!connections.asked(response)) return
+    if (!ofSockets.has(req.socket) && !connections.asked(response)) return
     const began = performance.now()
     underWay++
     if (draining) {
@@ -361,25 +368,29 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     socket.once('close', done)
   }
 
+  function siteFor({ host }: RequestHead, { only, scheme }: Entrance): HostedSite | undefined {
+    if (only === undefined) return (scheme === 'https' && secureHosts !== undefined ? secureHosts : hosts).siteOf(host)
+    // A listener that is no single site's tells them apart by name, with `plain` too: a name that DNS gives has no port.
+    return sites.byName((only === MAIN ? siteNamedBy(host) : only) ?? MAIN)
+  }
+
   /** Answers at once and says what it was, or hands what is under way to `later`. */
   function answer(
     req: IncomingMessage,
     response: ServerResponse,
-    { only, scheme }: Entrance,
+    entrance: Entrance,
     later: (sending: Promise<void>, kind: RequestKind) => void,
   ): RequestKind | undefined {
     const no = (request: RequestHead | undefined, code: RefusalCode, close = false): RequestKind => {
       say(response, request, { code }, { close })
       return 'refused'
     }
+    const { only, scheme } = entrance
     const read = readHead(req, scheme)
     if (!read.ok) return no(undefined, read.error, true)
     const request = read.value
     if (stopping) return no(request, 'stopping', true)
-    // A listener that is no single site's tells them apart by name, with `plain` too: a name that DNS gives has no port.
-    const named = only === MAIN ? siteNamedBy(request.host) : only
-    const hostsHere = scheme === 'https' && secureHosts !== undefined ? secureHosts : hosts
-    const site = only === undefined ? hostsHere.siteOf(request.host) : sites.byName(named ?? MAIN)
+    const site = siteFor(request, entrance)
     if (site === undefined) {
       if (scheme === 'http' && toSecure(response, request)) return 'refused'
       if (isMain(request.host, only) && options.main?.(req, response) === true) return undefined
@@ -482,6 +493,32 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     } else await visit(response, request, site)
   }
 
+  /** A connection that asks for a WebSocket of a site: it is HTTP's no longer. */
+  function upgrade(req: IncomingMessage, head: Buffer, entrance: Entrance): void {
+    const response = new ServerResponse(req)
+    response.assignSocket(req.socket)
+    if (!connections.asked(response)) return
+    sockets.open(response, head, {
+      scheme: entrance.scheme,
+      carry(connection) {
+        ofSockets.add(connection)
+        carried.set(connection, entrance)
+        carrier.emit('connection', connection)
+      },
+      isLeaving(request) {
+        const site = siteFor(request, entrance)
+        return stopping || draining || site === undefined || site.hasLeft?.() === true
+      },
+    })
+  }
+
+  /** What is upgraded has nothing else under way, whose answer would come in the midst of it. */
+  function isUpgraded(req: IncomingMessage): boolean {
+    const { method, headers, httpVersion } = req
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
+    return asksForSocket(method, headers.upgrade) && httpVersion === '1.1' && !hasBody && connections.rests(req.socket)
+  }
+
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     // What follows a refused head is no request: one answer has been given, and a second one would be read as another's.
     if (lingering.has(socket)) {
@@ -519,6 +556,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       insecureHTTPParser: false,
       requireHostHeader: false,
       noDelay: true,
+      shouldUpgradeCallback: isUpgraded,
     }
     const server =
       certificates === undefined ? createServer(bounds) : createSecureServer({ ...bounds, ...tlsOptions(certificates) })
@@ -526,7 +564,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     server.maxRequestsPerSocket = limits.requestsPerConnectionMax
     server.timeout = limits.idleMs
     server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-      if (socket.destroyed || !connections.add(socket)) return
+      if (socket.destroyed || ofSockets.has(socket) || !connections.add(socket)) return
       socket.on('close', () => {
         connections.remove(socket)
         moved.received += socket.bytesRead
@@ -534,6 +572,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       })
     })
     server.on('request', (req, response) => handle(req, response, entranceOf(req.socket)))
+    server.on('upgrade', (req: IncomingMessage, _: Duplex, head: Buffer) => upgrade(req, head, entranceOf(req.socket)))
     server.on('checkContinue', (req, response) => handle(req, response, entranceOf(req.socket)))
     server.on('checkExpectation', (_, response) => {
       if (connections.asked(response)) refuse(response, { code: 'expectation_failed' }, { close: true })

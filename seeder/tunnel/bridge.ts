@@ -4,12 +4,14 @@
 //
 //   socket ──OPEN──> http client ══ pair of streams ══> seeder/serve        seeder/serve ══> http client ──ANSWER, DATA…──> socket
 //
-// Invariant: what lies in the socket unsent is bounded, so that a small answer never waits behind more than that of large ones.
+// Invariant: what lies in the socket unsent is bounded, and what is on the way is what the way carries (pace.ts), so that a small answer never waits
+// behind more than that of large ones.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { assert, type Result } from '#protocol/codec/result.ts'
 import { type AnswerHead, CANCEL, type CancelReason, INLINE_BYTES_MAX, type OpenHead } from '#protocol/tunnel/frame.ts'
-import { type TunnelError, type TunnelEvent, TunnelStreams } from '#protocol/tunnel/streams.ts'
+import { Pace } from '#protocol/tunnel/pace.ts'
+import { CONNECTION_WINDOW_BYTES, type TunnelError, type TunnelEvent, TunnelStreams } from '#protocol/tunnel/streams.ts'
 import { PairedConnection } from '#seeder/tunnel/connection-pair.ts'
 
 /** The HTTP edge: takes a connection that no listener accepted. `site` undefined: the seeder itself is asked. */
@@ -40,6 +42,7 @@ type Passing = { readonly request: ClientRequest; answer: IncomingMessage | unde
 
 export class TunnelBridge {
   readonly #streams = new TunnelStreams('seeder')
+  readonly #pace = new Pace(CONNECTION_WINDOW_BYTES)
   readonly #passing = new Map<number, Passing>()
   readonly #socket: BridgeSocket
   readonly #carry: Carry
@@ -55,8 +58,10 @@ export class TunnelBridge {
 
   /** After an error the socket is to be closed. */
   receive(message: Uint8Array): Result<void, TunnelError> {
+    const given = this.#streams.givenBytes
     const events = this.#streams.receive(message)
     if (!events.ok) return events
+    if (this.#streams.givenBytes !== given) this.#pace.given(this.#streams.givenBytes, performance.now())
     for (const event of events.value) this.#happened(event)
     this.pump()
     return { ok: true, value: undefined }
@@ -65,9 +70,12 @@ export class TunnelBridge {
   pump(): void {
     const events: TunnelEvent[] = []
     while (this.#socket.hasRoom()) {
+      const sent = this.#streams.sentBytes
+      this.#streams.allowedBytes = this.#pace.allowedBytes
       const message = this.#streams.next(events)
       if (message === undefined) break
       this.#socket.send(message)
+      if (this.#streams.sentBytes !== sent) this.#pace.sent(this.#streams.sentBytes, performance.now())
     }
     for (const event of events) this.#happened(event)
   }

@@ -4,10 +4,15 @@
 // Scrapy by sitemap and by links, wget and linkinator crawl each whole; what they find is held against the source tree.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import process from 'node:process'
+import { serve } from '@hono/node-server'
+import { serveStatic } from '@hono/node-server/serve-static'
+import { Hono } from 'hono'
 import { startGroup } from '#test/byzantine/group.ts'
 import { type Found, lighthouse, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
 import { until } from '#test/support/until.ts'
@@ -135,7 +140,7 @@ async function crawl(source: string, folder: string): Promise<void> {
   )
 
   await crawlWiki(gateway, folder)
-  await audit(gateway, folder)
+  await audit(gateway, join(project, 'public'), folder)
 }
 
 async function crawlWiki(gateway: string, folder: string): Promise<void> {
@@ -165,17 +170,25 @@ async function crawlWiki(gateway: string, folder: string): Promise<void> {
 /** The mark that a page of ours has to have. */
 const SCORE_MIN = 95
 
-async function audit(gateway: string, folder: string): Promise<void> {
+/** Pages of ours, and for comparison a page of somebody else, here and from a plain server. */
+async function audit(gateway: string, files: string, folder: string): Promise<void> {
   row('page', 'SEO by Lighthouse', 'not passed')
   row('---', '--:', '---')
-  for (const [path, isOurs] of [
-    ['/', true],
-    ['/wiki/', true],
-    [`/${SITE}/`, false],
-  ] as const) {
-    const { score, failed } = await lighthouse(gateway + path, path.replaceAll('/', ''), folder)
-    row(path, score, failed.join(', '))
-    if (isOurs) assert.ok(score >= SCORE_MIN, `${path} has ${score}: ${failed}`)
+  const marked = async (url: string, name: string): Promise<number> => {
+    const { score, failed } = await lighthouse(url, name.replaceAll(/\W/g, ''), folder)
+    row(name, score, failed.join(', '))
+    return score
+  }
+  for (const path of ['/', '/wiki/'])
+    assert.ok((await marked(gateway + path, path)) >= SCORE_MIN, `${path} has less than ${SCORE_MIN}`)
+  const plain = serve({ fetch: new Hono().use(serveStatic({ root: files })).fetch, port: 0, hostname: '127.0.0.1' })
+  try {
+    await once(plain, 'listening')
+    const { port } = plain.address() as AddressInfo
+    await marked(`http://127.0.0.1:${port}/`, 'the files themselves')
+    await marked(`${gateway}/${SITE}/`, `/${SITE}/`)
+  } finally {
+    plain.close()
   }
 }
 

@@ -1,5 +1,5 @@
 // §6, R1: a group hands over to a new member, and one of them is killed at each persist point that it comes to meanwhile: the joiner, a member
-// that stays, the one that leaves; by RECONFIG, and by CLOSE when the joiner is silent. Each round kills at another point, until a round
+// that stays, the one that leaves; by RECONFIG, and by CLOSE when two joiners are silent. Each round kills at another point, until a round
 // goes by in which there was none left: so all are met. Joiners have been members before and run the blocks that they missed, or are new
 // and take a state first.
 //
@@ -12,9 +12,9 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { standWell, withFacts } from '#test/faults/support/standing.ts'
 import { published, withFaults } from '#test/support/faulty.ts'
-import { replaceMember } from '#test/support/hand-over.ts'
+import { nameMembers } from '#test/support/hand-over.ts'
 import { agrees, SITE, writeLine } from '#test/support/lines.ts'
-import { count, type Points } from '#test/support/persist-points.ts'
+import { count as countPoint, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -32,7 +32,8 @@ const ENDS = [
 ] as const
 /** Lives from one write of the group to the next, which is another block to run. */
 const LIVES_PER_WRITE = 8
-const EPOCH_MS = 120_000
+/** Who is new may have to wait for R9's window first, when many hand-overs lie within it (a network file has the last eight groups). */
+const EPOCH_MS = WINDOW_MS + 180_000
 const WHEN = ['before', 'after'] as const
 /** Heights between the states that are kept; one of them is to be older than R9's window, and further ahead of nothing than twice this. */
 const SNAPSHOT_HEIGHTS = 4
@@ -40,10 +41,13 @@ const OLD_ENOUGH_MS = WINDOW_MS + 20_000
 /** §6: CLOSE comes after so many Δ; the default Δ would make that a minute. */
 const SHORT_DELTA_MS = 100
 
+/** With READYs of three the group goes on by RECONFIG: that it has to CLOSE takes two who are silent. */
+const COME_AT_ONCE = { RECONFIG: 1, CLOSE: 2 } as const
+
 type Role = 'joiner' | 'stays' | 'leaver'
 type How = 'RECONFIG' | 'CLOSE'
 /** What a round waits for. */
-type Stage = 'write' | 'command' | 'hand-over' | 'start' | 'level'
+type Stage = 'write' | 'names' | 'hand-over' | 'start' | 'level'
 /** Joiners of each round are `new`, or those who `left` the rounds before. */
 type Joiners = 'new' | 'left'
 
@@ -79,44 +83,45 @@ class Rounds {
 
   /** False: it came to no such point. */
   async round(role: Role, point: number, when: (typeof WHEN)[number]): Promise<boolean> {
-    const [out, stays, ...rest] = this.seats.present
-    const [joiner, ...waiting] = this.seats.spare
-    assert.ok(out && stays && joiner)
-    const victim = { joiner, stays, leaver: out }[role]
+    const { present, spare } = this.seats
     const isSilent = this.#how === 'CLOSE'
-    const comesLate = isSilent && role === 'joiner'
+    const count = COME_AT_ONCE[this.#how]
+    const [goes, stays, comes] = [present.slice(0, count), present.slice(count), spare.slice(0, count)]
+    const victim = { joiner: comes[0], stays: stays[0], leaver: goes[0] }[role]
+    assert.ok(victim && comes.length === count)
     const fault = { kill: { point, of: 'now', when } }
-    await this.#write(this.seats.present, `${this.epoch} ${point} ${when}`)
+    await this.#write(present, `${this.epoch} ${point} ${when}`)
     let died = false
     void victim.exited.then(() => {
       died = true
     })
-    if (isSilent) joiner.kill('SIGSTOP')
-    if (!comesLate) withFaults(victim, fault)
-    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner))
+    if (isSilent) for (const each of comes) each.kill('SIGSTOP')
+    if (!isSilent || role !== 'joiner') withFaults(victim, fault)
+    await this.#stage('names', () => nameMembers(this.#seeders, SITE, goes, comes))
     this.epoch++
-    if (comesLate) {
-      await this.#areSoon(`epoch ${this.epoch} without the one that comes`, () => this.#areLevel([stays, ...rest]))
-      withFaults(victim, fault)
-      joiner.kill('SIGCONT')
+    if (isSilent) {
+      await this.#areSoon(`epoch ${this.epoch} without those who come`, async () => {
+        const there = [...stays, ...(role === 'leaver' ? [victim] : [])].filter((each) => each !== victim || !died)
+        return this.#areIn(there)
+      })
+      if (role === 'joiner') withFaults(victim, fault)
+      for (const each of comes) each.kill('SIGCONT')
     }
-    const awaited = [stays, ...rest, ...(isSilent && !comesLate ? [] : [joiner])]
     await this.#areSoon(
       `its death at point ${point}, or epoch ${this.epoch}`,
-      async () => died || ((await this.#areLevel(awaited)) && (await victim.site(SITE))?.epoch === this.epoch),
+      async () => died || ((await this.#areLevel([...stays, ...comes])) && (await this.#areIn([victim]))),
     )
     withFaults(victim, {})
     let again = victim
     if (died) {
-      this.last = count(this.points, victim.faults, when)
-      const lives = (role === 'leaver' ? [stays, ...rest] : [out, stays, ...rest]).filter((each) => each !== victim)
-      // A write while it is away, if three others of the group are there.
-      if (!isSilent || role !== 'stays') await this.#write(lives, `${this.epoch} without ${role}`)
+      this.last = countPoint(this.points, victim.faults, when)
+      // A write while it is away: by RECONFIG those who go may have to agree on it still.
+      const lives = [...(isSilent ? [] : goes), ...stays, ...(isSilent ? comes : [])].filter((each) => each !== victim)
+      await this.#write(lives, `${this.epoch} without ${role}`)
       again = await this.#stage('start', () => this.#seeders.restart(victim))
     }
-    joiner.kill('SIGCONT')
     const now = (seeder: SeederProcess): SeederProcess => (seeder === victim ? again : seeder)
-    this.seats = { present: [stays, ...rest, joiner].map(now), spare: [...waiting, now(out)] }
+    this.seats = { present: [...stays, ...comes].map(now), spare: [...spare.slice(count), ...goes.map(now)] }
     await this.#stage('level', () =>
       until(`epoch ${this.epoch} at every member`, () => this.#areLevel(this.seats.present), EPOCH_MS),
     )
@@ -125,13 +130,14 @@ class Rounds {
 
   /** One hand-over to a member that dies again and again, until it is level; how often it died. */
   async lives(): Promise<number> {
-    const [out, ...rest] = this.seats.present
-    let [joiner] = this.seats.spare
+    const { present, spare } = this.seats
+    const [out, ...rest] = present
+    let [joiner] = spare
     assert.ok(out && joiner)
     const { faults, label } = joiner
     let end: (typeof ENDS)[number] = ENDS[0]
     withFaults(joiner, { kill: { ...end, of: 'now' } })
-    await this.#stage('command', () => replaceMember(this.#seeders, SITE, out, joiner as SeederProcess))
+    await this.#stage('names', () => nameMembers(this.#seeders, SITE, [out], spare))
     this.epoch++
     let next: Promise<SeederProcess | undefined> = Promise.resolve(joiner)
     for (let deaths = 0; ; deaths++) {
@@ -150,7 +156,7 @@ class Rounds {
         withFaults(joiner, {})
         return deaths
       }
-      count(this.points, faults, end.when)
+      countPoint(this.points, faults, end.when)
       if (deaths % LIVES_PER_WRITE === 0) await this.#write(rest, `life ${deaths}`)
       end = ENDS[deaths % ENDS.length] ?? end
       withFaults(joiner, { kill: { ...end, of: 'start' } })
@@ -196,8 +202,13 @@ class Rounds {
   }
 
   async #areLevel(members: readonly SeederProcess[]): Promise<boolean> {
-    for (const seeder of members)
-      if ((await seeder.site(SITE))?.epoch !== this.epoch || !(await agrees(seeder))) return false
+    for (const seeder of members) if (!(await this.#areIn([seeder])) || !(await agrees(seeder))) return false
+    return true
+  }
+
+  /** They have entered the epoch, whether they sit in it or not. */
+  async #areIn(seeders: readonly SeederProcess[]): Promise<boolean> {
+    for (const seeder of seeders) if ((await seeder.site(SITE))?.epoch !== this.epoch) return false
     return true
   }
 
@@ -246,7 +257,7 @@ async function inAGroup(
       context.diagnostic(`seconds: ${rounds.spent}`)
       const met = [...rounds.points.keys()]
       if (joiners === 'new') assert.ok(met.some((what) => what.startsWith('seeder/agree/transfer')))
-      context.diagnostic(`heights: ${await standWell(rounds.seats.present, rounds.lines)}`)
+      context.diagnostic(`heights: ${await standWell(rounds.seats.present, rounds.lines, how)}`)
     },
   )
 }
@@ -274,9 +285,9 @@ for (const [how, role, joiners, what] of [
   ['RECONFIG', 'joiner', 'new', 'the one that comes, who is new and takes a state'],
   ['RECONFIG', 'stays', 'left', 'one that stays'],
   ['RECONFIG', 'leaver', 'left', 'the one that leaves'],
-  ['CLOSE', 'stays', 'left', 'one that stays, while the one that is to come is silent'],
-  ['CLOSE', 'leaver', 'left', 'the one that leaves, while the one that is to come is silent'],
-  ['CLOSE', 'joiner', 'left', 'the one that comes, after it was silent'],
+  ['CLOSE', 'stays', 'left', 'one that stays, while those who are to come are silent'],
+  ['CLOSE', 'leaver', 'left', 'one that leaves, while those who are to come are silent'],
+  ['CLOSE', 'joiner', 'left', 'one that comes, after it was silent'],
 ] as const)
   test(`§6 R1 killed before and after each persist point of a hand-over by ${how}: ${what}`, (context) =>
     roundByRound(context, { how, role, joiners }))

@@ -16,6 +16,8 @@ import { answerContent } from '#seeder/agree/content-server.ts'
 import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
 import type { Site } from '#seeder/agree/site.ts'
+import { fetchHere } from '#seeder/agree/spread.ts'
+import { updateFromBytes } from '#seeder/agree/update.ts'
 import { createLog, type Log, type LogLevel, stderrSink } from '#seeder/config/log.ts'
 import type { Runtime } from '#seeder/execute/port.ts'
 import { openNetworkHolder } from '#seeder/host/network-holder.ts'
@@ -126,7 +128,15 @@ export function testMembers(options: TestMembersOptions = {}): TestMembers {
           late.host === undefined
             ? { ok: false, error: 'starting' }
             : answerContent(
-                late.host.contentServer({ networkText: () => undefined, onNetworkVersion: () => {} }),
+                late.host.contentServer({
+                  networkText: () => undefined,
+                  onNetworkVersion: () => {},
+                  fetchBundle: async (job, update) => {
+                    const hosted = late.host?.byJob(job)
+                    const read = hosted === undefined ? undefined : updateFromBytes(hosted.rule, update)
+                    return hosted !== undefined && read?.ok ? fetchHere(hosted.site.bundles, read.value) : undefined
+                  },
+                }),
                 peer,
                 bytes,
               ),

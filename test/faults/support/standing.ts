@@ -15,7 +15,7 @@ const HEIGHTS_MAX = 400
 const GAP_MAX = 12
 const ASK_MS = 30_000
 
-type Kept = { readonly hash: string; readonly time: number }
+type Kept = { readonly hash: string; readonly time: number; readonly kind: string }
 /** Certificates by height, from the head down. */
 type Blocks = ReadonlyMap<number, Kept>
 
@@ -32,7 +32,7 @@ async function blocksOf(seeder: SeederProcess): Promise<Blocks> {
     const cert = certFromBytes(answer.body)
     assert.ok(cert.ok)
     const { qc1, block } = cert.value
-    blocks.set(height, { hash: hexFromBytes(qc1.block_hash).slice(0, 12), time: block.time })
+    blocks.set(height, { hash: hexFromBytes(qc1.block_hash).slice(0, 12), time: block.time, kind: block.kind })
   }
   return blocks
 }
@@ -72,7 +72,7 @@ export async function withFacts<T>(seeders: () => readonly SeederProcess[], work
 }
 
 /** Returns what each has. */
-async function haveWholeWindows(members: readonly SeederProcess[]): Promise<string> {
+async function haveWholeWindows(members: readonly SeederProcess[], how: 'RECONFIG' | 'CLOSE'): Promise<string> {
   const kept: string[] = []
   const seen = new Map<number, string>()
   for (const seeder of members) {
@@ -89,13 +89,20 @@ async function haveWholeWindows(members: readonly SeederProcess[]): Promise<stri
       assert.ok(other === undefined || other === hash, `${seeder.label} has another block at height ${height}`)
       seen.set(height, hash)
     }
+    // A hand-over by CLOSE has no block of its own.
+    const named = [...blocks.values()].some(({ kind }) => kind === 'reconfig')
+    assert.equal(named, how === 'RECONFIG', `${seeder.label} has gone to another epoch otherwise than by ${how}`)
     kept.push(`${seeder.label} ${rangesOf(heights)}`)
   }
   return kept.join('; ')
 }
 
 /** Every check is made, so that one failure does not hide another. Returns which heights each has. */
-export async function standWell(members: readonly SeederProcess[], lines: readonly string[]): Promise<string> {
+export async function standWell(
+  members: readonly SeederProcess[],
+  lines: readonly string[],
+  how: 'RECONFIG' | 'CLOSE',
+): Promise<string> {
   const failures: string[] = []
   let kept = ''
   const check = async (what: string, work: () => Promise<void>): Promise<void> => {
@@ -104,7 +111,7 @@ export async function standWell(members: readonly SeederProcess[], lines: readon
   await check('the acknowledged lines', async () => assert.deepEqual(await levelLines({ all: members }), lines))
   await check('nobody is called a liar', () => noEvidence({ all: members }))
   await check('the blocks', async () => {
-    kept = await haveWholeWindows(members)
+    kept = await haveWholeWindows(members, how)
   })
   assert.ok(failures.length === 0, failures.join('\n'))
   return kept

@@ -299,6 +299,27 @@ test('an end that lost its memory says so, and both begin anew', () => {
   assert.ok(has(pair.atSeeder, 'opened', third))
 })
 
+test('what was on the way when an end forgot everything is given back, and ends no tunnel; more than that does', () => {
+  const pair = new Pair()
+  const streams = Array.from({ length: CONNECTION_WINDOW_BYTES / STREAM_WINDOW_BYTES }, () => pair.open())
+  pair.settle()
+  for (const stream of streams) {
+    pair.seeder.answer(stream, FOUND)
+    for (let at = 0; at < STREAM_WINDOW_BYTES; at += 64 * KIB) pair.seeder.write(stream, new Uint8Array(64 * KIB))
+  }
+  pair.send('seeder')
+  pair.gateway.reset()
+  pair.settle()
+  const later = pair.open()
+  pair.settle()
+  pair.seeder.answer(later, FOUND)
+  pair.seeder.write(later, new Uint8Array(STREAM_WINDOW_BYTES))
+  pair.settle()
+  assert.equal(dataOf(pair.atGateway, later).length, STREAM_WINDOW_BYTES)
+  const more = pair.seeder.receive(frameToBytes({ type: 'credit', stream: 0, bytes: 1 }))
+  assert.ok(!more.ok && more.error.code === 'over_credit')
+})
+
 test('one more than STREAMS_MAX is refused by whoever opens, and by whoever is asked', () => {
   const pair = new Pair()
   for (let at = 0; at < STREAMS_MAX; at++) pair.open()

@@ -8,6 +8,7 @@ import { type Signed, signStatement } from '#protocol/message/domain.ts'
 import type { Update } from '#protocol/message/statement.ts'
 import { createPublisher } from '#seeder/agree/publish.ts'
 import { createPublishHandler } from '#seeder/agree/publish-http.ts'
+import { createSpreading } from '#seeder/agree/spread.ts'
 import { updateToBytes } from '#seeder/agree/update.ts'
 import { call } from '#seeder/register/http.ts'
 import { testBundle } from '#test/support/ledger-runtime.ts'
@@ -22,6 +23,7 @@ type Origin = { readonly url: string } & AsyncDisposable
 
 async function serve(member: TestMember): Promise<Origin> {
   const publisher = createPublisher(member.store, Date.now)
+  const spreading = createSpreading(member.network)
   const handler = createPublishHandler(publisher, {
     site(job) {
       const hosted = member.host.byJob(job)
@@ -29,6 +31,7 @@ async function serve(member: TestMember): Promise<Origin> {
         hosted && {
           ...hosted,
           bundles: hosted.site.bundles,
+          spread: (update: Signed<Update>) => spreading.ask(hosted.site.job, hosted.site.others, update),
         }
       )
     },
@@ -111,6 +114,31 @@ test('an UPDATE sent to a member that has not got the bundle fetches it from the
   await call(`${one.url}/upload/${job}`, { ...ANSWER, body: car, headers: header(update) })
   const ordered = await call(`${other.url}/update/${job}`, { ...ANSWER, body: updateToBytes(update) })
   assert.equal(ordered.status, 200, ordered.body.toString())
+})
+
+test('a member that has a bundle has the others get it over their links: nobody reaches them otherwise', async () => {
+  await using group = testMembers()
+  const members = await startAll(group)
+  const job = hexFromBytes(group.network.job(SITE))
+  await using origin = await serve(group.get('a'))
+  const { update, car, root } = updateOf(group, `export default 4 // ${'x'.repeat(100_000)}`, 1)
+  const taken = await call(`${origin.url}/upload/${job}`, { ...ANSWER, body: car, headers: header(update) })
+  assert.equal(taken.status, 200, taken.body.toString())
+  const spread = async () => {
+    const answer = await call(`${origin.url}/spread/${job}`, { ...ANSWER, body: updateToBytes(update) })
+    assert.equal(answer.status, 200, answer.body.toString())
+    return (JSON.parse(answer.body.toString()) as { members: { peer: string; whole: boolean }[] }).members
+  }
+  const told = await until('all to have it', async () => {
+    const found = await spread()
+    return found.length === 3 && found.every(({ whole }) => whole) && found
+  })
+  const others = members.filter(({ name }) => name !== 'a').map(({ peer }) => peer as string)
+  assert.deepEqual(told.map(({ peer }) => peer).sort(), others.sort())
+  for (const member of members) assert.ok(member.store.blocks.missing(root).next(1).length === 0, member.name)
+  const stranger = updateOf(group, 'export default 5', 2, 'a stranger')
+  const refused = await call(`${origin.url}/spread/${job}`, { ...ANSWER, body: updateToBytes(stranger.update) })
+  assert.equal(refused.status, 403)
 })
 
 test('what the uploader did not sign is refused before a byte of it is stored', async () => {

@@ -31,6 +31,7 @@ test('a co-member of one job gets nothing of another job, whose state root is on
     site: (job) => sites.find((site) => Buffer.from(site.job).equals(job)),
     networkText: () => undefined,
     onNetworkVersion: () => {},
+    fetchBundle: async () => undefined,
   }
   const ask = async (job: Digest, cids: readonly Cid[]): Promise<readonly boolean[]> => {
     const answer = await answerContent(

@@ -13,7 +13,11 @@ const SNAPSHOT_HEIGHTS = 4
 
 /** What `member` answers to another one that asks for blocks, and for a state. */
 async function asked(member: TestMember, by: TestMember, height: number) {
-  const server = member.host.contentServer({ networkText: () => undefined, onNetworkVersion: () => {} })
+  const server = member.host.contentServer({
+    networkText: () => undefined,
+    onNetworkVersion: () => {},
+    fetchBundle: async () => undefined,
+  })
   const { job } = member.site
   const ask = async (question: Parameters<typeof contentToBytes>[0]) => {
     const answer = await answerContent(server, by.peer, contentToBytes(question))

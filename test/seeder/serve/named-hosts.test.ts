@@ -12,11 +12,11 @@ for (const target of ['hosts', 'plain'] as const)
   test(`F32 --target ${target}: the site answers at its names, each an origin of its own; who has no such site says so`, async () => {
     await using edge = await startEdge(group, { target })
     const asked = (host: string) => exchange(`http://127.0.0.1:${edge.port}/page`, { headers: { host } })
-    for (const host of ['demo.peer', 'demo.ipn:8080', 'Demo.Peer']) {
+    for (const host of ['demo.peer', 'demo.ipn:8080', 'Demo.Peer', 'demo.peer.']) {
       const { status, body, headers } = await asked(host)
       assert.deepEqual([status, body.toString()], [200, 'demo at /page'])
       assert.ok(headers['interpeer-receipt'])
     }
-    for (const host of ['other.peer', 'peer', 'a.demo.peer', 'demo.peer.example', '.peer', 'demo.peer.'])
+    for (const host of ['other.peer', 'peer', 'a.demo.peer', 'demo.peer.example', '.peer', 'demo.peer..'])
       assert.equal((await asked(host)).status, 404, host)
   })

@@ -1,0 +1,4 @@
+import { onNode } from './hosts.ts'
+import { socketsSuite } from './sockets.ts'
+
+socketsSuite('Node', onNode)

@@ -1,0 +1,4 @@
+import { onWorkerd } from './hosts.ts'
+import { socketsSuite } from './sockets.ts'
+
+socketsSuite('workerd', onWorkerd)
