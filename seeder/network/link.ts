@@ -6,6 +6,7 @@ import { DIGEST_BYTES } from '#protocol/codec/digest.ts'
 import type { Result } from '#protocol/codec/result.ts'
 import { TRANSFER_BYTES_MAX, WIRE_BYTES_MAX } from '#protocol/message/wire.ts'
 import { Channel, type ChannelClose, type ChannelLimits } from '#seeder/network/channel.ts'
+import { cut } from '#seeder/network/cut.ts'
 import { Exchange } from '#seeder/network/exchange.ts'
 import { FRAME_KIND, type Frame } from '#seeder/network/frame.ts'
 
@@ -101,7 +102,7 @@ export class Link {
     this.#agree?.close('stopped')
     this.#content?.close('stopped')
     this.exchange.end()
-    if (this.connection.status === 'open') this.connection.abort(new Error(reason))
+    if (this.connection.status === 'open') cut(this.connection, reason)
     this.#handlers.onEnd(reason)
   }
 

@@ -17,6 +17,7 @@ import { createLibp2p } from 'libp2p'
 import { err, type Result } from '#protocol/codec/result.ts'
 import { type PeerName, peerName, type Signer } from '#protocol/identity/keys.ts'
 import { backoffMs } from '#seeder/network/backoff.ts'
+import { cut } from '#seeder/network/cut.ts'
 import { Dialer } from '#seeder/network/dial.ts'
 import { createDoor } from '#seeder/network/door.ts'
 import { wholePackets } from '#seeder/network/encryption.ts'
@@ -390,7 +391,7 @@ class Libp2pNetwork implements PeerNetwork {
     const name = nameOfPeerId(connection.remotePeer)
     const member = name === undefined ? undefined : this.#members.get(name)
     if (member === undefined || !this.#lets(member.name)) {
-      connection.abort(new Error('not a peer of the network file'))
+      cut(connection, 'not a peer of the network file')
       return
     }
     if (this.#opens(member.name)) {
@@ -400,7 +401,7 @@ class Libp2pNetwork implements PeerNetwork {
     // The other side opens the streams; a connection on which it never does is cut.
     setTimeout(() => {
       const carriesLink = member.link?.connection === connection && member.link.ready
-      if (connection.status === 'open' && !carriesLink) connection.abort(new Error('no streams'))
+      if (connection.status === 'open' && !carriesLink) cut(connection, 'no streams')
     }, 2 * OPEN_TIMEOUT_MS).unref()
   }
 
@@ -420,7 +421,7 @@ class Libp2pNetwork implements PeerNetwork {
     if (connection.status !== 'open' || member.link !== undefined) return
     // It may have broken the rules on another connection meanwhile.
     if (!this.#lets(member.name)) {
-      connection.abort(new Error('shut out'))
+      cut(connection, 'shut out')
       return
     }
     const link = this.#newLink(member, connection)
@@ -447,7 +448,7 @@ class Libp2pNetwork implements PeerNetwork {
       return
     }
     if (!this.#lets(member.name)) {
-      connection.abort(new Error('shut out'))
+      cut(connection, 'shut out')
       return
     }
     let link = member.link

@@ -19,11 +19,16 @@ import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const POINTS_MAX = 60
-/** Points that are passed over at most, where one is like the one before it. */
+/** Who asks for the point of each height that is run, */
+const COMMIT = 'seeder/agree/driver #commit'
+/** and so many of these are gone on by at most: they are alike. */
 const STEP_MAX = 8
 /** Lives of the member that dies again and again. */
 const LIVES_MAX = 300
-/** At which point of a life it ends, in turn: one point a life, and some more in the last, for a start may have points of its own. */
+/**
+ * At which point of a life it ends, in turn: one point a life; in the last as many more as there were turns before it, for a start has points of
+ * its own, and the state that it began to take is an older one than it is offered then.
+ */
 const ENDS = [
   { point: 1, when: 'after' },
   { point: 2, when: 'before' },
@@ -159,7 +164,8 @@ class Rounds {
       countPoint(this.points, faults, end.when)
       if (deaths % LIVES_PER_WRITE === 0) await this.#write(rest, `life ${deaths}`)
       end = ENDS[deaths % ENDS.length] ?? end
-      withFaults(joiner, { kill: { ...end, of: 'start' } })
+      const more = end === ENDS.at(-1) ? Math.floor(deaths / ENDS.length) : 0
+      withFaults(joiner, { kill: { point: end.point + more, of: 'start', when: end.when } })
       const ended = joiner
       next = this.#stage('start', () =>
         this.#seeders.restart(ended).catch((cause: Error) => {
@@ -273,7 +279,7 @@ async function roundByRound(context: TestContext, each: Case): Promise<void> {
         if (each.joiners === 'new') await rounds.renew()
       }
       context.diagnostic(`point ${point}, epoch ${rounds.epoch}: ${WHEN.length - ended} deaths, ${rounds.last}`)
-      const isAlike = each.joiners === 'new' && rounds.last === before
+      const isAlike = each.joiners === 'new' && rounds.last === COMMIT && before === COMMIT
       step = isAlike ? Math.min(STEP_MAX, step * 2) : 1
       before = rounds.last
     }
