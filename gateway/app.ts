@@ -81,6 +81,11 @@ export function createApp(gateway: Gateway): Hono<Env> {
   const { ports } = gateway
 
   app.use(async (context, next) => {
+    // A host, or a target such as `*`, of which no address can be made: a stranger's doing, and no bug to be written down.
+    if (!URL.canParse(context.req.url)) return context.body(null, 400)
+    return next()
+  })
+  app.use(async (context, next) => {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
     const request = context.req.raw

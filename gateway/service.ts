@@ -4,6 +4,7 @@
 //           └─ Hono ────────> everything else                           the store is read behind the answer, every few seconds
 
 import { createApp } from '#gateway/app.ts'
+import { siteOfHost } from '#gateway/carry/site-host.ts'
 import { createGateway, type Gateway, type GatewayConfig, type GatewayPorts, type Later } from '#gateway/gateway.ts'
 import { hostOf, hotAnswer } from '#gateway/hot.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
@@ -36,7 +37,7 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
       if (gateway.startedAt !== undefined && refillIsDue(gateway, now)) later(refilled())
       if (gateway.reach.isDue(now)) later(gateway.reach.turn(gateway.locations.registrations()))
       const { sitesDomain } = config
-      const isCarried = sitesDomain !== undefined && hostOf(request.url).endsWith(sitesDomain)
+      const isCarried = siteOfHost(hostOf(request.url), sitesDomain) !== undefined
       return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request, later)
     },
     expire: () => ports.store.expire(ports.now() - EXPIRED_KEPT_MS),

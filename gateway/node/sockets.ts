@@ -64,9 +64,9 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
       },
     })
     const beat = setInterval(() => {
-      // Whom nobody reads is not heard.
+      // Whom nobody reads is not heard; that it is gone shows when it is written to.
       if (webSocket.isPaused) heardAt = performance.now()
-      else if (performance.now() - heardAt > silenceMs) webSocket.terminate()
+      if (performance.now() - heardAt > silenceMs) webSocket.terminate()
       else webSocket.ping()
     }, pingMs)
     const heard = (): void => {

@@ -23,6 +23,8 @@ import type { OpenHead } from '#protocol/tunnel/frame.ts'
 
 /** Sockets that have not proven themselves yet, each for `PROOF_MS` at most; one more displaces the oldest. */
 const UNPROVEN_MAX = 4
+/** RFC 6455 §7.4.1: it has done what it was for. */
+const CLOSED = 1000
 /** Sockets that came together are closed together. */
 const ALARM_SLACK_MS = 1_000
 /** What the Worker tells this object of a socket; no visitor's header gets here. */
@@ -113,6 +115,12 @@ export class Tunnel extends DurableObject {
   override webSocketClose(socket: WebSocket): void {
     this.#connections.get(socket)?.closed()
     this.#connections.delete(socket)
+    // Whoever said it waits for the answer (RFC 6455 §7.1.2), which the runtime does not give by itself.
+    try {
+      socket.close(CLOSED)
+    } catch {
+      // It is gone altogether.
+    }
   }
 
   override webSocketError(socket: WebSocket): void {

@@ -96,10 +96,12 @@ export function createEventStreams({ limits, begin, pace }: EventStreamOptions):
   ): Promise<FoundRead | 'nothing' | 'over'> {
     const end = performance.now() + ms
     for (;;) {
-      const head = await headAfter(site, after.head.height, end - performance.now(), signal)
+      const head = after.hasMore
+        ? after.head
+        : await headAfter(site, after.head.height, end - performance.now(), signal)
       if (signal.aborted || site.hasLeft?.() === true) return 'over'
-      if (head === undefined) return 'nothing'
-      const isSame = bytesEqual(head.stateRoot, after.head.stateRoot) && !after.asksTime
+      if (head === undefined || performance.now() > end) return 'nothing'
+      const isSame = bytesEqual(head.stateRoot, after.head.stateRoot) && !after.asksTime && !after.hasMore
       after.head = head
       if (isSame) continue
       await pass(Math.max(0, after.ranAt + PACE_MS - performance.now()), undefined, { signal }).catch(() => {})
@@ -107,9 +109,12 @@ export function createEventStreams({ limits, begin, pace }: EventStreamOptions):
       const found = await ask(after.lastId)
       if (found === undefined) continue
       after.head = found.head ?? head
+      after.hasMore = false
       const body = eventsOf(found)
       if (body === undefined) return 'over'
-      if (readEvents(body, after.lastId).hasEvents) return found
+      if (!readEvents(body, after.lastId).hasEvents) continue
+      after.hasMore = true
+      return found
     }
   }
 
@@ -181,11 +186,20 @@ function eventsOf({ representation }: FoundRead): Uint8Array | undefined {
 }
 
 /** Up to where a stream has come. */
-type Point = { lastId: string; head: Head; ranAt: number; readonly asksTime: boolean }
+type Point = {
+  lastId: string
+  head: Head
+  ranAt: number
+  readonly asksTime: boolean
+  /** What was sent had events, and the script may have left some for the next answer, of the same state. */
+  hasMore: boolean
+}
 
 function pointOf({ place, asked }: EventQuestion, found: FoundRead): Point {
   const { time } = found.entry.asked
-  return { lastId: idAsked(asked), head: found.head ?? place.head, ranAt: performance.now(), asksTime: time }
+  const lastId = idAsked(asked)
+  const { hasEvents: hasMore } = readEvents(eventsOf(found) ?? NONE, lastId)
+  return { lastId, head: found.head ?? place.head, ranAt: performance.now(), asksTime: time, hasMore }
 }
 
 /** The first head above a height; undefined: none within `ms`, or nobody waits any more. */

@@ -91,7 +91,12 @@ export function createSockets({ limits, bodies, random, say }: SocketsOptions): 
     const { socket } = req
     socket.on('error', () => socket.destroy())
     response.shouldKeepAlive = false
-    response.once('finish', () => leave(socket))
+    response.once('finish', () => {
+      // As Node does for requests of its own: the connection is at rest, and may have to go for others.
+      response.detachSocket(socket)
+      response.emit('close')
+      leave(socket)
+    })
     const read = readHead(req, entrance.scheme)
     if (!read.ok) return say(response, undefined, { code: read.error })
     const request = read.value
@@ -172,9 +177,9 @@ export function createSockets({ limits, bodies, random, say }: SocketsOptions): 
     }
 
     const beat = setInterval(() => {
-      // Whom nobody reads is not heard.
+      // Whom nobody reads is not heard; that it is gone shows when it is written to.
       if (webSocket.isPaused) heardAt = performance.now()
-      else if (performance.now() - heardAt > limits.socketSilenceMs) webSocket.terminate()
+      if (performance.now() - heardAt > limits.socketSilenceMs) webSocket.terminate()
       else webSocket.ping()
     }, limits.socketPingMs)
     beat.unref()

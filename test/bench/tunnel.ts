@@ -1,9 +1,7 @@
 // What a tunnel costs: the same member asked at its own port, and through the sites domain of a gateway (workerd, its Durable Object, the
-// member's WebSocket, every signature and chunk checked). Small answers, large ones, small ones beside eight large ones, and the time to the
-// first byte of a visitor who has no connection yet, by each way that leads to a site. Beside them the bare way of a tunnel, which is the limit of
-// anything that is made of these parts (bare-tunnel.ts).
+// member's WebSocket, every signature and chunk checked). Small answers, large ones, and small ones beside eight large ones. Beside them the bare
+// way of a tunnel, which is the limit of anything that is made of these parts (bare-tunnel.ts).
 
-import { connect } from 'node:net'
 import { exchange } from '#cli/network/http.ts'
 import { startBareTunnel } from '#test/bench/bare-tunnel.ts'
 import { type Load, load, type Target } from '#test/bench/client.ts'
@@ -16,7 +14,6 @@ const ROUNDS = 6
 const ROUND_MS = 1_000
 const WARM_MS = 2_000
 const BULK_STREAMS = 8
-const FIRST_BYTES = 40
 const TUNNELS_MS = 60_000
 const MEGABYTE = 1e6
 /** Of an answer with its headers, receipt and certificate. */
@@ -37,21 +34,6 @@ function asked(way: Way, path: string, connections: number, durationMs: number):
   return load([way.target], { connections, durationMs, status: 200, request: () => requestTo(way, path) })
 }
 
-/** From the first connection to the first byte of the last answer; each way is asked anew, on a connection of its own. */
-async function firstByteMs(ways: readonly { readonly way: Way; readonly path: string }[]): Promise<number> {
-  const began = performance.now()
-  for (const { way, path } of ways) {
-    const socket = connect(way.target.port, way.target.host)
-    socket.setNoDelay(true)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    socket.once('error', reject)
-    socket.once('data', () => resolve())
-    socket.write(requestTo(way, path))
-    await promise.finally(() => socket.destroy())
-  }
-  return performance.now() - began
-}
-
 export const tunnel: Bench = async ({ note }) => {
   await using stack = new AsyncDisposableStack()
   const group = stack.use(await startGroup(['--reach', 'tunnel']))
@@ -63,7 +45,6 @@ export const tunnel: Bench = async ({ note }) => {
   const port = Number(new URL(gateway.url).port)
   const direct: Way = { target: group.target(seeder), host: group.host(seeder) }
   const through: Way = { target: { host: '127.0.0.1', port }, host: `${SITE}.sites.localhost:${port}` }
-  const control: Way = { target: through.target, host: new URL(gateway.url).host }
   await until(
     'the site through a tunnel',
     async () => (await exchange(`http://${through.host}/page`)).status === 200,
@@ -132,20 +113,5 @@ export const tunnel: Bench = async ({ note }) => {
         starved.map(({ alone, beside }) => ({ ours: beside[figure], peer: alone[figure] })),
       ),
     )
-
-  const path = '/page'
-  const link = { way: control, path: `/${SITE}${path}` }
-  const waysTo = [
-    { name: 'link, then a member', ways: [link, { way: direct, path }] },
-    { name: 'link, then the sites domain', ways: [link, { way: through, path }] },
-    { name: 'the sites domain', ways: [{ way: through, path }] },
-  ]
-  const first = new Map(waysTo.map(({ name }) => [name, [] as { ours: number; peer: number }[]]))
-  for (let round = 0; round < FIRST_BYTES; round++) {
-    const peer = await firstByteMs([{ way: direct, path }])
-    for (const { name, ways } of waysTo) first.get(name)?.push({ ours: await firstByteMs(ways), peer })
-  }
-  for (const [name, rounds] of first)
-    results.push(compared(`first byte, ${name}, against a member alone`, 'ms', rounds))
   return results
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
+import { verdictOf } from '#cli/verify/verify.ts'
 import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
 import { LINES } from '#test/support/lines.ts'
 import { until } from '#test/support/until.ts'
@@ -61,8 +62,14 @@ async function readsAnswered(): Promise<number | undefined> {
   return sum
 }
 
+async function heights(): Promise<readonly number[]> {
+  return Promise.all(group.seeders.all.map(async (seeder) => (await seeder.site(SITE))?.height ?? 0))
+}
+
 test('a site whose members are all killed is shown as it last was, said to be a copy, until one is back', async () => {
   assert.equal((await ask('/', { method: 'POST', body: Buffer.from('kept') })).status, 201)
+  const written = Math.max(...(await heights()))
+  await until('the line at all members', async () => (await heights()).every((height) => height >= written))
   const before = await until('a quiet group', readsAnswered)
   for (const path of VISITED) {
     const answer = await ask(path)
@@ -99,6 +106,17 @@ test('a site whose members are all killed is shown as it last was, said to be a 
   const link = await exchange(`${group.gateway}/${SITE}/page`)
   assert.equal(link.headers['interpeer-copy'], undefined, 'links lead to hosts, never to a copy')
   if (link.status !== 307) assert.deepEqual([link.status, link.headers['retry-after']], [503, '5'])
+
+  // Who checks is told what it is: all of it holds, but for its age.
+  const verdict = await until(
+    'a copy older than answers may be',
+    async () => {
+      const found = await verdictOf(`${origin}/page`, group.seeders.networkPath)
+      return !found.valid && found
+    },
+    BACK_MS,
+  )
+  assert.equal(verdict.code, 'stale', JSON.stringify(verdict))
 
   const [first, second, third] = group.seeders.all
   assert.ok(first && second && third)

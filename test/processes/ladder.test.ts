@@ -12,6 +12,7 @@ import { type NodeGateway, startNodeGateway } from '#gateway/node/start.ts'
 import type { SeederFacts } from '#seeder/control/facts.ts'
 import { type Authority, createAuthority } from '#test/support/authority.ts'
 import { interpeer } from '#test/support/command.ts'
+import { isKnown, replaceMember } from '#test/support/hand-over.ts'
 import { LINES } from '#test/support/lines.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { askSecurely } from '#test/support/tls.ts'
@@ -20,6 +21,7 @@ import { until } from '#test/support/until.ts'
 const NAME = 'secure.localhost'
 const HOST = `lines.${NAME}`
 const SITE_MS = 120_000
+const EPOCH_MS = 120_000
 
 let directory: string
 let authority: Authority
@@ -137,4 +139,49 @@ test('a name that leads to somebody else is no rung: the gateway says why, and t
   const { reason } = await until('what the gateway says of it', async () => (await facts()).https?.unproven[0], SITE_MS)
   assert.match(reason, /https:\/\/lines\.secure\.localhost:\d+: /)
   assert.match(await sentTo(), /^http:/)
+})
+
+test('§6 a member that left answers at its own HTTPS name for two hand-overs: 307 to the gateway, with method, path and query, which leads to a present one', async () => {
+  await bring([`*.${NAME}`])
+  own.kill('SIGHUP')
+  const at = await until('its certificate', async () => {
+    const { https } = await facts()
+    return https?.problems.length === 0 && https.port
+  })
+  const rest = '/page?x=1&y=%2F'
+  const secure = { port: at, host: HOST, authority: authority.certificate, path: rest }
+  let present = seeders.all.filter((seeder) => seeder !== own)
+  let out = own
+  for (const epoch of [1, 2]) {
+    const next = await seeders.start(`t${epoch}`)
+    await isKnown(seeders, next)
+    await replaceMember(seeders, 'lines', out, next)
+    present = [...present.filter((seeder) => seeder !== out), next]
+    await until(
+      `epoch ${epoch} at every member`,
+      async () => {
+        const sites = await Promise.all(present.map((seeder) => seeder.site('lines')))
+        return sites.every((site) => site?.epoch === epoch && site.state === 'agreeing')
+      },
+      EPOCH_MS,
+    )
+    for (const method of ['GET', 'POST']) {
+      const sent = await until(
+        `${method} is sent on`,
+        async () => {
+          const answer = await askSecurely({ ...secure, method })
+          return answer.status === 307 && answer
+        },
+        SITE_MS,
+      )
+      assert.equal(sent.headers.location, `${gateway.url}/lines${rest}`)
+      assert.equal(sent.headers['cache-control'], 'no-store')
+    }
+    const led = await until('a present member', async () => {
+      const { status, headers } = await exchange(`${gateway.url}/lines${rest}`)
+      return status === 307 && String(headers.location).startsWith('http:') && String(headers.location)
+    })
+    assert.ok(led.endsWith(rest) && !led.includes(NAME), led)
+    ;[out] = present as [SeederProcess]
+  }
 })

@@ -11,9 +11,10 @@ export type RawAnswer = {
   readonly text: string
 }
 
-/** Sends `line` (method and target) with a Host and `Connection: close`; header names come back in lower case. */
+/** Sends `line` (method and target) with a Host, if `headers` has none, and `Connection: close`; header names come back in lower case. */
 export function rawRequest(url: string, line: string, ...headers: readonly string[]): Promise<RawAnswer> {
   const { protocol, hostname, port, host } = new URL(url)
+  const own = headers.some((header) => /^host:/i.test(header)) ? [] : [`Host: ${host}`]
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>()
   const chunks: Uint8Array[] = []
   const isSecure = protocol === 'https:'
@@ -31,8 +32,6 @@ export function rawRequest(url: string, line: string, ...headers: readonly strin
     })
     resolve({ status: Number(statusLine.split(' ')[1]), headers: new Map(pairs), text: body.join('\r\n\r\n') })
   })
-  socket.end(
-    Buffer.from([`${line} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...headers, '', ''].join('\r\n'), 'latin1'),
-  )
+  socket.end(Buffer.from([`${line} HTTP/1.1`, ...own, 'Connection: close', ...headers, '', ''].join('\r\n'), 'latin1'))
   return promise
 }

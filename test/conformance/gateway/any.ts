@@ -150,6 +150,31 @@ export function anySuite(kind: string, { isLive }: { readonly isLive: boolean },
     }
   })
 
+  test(`${kind}: a host or a target that makes no address is the fault of who asks`, async () => {
+    for (const [line, ...headers] of [
+      ['GET *'],
+      ['GET /', 'Host: a b'],
+      ['GET /', 'Host: [::1'],
+      ['GET /', 'Host: a:b'],
+    ] as const) {
+      const { status } = await rawRequest(at().url, line, ...headers)
+      assert.equal(status, 400, `${line} ${headers}`)
+    }
+  })
+
+  test(`${kind}: however a host of the sites domain is written, nothing of the gateway’s own answers there`, async (context) => {
+    const { url, site, sitesDomain } = at()
+    if (sitesDomain === undefined) return context.skip('needs to know the sites domain')
+    const [name = '', port] = sitesDomain.split(':')
+    const end = port === undefined ? '' : `:${port}`
+    for (const host of [`${site}.${name}`, `${site}.${name.toUpperCase()}`, `${site}.${name}.`])
+      for (const path of [`/${site}/x`, '/bootstrap', '/register']) {
+        const { status, headers } = await rawRequest(url, `GET ${path}`, `Host: ${host}${end}`)
+        assert.notEqual(status, 307, `${host}${path}`)
+        assert.ok(!headers.has('access-control-allow-origin') && status !== 405, `${host}${path}`)
+      }
+  })
+
   test(`${kind}: path and query of 8 KiB are sent on, one byte more is 414`, async () => {
     const path = (bytes: number): string => `/${at().site}/${'a'.repeat(bytes - at().site.length - 2)}`
     const longest = await ask(path(TARGET_BYTES_MAX))

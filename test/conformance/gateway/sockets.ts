@@ -18,6 +18,7 @@ import { until } from '#test/support/until.ts'
 import type { GatewayHost, RunningGateway } from './hosts.ts'
 
 const NAME = 'demo'
+const LONG_BYTES = 600 * 1024
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 
 type Heard = { readonly body: string; readonly headers: Readonly<Record<string, string>> }
@@ -63,6 +64,7 @@ export function socketsSuite(kind: string, host: GatewayHost): void {
           if (text === 'elsewhere') return { status: 303, headers: [['location', '/']], body: Buffer.alloc(0) }
           if (text === 'bytes')
             return { status: 200, headers: [['content-type', 'image/png']], body: Buffer.from([1, 2, 255]) }
+          if (text === 'long') return textResponse(200, 'x'.repeat(LONG_BYTES))
           if (text === 'cookie') return textResponse(200, 'set', [['set-cookie', 'a=1; Domain=.localhost']])
         }
         if (target === '/page') return textResponse(200, 'a page')
@@ -157,12 +159,13 @@ export function socketsSuite(kind: string, host: GatewayHost): void {
     assert.match(old, /^HTTP\/1\.1 426 /)
     assert.match(old, /sec-websocket-version: 13\r\n/i)
     assert.match(await raw('Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n'), /^HTTP\/1\.1 400 /)
+    assert.match(await raw('', 'h2c'), /^HTTP\/1\.1 200 /, 'what asks for another protocol is answered in this one')
   })
 
   /** The answer to a handshake with these fields. */
-  async function raw(fields: string): Promise<string> {
+  async function raw(fields: string, protocol = 'websocket'): Promise<string> {
     const { port, host: name } = new URL(origin())
-    const head = `GET /events HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${fields}\r\n`
+    const head = `GET /events HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${fields}\r\n`
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     let text = ''
     const socket = connect(Number(port), '127.0.0.1', () => socket.write(head))
@@ -208,6 +211,19 @@ export function socketsSuite(kind: string, host: GatewayHost): void {
     still.say('still here')
     await until('an answer', () => still.told.length > 0)
     still.socket.close()
+  })
+
+  test(`${kind}: long answers come, as long as what was not taken is within its bound`, async () => {
+    await register()
+    const visitor = await visitorAt(`${origin()}/events`, { headers: { 'last-event-id': '1000' } })
+    visitor.say('long')
+    await until('the first', () => visitor.told.length === 1)
+    visitor.say('long')
+    // The edge is told of nothing that was taken: all that was said counts.
+    if (kind === 'workerd') assert.equal(await visitor.closed, SOCKET_CLOSE.tryAgain)
+    else await until('the second', () => visitor.told.length === 2)
+    assert.equal(visitor.told[0]?.length, LONG_BYTES)
+    visitor.socket.close()
   })
 
   test(`${kind}: events that cannot be followed end the socket, after what there was`, async () => {

@@ -216,7 +216,8 @@ export function tunnelsSuite(kind: string, host: GatewayHost): void {
       else {
         bare.socket.send('ping')
         await until('the answer', () => bare.got.includes('pong'), 60_000)
-        bare.socket.terminate()
+        bare.socket.close()
+        await bare.closed
       }
     }
     const large = await open()

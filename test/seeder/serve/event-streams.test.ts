@@ -9,6 +9,13 @@ import { until } from '#test/support/until.ts'
 
 const group = hostedGroup('demo', {
   app(request, context) {
+    if (request.target === '/few') {
+      const all = eventApp({ ...request, target: '/events' }, context)
+      const [first, second] = Buffer.from(all.body)
+        .toString()
+        .split(/(?<=\n\n)/)
+      return eventStream(`${first ?? ''}${second ?? ''}`)
+    }
     if (request.target === '/same') return eventStream('data: again\n\n')
     if (request.target === '/until' && context.state.get('lines')?.endsWith('"stop"]') === true)
       return textResponse(200, 'over')
@@ -82,6 +89,15 @@ test('a stream ends where it cannot be followed: without ids, and when the scrip
   await post('stop')
   await turning.ended
   assert.ok(!turning.text().includes('over'))
+})
+
+test('a script that gives a few events at a time is asked again at once', async () => {
+  for (const line of ['one', 'two', 'three', 'four', 'five']) await post(line)
+  const from = (await count()) - 5
+  const few = await listen(`${edge.origin}/few`, { 'last-event-id': String(from) })
+  await until('all of them', () => few.lines().length === 5)
+  assert.deepEqual(few.lines(), ['one', 'two', 'three', 'four', 'five'])
+  few.leave()
 })
 
 test('of more streams than fit those that come last get an answer that ends', async () => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -16,6 +17,7 @@ import { watchCertificateFiles } from '#seeder/tls/certificate-files.ts'
 import { type Authority, createAuthority, type Given } from '#test/support/authority.ts'
 import { type Edge, startEdge } from '#test/support/edge.ts'
 import { type HostedGroup, hostedGroup, textResponse } from '#test/support/hosted-group.ts'
+import { refusedAt, visitorAt } from '#test/support/sockets.ts'
 import { askSecurely, shakeHands } from '#test/support/tls.ts'
 import { until } from '#test/support/until.ts'
 
@@ -30,7 +32,10 @@ before(async () => {
   directory = mkdtempSync(join(tmpdir(), 'interpeer-tls-'))
   authority = await createAuthority()
   group = hostedGroup('demo', {
-    app: ({ target, headers }) => textResponse(200, `${target} ${new Map(headers).get('origin') ?? ''}`),
+    app: ({ target, headers, method }) =>
+      target === '/events' && method === 'GET'
+        ? { status: 200, headers: [['content-type', 'text/event-stream']], body: Buffer.from('id: 1\ndata: one\n\n') }
+        : textResponse(200, `${target} ${new Map(headers).get('origin') ?? ''}`),
   })
 })
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -79,6 +84,25 @@ test('a site is at a host of its own under the name of the seeder, with its evid
     headers: { origin, 'content-length': '0' },
   })
   assert.equal(posted.body.toString(), '/ http://demo.peer', 'the site knows its own origin by the one name it has')
+})
+
+test('F38 a WebSocket over TLS: of the origin there, and of no other', async () => {
+  using certificates = certificatesOf(await authority.give([`*.${NAME}`]))
+  await using edge = await edgeWith(certificates)
+  const { securePort = 0 } = edge.server
+  const origin = `https://${HOST}:${securePort}`
+  const lookup: LookupFunction = (_, { all }, found) => {
+    if (all === true) found(null, [{ address: '127.0.0.1', family: 4 }])
+    else found(null, '127.0.0.1', 4)
+  }
+  const how = { lookup, ca: authority.certificate }
+  const visitor = await visitorAt(`${origin}/events`, { ...how, origin })
+  visitor.say('hello')
+  await until('event and answer', () => visitor.told.length === 2)
+  assert.deepEqual(visitor.told.toSorted(), ['/events http://demo.peer', 'one'])
+  visitor.socket.close()
+  const refused = await refusedAt(`${origin}/events`, { ...how, origin: edge.origin })
+  assert.equal(refused.status, 403)
 })
 
 test('other hosts have no site there, and hosts without a certificate no handshake', async () => {
