@@ -33,12 +33,21 @@ test('links between the documents lead somewhere', () => {
   assert.deepEqual(broken, [])
 })
 
+test('no document was left in the midst of a merge', () => {
+  assert.deepEqual(
+    documents.filter((path) => /^(?:<{7}|={7}|>{7})(?: |$)/m.test(textOf(path))),
+    [],
+  )
+})
+
 test('every feature that is there names a test that exists', () => {
   const rows = textOf('docs/FEATURES.md')
     .split('\n')
     .filter((line) => /^\| F\d/.test(line))
     .map((line) => line.split('|').map((cell) => cell.trim()))
   assert.equal(rows.length > 40, true)
+  const numbers = rows.map(([, number]) => number)
+  assert.deepEqual(numbers, [...new Set(numbers)], 'each has one row')
   for (const [, number, , , state = '', shown = ''] of rows) {
     if (state === 'later') continue
     const paths = Array.from(shown.matchAll(/`([^`]+)`/g), (match) => match[1] ?? '')
