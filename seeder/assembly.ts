@@ -530,8 +530,8 @@ async function presentOrigin(
   for (const peer of directory.jobByName(siteName)?.members ?? []) {
     const http = directory.peer(peer)?.http
     if (http === undefined || peer === self) continue
-    const origin = await originAt(http, siteName).catch(() => undefined)
-    if (origin !== undefined) return origin
+    const found = await originAt(http, siteName).catch(() => undefined)
+    if (found?.isAgreeing === true) return found.origin
   }
   return known === undefined ? undefined : `${known}/${siteName}`
 }

@@ -76,7 +76,7 @@ export function startAudits(options: AuditOptions): Disposable {
 async function audit(options: AuditOptions, { site, peer }: Pair): Promise<void> {
   const { domain } = options
   const http = options.httpOf(peer)
-  const origin = http === undefined ? undefined : await originAt(http, site.name)
+  const { origin } = (http === undefined ? undefined : await originAt(http, site.name)) ?? {}
   if (origin === undefined) return
   const theirs = receiptOf(await get(`${origin}/`))
   if (theirs === undefined) return
@@ -127,14 +127,16 @@ function isCertified({ domain }: AuditOptions, site: Site, { receipt, cert }: Re
   return checks.ok && runChecks(checks.value, verify).ok
 }
 
-/** A site's origin at a member, as the member itself says. */
-export async function originAt(http: string, siteName: string): Promise<string | undefined> {
+/** As a member itself says: where its site is reached, and whether the member agrees with the group now. */
+export type OwnOrigin = { readonly origin: string; readonly isAgreeing: boolean }
+
+export async function originAt(http: string, siteName: string): Promise<OwnOrigin | undefined> {
   const answer = await call(`${http}/.well-known/interpeer/status`, { method: 'GET', answerBytesMax: STATUS_BYTES_MAX })
   const { sites } = JSON.parse(answer.body.toString('utf8')) as {
     sites?: { name?: string; origin?: string; state?: string }[]
   }
-  const origin = sites?.find(({ name, state }) => name === siteName && state !== 'left')?.origin
-  return origin !== undefined && isOriginOf(http, origin) ? origin : undefined
+  const { origin, state } = sites?.find(({ name, state }) => name === siteName && state !== 'left') ?? {}
+  return origin !== undefined && isOriginOf(http, origin) ? { origin, isAgreeing: state === 'agreeing' } : undefined
 }
 
 /** A member names places of its own: its host or one below it, so that nobody is sent to knock on other doors. */

@@ -32,6 +32,8 @@ export type ServeLimits = {
   readonly writesAtOnce: number
   /** A read or a write that waits longer for its turn is refused. */
   readonly turnMs: number
+  /** While the group changes, or this member catches up, a write waits so long for it to be one that can order it. */
+  readonly readyMs: number
   /** Request bodies in memory at once, a share for each source. */
   readonly bodiesBytesMax: number
   /** Files that stream at once, a share for each source. */
@@ -68,6 +70,7 @@ export const SERVE_LIMITS: ServeLimits = {
   writesMax: 1024,
   writesAtOnce: 128,
   turnMs: 20_000,
+  readyMs: 15_000,
   bodiesBytesMax: 64 * 1024 * 1024,
   streamsMax: 128,
   eventStreamsMax: 1024,

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http'
 /** The origin of the site at a present member, without a path; undefined: none was found. */
 export type Whereabouts = (siteName: string) => Promise<string | undefined>
 
-/** How long a found origin is believed. */
+/** How long a found origin is believed; that there is none is not. */
 export const WHEREABOUTS_MS = 5_000
 
 /** Remembers what `find` found; who asks meanwhile waits for the same search. */
@@ -16,7 +16,12 @@ export function rememberWhereabouts(find: Whereabouts, now: () => number): Where
     const last = known.get(siteName)
     if (last !== undefined && now() - last.at < WHEREABOUTS_MS) return last.origin
     const origin = find(siteName)
-    known.set(siteName, { origin, at: now() })
+    const entry = { origin, at: now() }
+    known.set(siteName, entry)
+    const forget = (found: string | undefined): void => {
+      if (found === undefined && known.get(siteName) === entry) known.delete(siteName)
+    }
+    origin.then(forget, () => forget(undefined))
     return origin
   }
 }

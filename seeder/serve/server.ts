@@ -47,7 +47,7 @@ import { createSender } from '#seeder/serve/send.ts'
 import { createSiteHosts } from '#seeder/serve/site-hosts.ts'
 import { createSockets } from '#seeder/serve/sockets.ts'
 import { serveWellKnown } from '#seeder/serve/well-known.ts'
-import { createWrites } from '#seeder/serve/writes.ts'
+import { createWrites, isKeyed } from '#seeder/serve/writes.ts'
 import { tlsOptions, watchHandshakes } from '#seeder/tls/listener.ts'
 import type { Certificates } from '#seeder/tls/port.ts'
 
@@ -149,6 +149,7 @@ const MAIN = ''
 const SECURE = ' '
 /** How long an answer that refuses the rest of a request may linger, so that the visitor can read it. */
 const LINGER_MS = 1_000
+const AWAY_PAUSE_MS = 200
 
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
@@ -304,8 +305,14 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     try {
       const sent = { headers: asked.headers, body: body.value.bytes }
       const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent, nativeSha256)) ?? sent
-      const committed = await writes.submit(site, { ...asked, headers }, filled, source)
-      if (committed.ok) await ordered(response, request, site, committed.value)
+      const write = { ...asked, headers }
+      // Who checks answers asks another member at once.
+      const isPatient = () => !request.client && !stopping && !response.destroyed
+      const committed = await writes.submit(site, write, filled, source, isPatient)
+      if (committed.ok) return await ordered(response, request, site, committed.value)
+      // It left in the midst of it: whoever is there now is asked for the same, which runs once (R9).
+      const isSentOn = committed.error.code === 'not_ready' && site.hasLeft?.() === true && isKeyed(write)
+      if (isSentOn && options.whereabouts !== undefined) await away(response, request, site, options.whereabouts, true)
       else say(response, request, committed.error)
     } finally {
       body.value.release()
@@ -317,11 +324,20 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     request: RequestHead,
     site: HostedSite,
     whereabouts: Whereabouts,
+    isRead = !request.hasBody,
   ): Promise<void> {
-    // The body stays where it is: the visitor sends it again to whom it is sent on.
-    if (request.hasBody) linger(response)
-    if (await sendOn(response, site.name, request.target, whereabouts)) return
-    say(response, request, { code: 'not_ready' }, { close: request.hasBody })
+    // In the midst of a hand-over nobody may be there for a moment.
+    const until = performance.now() + (request.client ? 0 : limits.readyMs)
+    for (;;) {
+      if (await sendOn(response, site.name, request.target, whereabouts)) {
+        // What was not read stays where it is: the visitor sends it again to whom it is sent on.
+        if (!isRead) linger(response)
+        return
+      }
+      if (performance.now() > until || stopping || response.destroyed) break
+      await pass(AWAY_PAUSE_MS)
+    }
+    say(response, request, { code: 'not_ready' }, { close: !isRead })
   }
 
   function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {

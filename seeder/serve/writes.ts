@@ -2,6 +2,7 @@
 // the request is shared; the salt makes what the script draws unguessable from outside (agreement §5).
 
 import { hash } from 'node:crypto'
+import { setTimeout as pass } from 'node:timers/promises'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { type Request, SALT_BYTES } from '#protocol/message/request.ts'
@@ -18,12 +19,16 @@ export type OrderedRequest = {
 }
 
 export type Writes = {
-  /** `source`: of `sourceOf`, for its share of what may wait and for its turn. */
+  /**
+   * `source`: of `sourceOf`, for its share of what may wait and for its turn. `isPatient`: while the group changes, or this member catches up, a
+   * request with a key is tried again for a while; it runs once (R9).
+   */
   submit(
     site: HostedSite,
     request: OrderedRequest,
     body: Uint8Array,
     source: string,
+    isPatient?: () => boolean,
   ): Promise<Result<Committed, Refusal>>
   /** As `submit`, for a read that writes: rate-limited a site, since any link on any page can cause one. */
   resubmit(site: HostedSite, request: OrderedRequest, source: string): Promise<Result<Committed, Refusal>>
@@ -39,6 +44,12 @@ export type WritesOptions = {
 }
 
 const NO_BODY_BYTES = new Uint8Array(0)
+const READY_PAUSE_MS = 200
+
+/** R9: however often it is sent, and to whom, it runs once. */
+export function isKeyed({ headers }: Pick<OrderedRequest, 'headers'>): boolean {
+  return headers.some(([name]) => name === 'idempotency-key')
+}
 
 export function createWrites(options: WritesOptions): Writes {
   const { limits, now, random, log } = options
@@ -54,7 +65,7 @@ export function createWrites(options: WritesOptions): Writes {
     return left >= 1
   }
 
-  async function submit(
+  async function once(
     site: HostedSite,
     request: OrderedRequest,
     body: Uint8Array,
@@ -71,6 +82,16 @@ export function createWrites(options: WritesOptions): Writes {
       return err({ code: 'internal' })
     } finally {
       leave()
+    }
+  }
+
+  const submit: Writes['submit'] = async (site, request, body, source, isPatient = () => false) => {
+    const until = performance.now() + limits.readyMs
+    for (;;) {
+      const outcome = await once(site, request, body, source)
+      const isLater = !outcome.ok && outcome.error.code === 'not_ready' && isKeyed(request) && site.hasLeft?.() !== true
+      if (!isLater || !isPatient() || performance.now() > until) return outcome
+      await pass(READY_PAUSE_MS)
     }
   }
 

@@ -27,7 +27,8 @@ const HOME = 'home'
 const app = new Hono<Env>()
 app.use(
   secureHeaders({
-    contentSecurityPolicy: { defaultSrc: ["'self'"], formAction: ["'self'"] },
+    // Without `form-action`: a form that is half filled in when its host leaves goes on to another one.
+    contentSecurityPolicy: { defaultSrc: ["'self'"] },
     // Nobody is logged in here, so a click that a frame lures out of somebody does no more than a link would; a gateway may frame it.
     xFrameOptions: false,
   }),
