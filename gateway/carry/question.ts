@@ -5,35 +5,24 @@
 
 import { withoutFloor } from '#gateway/carry/floor.ts'
 import { base64url, takeFormKey } from '#page/form-request.ts'
+import { CONDITION_FIELDS, HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 
-/** Of one connection (RFC 9110 §7.6.1), of the edge, or answered here. */
+/** Of one connection, of the edge, or answered here. */
 const NOT_PASSED: ReadonlySet<string> = new Set([
+  ...HOP_FIELDS,
+  ...CONDITION_FIELDS,
   'accept-encoding',
   'cdn-loop',
-  'connection',
   'content-length',
   'expect',
   'forwarded',
   'host',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
   'interpeer-height',
   'interpeer-nonce',
-  'keep-alive',
   'prefer',
-  'proxy-authorization',
-  'proxy-connection',
-  'range',
-  'te',
-  'trailer',
-  'transfer-encoding',
   'true-client-ip',
-  'upgrade',
   'via',
 ])
 const NOT_PASSED_PREFIXES = ['cf-', 'x-forwarded-', 'x-real-', 'interpeer-tunnel-']

@@ -28,6 +28,7 @@ import { isBarPath } from '#page/bar/barred.ts'
 import { hostOnly } from '#page/cookies.ts'
 import type { CheckRules } from '#protocol/answer/check.ts'
 import type { Conditions } from '#protocol/answer/condition.ts'
+import { HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { sourceOf } from '#protocol/bounds/share.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import { groupOf, handingOver } from '#protocol/directory/network-file.ts'
@@ -43,9 +44,15 @@ export function siteOfHost(host: string, sitesDomain: string | undefined): strin
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 
-/** Of one connection, or made anew by whoever sends the answer on (RFC 9110 §7.6.1); and a coding, of which what was checked has none. */
-const NOT_PASSED =
-  /^(?:connection|content-encoding|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length|date|age|interpeer-copy)$/i
+/** Of one connection, or made anew by whoever sends the answer on; and a coding, of which what was checked has none. */
+const NOT_PASSED: ReadonlySet<string> = new Set([
+  ...HOP_FIELDS,
+  'age',
+  'content-encoding',
+  'content-length',
+  'date',
+  'interpeer-copy',
+])
 
 const CONDITION_FIELDS = {
   ifMatch: 'if-match',
@@ -291,8 +298,9 @@ function responseOf(
 ): Response {
   const fields = new Headers()
   for (const [name, value] of headers) {
-    if (NOT_PASSED.test(name)) continue
-    fields.append(name, name.toLowerCase() === 'set-cookie' ? hostOnly(value) : value)
+    const lower = name.toLowerCase()
+    if (NOT_PASSED.has(lower)) continue
+    fields.append(name, lower === 'set-cookie' ? hostOnly(value) : value)
   }
   for (const [name, value] of own) fields.set(name, value)
   const isBare = body === undefined || status === 204 || status === 205 || status === 304

@@ -7,11 +7,11 @@
 import { fork } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Miniflare, MiniflareOptions } from 'miniflare'
+import { atFreePort } from '#gateway/local/free-port.ts'
 import { gatewayKey } from '#gateway/local/key.ts'
-import { appendingLog } from '#gateway/local/log.ts'
+import { type AppendingLog, appendingLog } from '#gateway/local/log.ts'
 import type { Prepared } from '#gateway/local/prepare.ts'
 
 export type LocalGatewayOptions = {
@@ -37,6 +37,8 @@ export type LocalGateway = AsyncDisposable & {
   dispose(): Promise<void>
 }
 
+type Started = { readonly miniflare: Miniflare; readonly url: string }
+
 const ROOT = join(import.meta.dirname, '..', '..')
 const WORKER_NAME = 'gateway'
 /** workerd's own binary; the package is CommonJS without types. */
@@ -45,16 +47,6 @@ const WORKERD = (createRequire(import.meta.url)('workerd') as { readonly default
 const SAID_CHARACTERS_MAX = 4096
 const DISPOSE_MS_MAX = 1_500
 const CRON_MS = 60_000
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-  return address.port
-}
 
 /** The built Worker and its settings, by a process that has ended when this resolves. */
 async function prepared(): Promise<Prepared> {
@@ -114,19 +106,32 @@ function withTemporaryFilesIn<T>(directory: string, work: () => T): T {
 
 export async function startGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const { directory } = options
-  const temporary = join(directory, 'tmp')
-  mkdirSync(temporary, { recursive: true })
-  const key = gatewayKey(join(directory, 'gateway.key'))
+  mkdirSync(join(directory, 'tmp'), { recursive: true })
   process.env.INTERPEER_WORKERD = WORKERD
   process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
 
-  const [{ code, options: settings }, miniflareModule, port] = await Promise.all([
-    prepared(),
-    import('miniflare'),
-    options.port === 0 ? freePort() : options.port,
-  ])
-  const url = `http://127.0.0.1:${port}`
+  const [worker] = await Promise.all([prepared(), import('miniflare')])
   const log = appendingLog(join(directory, 'gateway.log'))
+  try {
+    const start = (port: number): Promise<Started> => started(port, options, worker, log)
+    const { miniflare, url } = await (options.port === 0 ? atFreePort(start) : start(options.port))
+    return served(miniflare, url, log)
+  } catch (cause) {
+    log.close()
+    throw cause
+  }
+}
+
+/** workerd with the Worker in it. */
+async function started(
+  port: number,
+  options: LocalGatewayOptions,
+  { code, options: settings }: Prepared,
+  log: AppendingLog,
+): Promise<Started> {
+  const { directory } = options
+  const { Miniflare, NoOpLog, convertV4MiniflareOptions } = await import('miniflare')
+  const url = `http://127.0.0.1:${port}`
   const worker = {
     ...settings,
     name: WORKER_NAME,
@@ -135,7 +140,7 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
       ...(settings.bindings as Record<string, unknown> | undefined),
       PUBLIC_URL: options.publicUrl ?? url,
       NETWORK_KEY: options.networkKey,
-      GATEWAY_KEY: key,
+      GATEWAY_KEY: gatewayKey(join(directory, 'gateway.key')),
       SITES_DOMAIN: `sites.localhost:${port}`,
       ...options.vars,
     },
@@ -145,14 +150,14 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
     host: '127.0.0.1',
     port: 0,
     cf: false,
-    log: new miniflareModule.NoOpLog(),
+    log: new NoOpLog(),
     handleStructuredLogs: ({ message }: { readonly message: string }) => log.write(message),
     resourcePersistencePath: join(directory, 'state'),
     workers: [worker],
   }
   const miniflare = withTemporaryFilesIn(
-    temporary,
-    () => new miniflareModule.Miniflare(miniflareModule.convertV4MiniflareOptions(shared as never) as MiniflareOptions),
+    join(directory, 'tmp'),
+    () => new Miniflare(convertV4MiniflareOptions(shared as never) as MiniflareOptions),
   )
   try {
     await miniflare.ready
@@ -160,10 +165,12 @@ export async function startGateway(options: LocalGatewayOptions): Promise<LocalG
     if (options.networkFile !== undefined) await carry(url, options.networkFile)
   } catch (cause) {
     await miniflare.dispose()
-    log.close()
     throw cause
   }
+  return { miniflare, url }
+}
 
+function served(miniflare: Miniflare, url: string, log: AppendingLog): LocalGateway {
   const runCron = async (): Promise<void> => {
     const fetcher = await miniflare.getWorker(WORKER_NAME)
     await fetcher.scheduled({ cron: '* * * * *' })

@@ -1,6 +1,7 @@
 // response_hash = H(canonical { status, headers but a fixed list, body_root }): what is certified about an answer is the
 // representation itself, so that compression, ranges and the connection may differ from member to member.
 
+import { HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { type Digest, type Sha256, type Sha256Async, sha256, taggedHash } from '#protocol/codec/digest.ts'
@@ -9,17 +10,9 @@ import { LEAF_PREFIX, merkleLeaf, merkleRoot } from '#protocol/codec/merkle.ts'
 /** A stream is checked chunk by chunk before it is passed on. */
 export const BODY_CHUNK_BYTES = 64 * 1024
 
-/** Not covered: hop by hop (RFC 9110 §7.6.1), the date, how the representation was coded or cut, and our own evidence. */
+/** Not covered: hop by hop, the date, how the representation was coded or cut, and our own evidence. */
 export const UNCOVERED_HEADERS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+  ...HOP_FIELDS,
   'via',
   'date',
   'age',

@@ -2,6 +2,7 @@
 //
 // Invariant: a page of another origin opens no socket here. No CORS guards one, and the visitor's cookies would come along.
 
+import { CONDITION_FIELDS, HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { err, ok, type Result } from '#protocol/codec/result.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 
@@ -35,31 +36,19 @@ export function checkHandshake({ version, key, origin }: Handshake, own: string)
 
 /** Of one connection, of the handshake itself, or of another kind of request than these; `host` is said anew by whoever asks. */
 const NOT_ASKED: ReadonlySet<string> = new Set([
+  ...HOP_FIELDS,
+  ...CONDITION_FIELDS,
   'accept',
   'accept-encoding',
-  'connection',
   'content-length',
   'content-type',
   'expect',
   'host',
   'idempotency-key',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
   'interpeer-client',
   'interpeer-height',
   'interpeer-nonce',
-  'keep-alive',
   'prefer',
-  'proxy-authorization',
-  'proxy-connection',
-  'range',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
 ])
 const NOT_ASKED_PREFIX = 'sec-websocket-'
 const LAST_EVENT_ID = 'last-event-id'

@@ -235,6 +235,11 @@ export class Driver {
     return this.#head
   }
 
+  /** The head that it had has holes, which are being filled. */
+  get isRestoring(): boolean {
+    return this.#damagedHead !== undefined
+  }
+
   /** Everybody else who is named in any of the groups. */
   get others(): readonly PeerName[] {
     return this.#roster.others

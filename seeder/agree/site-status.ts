@@ -49,6 +49,8 @@ export type StatusParts = {
   /** Index in the group; -1: not in it. */
   readonly self: number
   readonly driver: Driver
+  /** It has no state yet that others have. */
+  readonly isComing: boolean
   readonly missed: MissedHeights
   readonly network: Pick<PeerNetwork, 'link'>
   readonly evidence: readonly EvidenceSummary[]
@@ -63,7 +65,10 @@ export function siteStatus(parts: StatusParts): SiteStatus {
   const leader = group.members[machine.leader] ?? group.members[leaderOf(group, machine.view)]
   assert(leader !== undefined, 'the leader is a member')
   const degraded = driver.failing() ?? (machine.state === 'abstaining' ? 'votes_lost' : undefined)
-  const state = degraded !== undefined || machine.state === 'abstaining' ? 'degraded' : machine.state
+  // Who comes new hears of the others' heights a moment after it has begun: until then the machine takes itself for level with them.
+  const isComing = machine.state === 'agreeing' && parts.isComing
+  const state =
+    degraded !== undefined || machine.state === 'abstaining' ? 'degraded' : isComing ? 'joining' : machine.state
   return {
     epoch: machine.epoch,
     height: driver.head?.height ?? 0,

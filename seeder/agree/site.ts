@@ -117,6 +117,11 @@ export class Site implements HostedSite {
     return this.#left
   }
 
+  /** Of a group that others were in before, or of a state that has holes: it comes from them. */
+  isComing(): boolean {
+    return this.head() === undefined && (this.#group.epoch > 0 || this.#driver.isRestoring)
+  }
+
   // What the HTTP edge asks.
 
   head(): Head | undefined {
@@ -128,6 +133,7 @@ export class Site implements HostedSite {
       group: this.group,
       self: this.#selfIndex(),
       driver: this.#driver,
+      isComing: this.isComing(),
       missed: this.#missed,
       network: this.#options.network,
       evidence: this.#evidence,

@@ -82,6 +82,8 @@ export type HostedSite = {
   readonly group: Group
   /** The group went on without this member: visitors are sent on. */
   hasLeft?(): boolean
+  /** It takes the state over from other members: in a moment there is a head. */
+  isComing?(): boolean
   head(): Head | undefined
   status(): SiteStatus
   /** Runs a read on the state of a head, which stays until the read ended. Rejects when that state is no longer here. */

@@ -306,8 +306,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       const sent = { headers: asked.headers, body: body.value.bytes }
       const { headers, body: filled } = (request.client ? undefined : takeFormKey(sent, nativeSha256)) ?? sent
       const write = { ...asked, headers }
-      // Who checks answers asks another member at once.
-      const isPatient = () => !request.client && !stopping && !response.destroyed
+      const isPatient = () => waits(request, req) && !stopping && !response.destroyed
       const committed = await writes.submit(site, write, filled, source, isPatient)
       if (committed.ok) return await ordered(response, request, site, committed.value)
       // It left in the midst of it: whoever is there now is asked for the same, which runs once (R9).
@@ -319,6 +318,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     }
   }
 
+  /** Who checks answers asks another member at once; the message of a visitor's socket, asked as such a one, waits like its visitor. */
+  function waits({ client }: RequestHead, { socket }: IncomingMessage): boolean {
+    return !client || ofSockets.has(socket)
+  }
+
   async function away(
     response: ServerResponse,
     request: RequestHead,
@@ -327,7 +331,7 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
     isRead = !request.hasBody,
   ): Promise<void> {
     // In the midst of a hand-over nobody may be there for a moment.
-    const until = performance.now() + (request.client ? 0 : limits.readyMs)
+    const until = performance.now() + (waits(request, response.req) ? limits.readyMs : 0)
     for (;;) {
       if (await sendOn(response, site.name, request.target, whereabouts)) {
         // What was not read stays where it is: the visitor sends it again to whom it is sent on.
@@ -338,6 +342,18 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       await pass(AWAY_PAUSE_MS)
     }
     say(response, request, { code: 'not_ready' }, { close: !isRead })
+  }
+
+  /** The state is on its way here. When it takes too long another member is the better one. */
+  async function hereSoon(response: ServerResponse, request: RequestHead, site: HostedSite): Promise<void> {
+    const until = performance.now() + limits.readyMs
+    while (site.head() === undefined && performance.now() < until) {
+      await pass(AWAY_PAUSE_MS)
+      if (stopping || response.destroyed) break
+    }
+    if (response.destroyed) return
+    if (site.head() !== undefined || options.whereabouts === undefined) await visit(response, request, site)
+    else await elsewhere(response, request, site, options.whereabouts)
   }
 
   function handle(req: IncomingMessage, response: ServerResponse, entrance: Entrance): void {
@@ -417,6 +433,11 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       serveWellKnown(response, request, site, assets, now(), reachOf)
       return 'well_known'
     }
+    if (!request.reads) {
+      const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = request.conditions ?? {}
+      if (ifMatch !== undefined || ifNoneMatch !== undefined || ifUnmodifiedSince !== undefined)
+        return no(request, 'precondition_not_implemented', true)
+    }
     if (site.hasLeft?.() === true && options.whereabouts !== undefined) {
       later(away(response, request, site, options.whereabouts), 'refused')
       return undefined
@@ -425,13 +446,12 @@ export async function startServer(options: ServeOptions): Promise<SiteServer> {
       later(elsewhere(response, request, site, options.whereabouts), 'refused')
       return undefined
     }
-    if (site.head() === undefined) return no(request, 'not_ready', request.hasBody)
-    if (!request.reads) {
-      const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = request.conditions ?? {}
-      if (ifMatch !== undefined || ifNoneMatch !== undefined || ifUnmodifiedSince !== undefined)
-        return no(request, 'precondition_not_implemented', true)
-    }
     const kind = request.reads ? 'read' : 'write'
+    if (site.head() === undefined) {
+      if (site.isComing?.() !== true || !waits(request, req)) return no(request, 'not_ready', request.hasBody)
+      later(hereSoon(response, request, site), kind)
+      return undefined
+    }
     const sending = bandwidth.free() ? visit(response, request, site) : inTurn(response, request, site)
     if (sending === undefined) return kind
     later(sending, kind)

@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { base64url } from '#page/form-request.ts'
 import { isEventStream } from '#protocol/answer/event-stream.ts'
+import { HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { type Share, sourceOf } from '#protocol/bounds/share.ts'
 import type { Headers } from '#protocol/site/response-hash.ts'
 import { checkHandshake, readFields, SOCKET_VERSION, writeFields } from '#protocol/socket/handshake.ts'
@@ -38,8 +39,6 @@ const PARTS_MAX = 1_024
 const KEY_BYTES = 16
 /** A visitor that does not answer to the end of its socket is cut off. */
 const CLOSE_MS = 2_000
-/** Of one connection (RFC 9110 §7.6.1). */
-const NOT_SENT_ON: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade'])
 /** What a message gets that no answer came to. */
 const UNANSWERED: MessageAnswer = { status: 502, contentType: undefined, body: new Uint8Array(0) }
 
@@ -264,7 +263,7 @@ function answerTo(message: ClientRequest): Promise<MessageAnswer> {
 function sendOn(answer: IncomingMessage, response: ServerResponse): void {
   const fields: string[] = ['Connection', 'close']
   for (const [name, value] of sentPairs(answer.rawHeaders))
-    if (!NOT_SENT_ON.has(name.toLowerCase())) fields.push(name, value)
+    if (!HOP_FIELDS.has(name.toLowerCase())) fields.push(name, value)
   response.writeHead(answer.statusCode ?? UNANSWERED.status, fields)
   answer.on('error', () => {})
   answer.on('close', () => {

@@ -8,6 +8,7 @@
 // behind more than that of large ones.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { HOP_FIELDS } from '#protocol/answer/hop-fields.ts'
 import { assert, type Result } from '#protocol/codec/result.ts'
 import { type AnswerHead, CANCEL, type CancelReason, INLINE_BYTES_MAX, type OpenHead } from '#protocol/tunnel/frame.ts'
 import { Pace } from '#protocol/tunnel/pace.ts'
@@ -25,18 +26,6 @@ export type BridgeSocket = {
   /** More may be sent now; call `pump` when that changes to true. */
   hasRoom(): boolean
 }
-
-/** Of one connection or one hop (RFC 9110 §7.6.1), and what Node writes itself. */
-const NOT_PASSED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-])
 
 type Passing = { readonly request: ClientRequest; answer: IncomingMessage | undefined }
 
@@ -119,7 +108,8 @@ export class TunnelBridge {
     this.#carry(far, { site: site ?? undefined, scheme })
     const fields = ['Host', host]
     for (const [name, value] of headers) {
-      if (NOT_PASSED.has(name) || (body !== null && name === 'content-length')) continue
+      const isMadeHere = name === 'host' || (body !== null && name === 'content-length')
+      if (isMadeHere || HOP_FIELDS.has(name)) continue
       fields.push(name, value)
     }
     if (body !== null && (body.length > 0 || (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS')))
@@ -148,7 +138,7 @@ export class TunnelBridge {
     const headers: (readonly [string, string])[] = []
     for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
       const [name = '', value = ''] = [answer.rawHeaders[at], answer.rawHeaders[at + 1]]
-      if (!NOT_PASSED.has(name.toLowerCase())) headers.push([name, value])
+      if (!HOP_FIELDS.has(name.toLowerCase())) headers.push([name, value])
     }
     const status = answer.statusCode ?? 500
     const length = Number(answer.headers['content-length'] ?? Number.NaN)

@@ -142,9 +142,11 @@ class Reader {
 
   /** Waits for the page that the click leads to, by whatever redirects. */
   async #go(click: () => Promise<void>): Promise<void> {
+    const began = performance.now()
     const [answer] = await Promise.all([this.page.waitForResponse(isLastOfNavigation), click()])
     await this.page.waitForLoadState('load')
-    assert.equal(answer.status(), 200, `${answer.url()}: ${await answer.text()}`)
+    const took = Math.round(performance.now() - began)
+    assert.equal(answer.status(), 200, `${wayOf(answer)} after ${took} ms: ${await answer.text()}`)
     this.hosts.add(hostOf(this.page))
   }
 }
@@ -152,4 +154,15 @@ class Reader {
 function isLastOfNavigation(response: Response): boolean {
   const status = response.status()
   return response.request().isNavigationRequest() && (status < 300 || status >= 400)
+}
+
+/** Whom the visitor was sent on from, and to. */
+function wayOf(response: Response): string {
+  const way: string[] = []
+  for (let request = response.request(); ; ) {
+    way.unshift(`${request.method()} ${request.url()}`)
+    const before = request.redirectedFrom()
+    if (before === null) return way.join(' → ')
+    request = before
+  }
 }

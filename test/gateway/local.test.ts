@@ -23,7 +23,10 @@ async function readyLine(child: ChildProcess): Promise<{ event: string; url: str
   child.stdout?.on('data', (chunk) => {
     text += chunk
   })
-  const line = await until('a ready line', () => text.includes('\n') && text)
+  const line = await until('a ready line', () => {
+    assert.equal(child.exitCode, null, 'it ended before it was ready')
+    return text.includes('\n') && text
+  })
   return JSON.parse(line) as { event: string; url: string }
 }
 
