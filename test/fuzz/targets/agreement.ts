@@ -127,6 +127,7 @@ export function agreementTargets({ read }: Answers): readonly Target[] {
     cborFromValue({ from: signerOf(a).publicKey, body: bodies[type], signature: closed.signature })
   const anyStatement = statement('vote1')
   const uploader = signerNamed('uploader')
+  const signedUpdate = signStatement(DOMAIN, 'update', uploader, bodies.update)
   return [
     codec('wire', messages.map(wireToBytes), wireFromBytes, wireToBytes, (message) => {
       const checks = wireChecks(door, message)
@@ -143,6 +144,9 @@ export function agreementTargets({ read }: Answers): readonly Target[] {
         contentToBytes({ type: 'content', blocks: [null, bytesFromText('x')] }),
         contentToBytes({ type: 'state', cert }),
         contentToBytes({ type: 'network', file: networkText }),
+        contentToBytes({ type: 'have_network', version: 2 }),
+        contentToBytes({ type: 'want_bundle', job: JOB, update: updateToBytes(signedUpdate) }),
+        contentToBytes({ type: 'bundle', whole: false, bytes: 65_536 }),
       ],
       contentFromBytes,
       contentToBytes,
@@ -169,7 +173,7 @@ export function agreementTargets({ read }: Answers): readonly Target[] {
     ),
     codec(
       'update',
-      [updateToBytes(signStatement(DOMAIN, 'update', uploader, bodies.update))],
+      [updateToBytes(signedUpdate)],
       (bytes) => updateFromBytes({ domain: DOMAIN, job: JOB, uploader: uploader.publicKey }, bytes),
       updateToBytes,
     ),
