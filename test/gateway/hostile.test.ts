@@ -23,7 +23,7 @@ for (const attack of [
   'gateway: huge and malformed HTTP',
   'gateway: connections that rest',
 ] as const)
-  test(`visitors and members are served during ${attack}`, async (context) => {
+  test(`F31 §7.8 visitors and members are served during ${attack}`, async (context) => {
     const found = await sufferGateway(victim, attack, ATTACK_MS)
     const told = JSON.stringify(found)
     context.diagnostic(told)
