@@ -9,7 +9,7 @@ export type Tree = {
   readonly pages: ReadonlySet<string>
   /** Those that links lead to from the start page, itself included. */
   readonly linked: ReadonlySet<string>
-  /** Those that any page names, itself too, as `#part` does. */
+  /** Those that any page names; itself too, as `#part` does, but not by an empty link. */
   readonly named: ReadonlySet<string>
   /** Addresses of its other files. */
   readonly files: ReadonlySet<string>
@@ -43,7 +43,8 @@ function pageOf(text: string): Page {
       const attributes = new Map(node.attrs.map(({ name, value }) => [name, value]))
       const href = attributes.get('href') ?? ''
       if (attributes.get('rel') === 'canonical') onDisk ||= href.startsWith('file:')
-      else links.push(href)
+      // Empty, it is the page itself, and some crawlers do not ask.
+      else if (href !== '') links.push(href)
     }
     if ('childNodes' in node) node.childNodes.forEach(visit)
   }
