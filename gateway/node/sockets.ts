@@ -13,6 +13,8 @@ const PARTS_MAX = 1_024
 const CLOSE_MS = 2_000
 
 export type NodeSockets = Sockets & {
+  /** This request is an upgrade: once it is answered, `upgrade` is called. */
+  expect(request: Request): void
   /** Goes on with a handshake that was accepted; false: it was not. */
   upgrade(request: Request, message: IncomingMessage, socket: Duplex, head: Buffer): boolean
   close(): void
@@ -30,6 +32,7 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
     // None of those that a page offers: a site is told of none.
     handleProtocols: () => false,
   })
+  const expected = new WeakSet<Request>()
   const accepted = new WeakMap<Request, Begin>()
 
   function take(webSocket: WebSocket, begin: Begin): void {
@@ -89,6 +92,8 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
   }
 
   return {
+    expect: (request) => void expected.add(request),
+    canAccept: (request) => expected.has(request),
     accept(request, begin) {
       accepted.set(request, begin)
       return new Response(null, { status: 204 })
