@@ -27,5 +27,6 @@ export async function startTunnelled(site: {
 
 /** Every member of the site lives, behind its tunnel. */
 export async function allTunnelled({ located }: LyingGroup): Promise<boolean> {
-  return (await located()).every(({ tunnel, state }) => tunnel && state === 'living')
+  const members = await located()
+  return members.length > 0 && members.every(({ tunnel, state }) => tunnel && state === 'living')
 }
