@@ -13,6 +13,7 @@ import { type BundleIssue, issueText } from '#cli/bundle/config-file.ts'
 import { EXIT, Failure, failed, networkFailure, usageFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
+import { type Fetched, fetchedAtFrom, fetchedFrom } from '#cli/publish/fetched.ts'
 import { type Packed, type PackTree, packFiles } from '#cli/publish/pack.ts'
 import { base64FromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
@@ -284,9 +285,9 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
     await pause(signal, SPREAD_POLL_MS)
   }
 
-  function note(peer: string, { whole, bytes }: FetchedBytes): void {
+  function note(peer: string, { whole, bytes }: Fetched): void {
     if (!came.has(peer)) return
-    const most = whole === true ? packed.bytes : Math.min(bytes ?? 0, packed.bytes - 1)
+    const most = whole ? packed.bytes : Math.min(bytes, packed.bytes - 1)
     // Of what came before a restart it does not know any more.
     came.set(peer, Math.max(most, came.get(peer) ?? 0))
   }
@@ -295,7 +296,7 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
   async function askedThere(): Promise<ReadonlySet<string>> {
     const answer = await ask(first, 'spread')
     if (answer?.status !== 200) return new Set()
-    const { members } = JSON.parse(answer.body.toString('utf8')) as { members: (FetchedBytes & { peer: string })[] }
+    const members = fetchedAtFrom(answer.body.toString('utf8'))
     for (const member of members) note(member.peer, member)
     return new Set(members.map(({ peer }) => peer))
   }
@@ -303,8 +304,9 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
   async function askHere(member: MemberPlace): Promise<void> {
     if ((came.get(member.peer) ?? 0) >= packed.bytes) return
     const answer = await ask(member, 'fetch')
-    if (answer?.status === 200) note(member.peer, { whole: true })
-    if (answer?.status === 202) note(member.peer, JSON.parse(answer.body.toString('utf8')) as FetchedBytes)
+    if (answer?.status === 200) note(member.peer, { whole: true, bytes: packed.bytes })
+    const some = answer?.status === 202 ? fetchedFrom(answer.body.toString('utf8')) : undefined
+    if (some !== undefined) note(member.peer, some)
   }
 
   async function ask(member: MemberPlace, what: 'fetch' | 'spread'): Promise<HttpAnswer | undefined> {
@@ -402,7 +404,6 @@ function liveSequence(answer: HttpAnswer): { readonly sequence: number; readonly
   }
 }
 
-type FetchedBytes = { readonly whole?: boolean; readonly bytes?: number }
 type Refused = { readonly code?: string; readonly message?: string; readonly binding?: string; readonly name?: string }
 
 function refused(what: string, answer: HttpAnswer): Failure {
