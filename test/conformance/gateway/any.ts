@@ -183,7 +183,6 @@ export function anySuite(kind: string, { isLive }: { readonly isLive: boolean },
       `%64emo.peer`,
       `${site}。peer`,
       `x@${site}.peer`,
-      `${site}.peer/x`,
       `${site}.peer:99999`,
       'a b',
     ]
