@@ -13,7 +13,7 @@ import { type BundleIssue, issueText } from '#cli/bundle/config-file.ts'
 import { EXIT, Failure, failed, networkFailure, usageFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
-import { type Fetched, fetchedAtFrom, fetchedFrom } from '#cli/publish/fetched.ts'
+import { agreedFrom, type Fetched, fetchedAtFrom, fetchedFrom } from '#cli/publish/member-answers.ts'
 import { type Packed, type PackTree, packFiles } from '#cli/publish/pack.ts'
 import { base64FromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
@@ -38,8 +38,9 @@ const UPLOAD_MS = 10 * 60_000
 const POLL_MS = 150
 /** A larger bundle is with a quorum before it is ordered: a request waits for its block a minute at most (agreement §5). */
 export const SPREAD_BYTES_MIN = 4 * 2 ** 20
-/** Members that get nothing of it for so long are not waited for. */
+/** Members that together get less of it in so long are not waited for: one that tells of a byte more each time holds nobody up. */
 const SPREAD_IDLE_MS = 60_000
+const SPREAD_IDLE_BYTES = 64 * 1024
 const SPREAD_ASK_MS = 20_000
 const SPREAD_POLL_MS = 500
 
@@ -268,7 +269,7 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
       .sort((a, b) => b - a)
       .slice(0, needed)
       .reduce((a, b) => a + b, 0)
-  let before = -1
+  let before = 0
   let since = performance.now()
   for (;;) {
     const told = await askedThere()
@@ -276,8 +277,10 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
     const most = sum()
     progress('spread', Math.min(most, needed * packed.bytes), needed * packed.bytes)
     if (most >= needed * packed.bytes) return
-    if (most !== before) since = performance.now()
-    before = most
+    if (most >= before + SPREAD_IDLE_BYTES) {
+      since = performance.now()
+      before = most
+    }
     if (performance.now() - since > SPREAD_IDLE_MS) {
       progress('spread', needed * packed.bytes, needed * packed.bytes)
       return
@@ -349,8 +352,10 @@ async function agree(
           signal,
         })
         if (answer.status === 200) {
-          const said = JSON.parse(answer.body.toString('utf8')) as { height: number; answer: string }
-          return published(options, update, said.height, said.answer)
+          const said = agreedFrom(answer.body.toString('utf8'))
+          if (said !== undefined) return published(options, update, said.height, said.answer)
+          last = networkFailure(`${member.http} answered the update with what no member says`)
+          continue
         }
         // The first try went through and its answer was lost on the way.
         const live = liveSequence(answer)

@@ -2,7 +2,21 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fetchedAtFrom, fetchedFrom } from '#cli/publish/fetched.ts'
+import { agreedFrom, fetchedAtFrom, fetchedFrom } from '#cli/publish/member-answers.ts'
+
+test('what was agreed has a height and an answer', () => {
+  assert.deepEqual(agreedFrom('{"height":3,"answer":"{}","more":1}'), { height: 3, answer: '{}' })
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"height":3}',
+    '{"height":1.5,"answer":""}',
+    '{"height":"3","answer":""}',
+  ])
+    assert.equal(agreedFrom(text), undefined, text)
+})
 
 test('a member says how much it has, and who asked others says it of each', () => {
   assert.deepEqual(fetchedFrom('{"whole":false,"bytes":7}'), { whole: false, bytes: 7 })

@@ -1,8 +1,18 @@
-// How much of a bundle members have, as they say it themselves. They are strangers: what has not the form says nothing.
+// What members say to who publishes: how much of a bundle they have, and what was agreed. They are strangers: what has not the form says nothing.
 
 /** `bytes`: so many came; of a whole one as many as it has. */
 export type Fetched = { readonly whole: boolean; readonly bytes: number }
 export type FetchedAt = Fetched & { readonly peer: string }
+
+/** `answer`: what the site's own update said, as text. */
+export type Agreed = { readonly height: number; readonly answer: string }
+
+/** An UPDATE that was agreed on: `{"height","answer"}`. */
+export function agreedFrom(text: string): Agreed | undefined {
+  const { height, answer } = fieldsOf(valueFrom(text)) ?? {}
+  if (typeof height !== 'number' || !Number.isSafeInteger(height) || typeof answer !== 'string') return undefined
+  return { height, answer }
+}
 
 /** What one says of itself: `{"whole","bytes"}`. */
 export function fetchedFrom(text: string): Fetched | undefined {
