@@ -1,5 +1,9 @@
 // What a hostile client does to the gateway, as a process of its own; `attacks.ts` says how it is started.
 
+import { createHash } from 'node:crypto'
+import { setTimeout as pass } from 'node:timers/promises'
+import { DNS_MESSAGE_BYTES_MAX, TYPE } from '#protocol/dns/constants.ts'
+import { base64url, messageOf, optOf, queryOf, questionOf } from '#test/support/dns.ts'
 import {
   registrationBytes,
   signerNamed,
@@ -15,18 +19,25 @@ export const GATEWAY_MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 /** Its key is the attacker's too. */
 const TAKEN = 'dan'
 const STRANGERS = 300
+/** A file of the site. */
+export const LARGE_PATH = '/large.bin'
 const NETWORK_BYTES = 4 * 1024 * 1024
 
 export function gatewayNetwork(): TestNetwork {
   return testNetwork({ sites: [{ name: GATEWAY_SITE, members: GATEWAY_MEMBERS }] })
 }
 
+/** Where the gateway of this host carries the site. */
+export function carriedHost(gatewayHost: string): string {
+  return `${GATEWAY_SITE}.sites.localhost:${gatewayHost.split(':')[1]}`
+}
+
 const site = (turn: number): string => `GET /${GATEWAY_SITE}/a?flood=${turn} HTTP/1.1\r\nHost: HOST\r\n\r\n`
 const page = (turn: number): string =>
   `GET ${['/', '/bootstrap', '/network', `/lookup/name/${GATEWAY_SITE}`, `/nobody${turn}/`][turn % 5]} HTTP/1.1\r\nHost: HOST\r\n\r\n`
 
-function posted(path: string, body: Uint8Array): Buffer {
-  const head = `POST ${path} HTTP/1.1\r\nHost: gateway\r\nContent-Length: ${body.length}\r\n\r\n`
+function posted(path: string, body: Uint8Array, type = 'application/octet-stream'): Buffer {
+  const head = `POST ${path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`
   return Buffer.concat([Buffer.from(head), body])
 }
 
@@ -102,6 +113,101 @@ const MALFORMED: readonly (string | Buffer)[] = [
   Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
 ]
 
+const DNS_GARBAGE_BYTES = 400
+/** Messages, or nearly, that nobody's resolver sends. */
+const ODD_DNS: readonly Uint8Array[] = [
+  messageOf({ counts: [0xffff, 0xffff, 0xffff, 0xffff], rest: questionOf('wiki.peer', TYPE.A) }),
+  // A name that points to itself, one that points to what follows, and one of labels without an end.
+  messageOf({ rest: Uint8Array.of(0xc0, 12, 0, 1, 0, 1) }),
+  messageOf({ rest: Uint8Array.of(0xc0, 14, 0xc0, 12, 0, 1, 0, 1) }),
+  messageOf({ rest: new Uint8Array(DNS_GARBAGE_BYTES).fill(1) }),
+  messageOf({
+    counts: [256, 0, 0, 0],
+    rest: Buffer.concat(Array.from({ length: 256 }, () => questionOf('wiki.peer', 255))),
+  }),
+  messageOf({ flags: 0x7900, rest: questionOf('wiki.peer', TYPE.A) }),
+  messageOf({ flags: 0x8180, rest: questionOf('wiki.peer', TYPE.A) }),
+  queryOf('wiki.peer', 252),
+  queryOf(
+    'wiki.peer',
+    TYPE.A,
+    optOf(
+      0xffff,
+      0x00ff_8000,
+      Array.from({ length: DNS_GARBAGE_BYTES }, () => 0xff),
+    ),
+  ),
+  queryOf('wiki.peer', TYPE.A, Uint8Array.from([...optOf(), ...optOf()])),
+  queryOf('www.example.com', TYPE.A),
+  new Uint8Array(0),
+  new Uint8Array(DNS_MESSAGE_BYTES_MAX),
+  new Uint8Array(DNS_MESSAGE_BYTES_MAX + 1),
+]
+const ODD_DNS_JSON: readonly string[] = [
+  'name=wiki.peer&type=ANY',
+  'name=wiki.peer&type=65536',
+  'name=wiki.peer&type=-1&cd=true',
+  'name=wiki.peer&name=wiki.ipn',
+  'name=',
+  `name=${'a.'.repeat(100)}peer`,
+  `name=${'a'.repeat(64)}.peer`,
+  `name=${'a'.repeat(4096)}`,
+  'name=%00%ff.peer',
+  'name=%E2%98%83.peer',
+  'name=..peer',
+  'dns=%%%',
+  'dns=AAAA====',
+  '',
+]
+
+/** Bytes that are nothing, odd messages by both methods, and odd names in JSON, in turn; the same ones by the same turn. */
+function dnsQuestion(turn: number): string | Buffer {
+  const at = turn >> 2
+  const garbage = createHash('shake256', { outputLength: 1 + (at % DNS_GARBAGE_BYTES) })
+    .update(String(turn))
+    .digest()
+  const odd = ODD_DNS[at % ODD_DNS.length] ?? garbage
+  const get = (query: string): string => `GET /dns-query?${query} HTTP/1.1\r\nHost: gateway\r\n\r\n`
+  switch (turn % 4) {
+    case 0:
+      return posted('/dns-query', at % 2 === 0 ? garbage : odd, 'application/dns-message')
+    case 1:
+      return get(`dns=${base64url(at % 2 === 0 ? garbage : odd.subarray(0, DNS_GARBAGE_BYTES))}`)
+    case 2:
+      return get(`name=x${turn}.peer&type=TXT`)
+    default:
+      return get(ODD_DNS_JSON[at % ODD_DNS_JSON.length] ?? '')
+  }
+}
+
+const BYTE_PAUSE_MS = 200
+/** `HTTP/1.1 200`: taken at once, to be counted. */
+const STATUS_BYTES = 12
+
+/** Readers of a large file of a site that the gateway carries, each of which takes one byte and then waits. */
+const byteByByte =
+  (connections: number): Attack =>
+  async (aim, tally, over) => {
+    const request = `GET ${LARGE_PATH} HTTP/1.1\r\nHost: ${carriedHost(aim.host)}\r\nCF-Connecting-IP: 127.0.0.2\r\n\r\n`
+    const start = (): void => {
+      const socket = open(aim, tally, '127.0.0.2', () => socket.write(request))
+      socket.pause()
+      let isCounted = false
+      const timer = setInterval(() => {
+        const taken = socket.read(isCounted ? 1 : STATUS_BYTES) as Buffer | null
+        if (taken === null) return
+        count(tally, isCounted ? 'bytes' : taken.toString('latin1').slice(-3))
+        isCounted = true
+      }, BYTE_PAUSE_MS)
+      socket.once('close', () => {
+        clearInterval(timer)
+        if (!over()) setTimeout(start, 100)
+      })
+    }
+    for (let index = 0; index < connections; index++) start()
+    await pass(aim.ms)
+  }
+
 const malformed: Attack = async (aim, tally, over) => {
   for (let turn = 0; !over() && turn < Number.MAX_SAFE_INTEGER; turn++) {
     if (turn * 10 > aim.ms) return
@@ -121,6 +227,8 @@ export const GATEWAY_ATTACKS: Readonly<Record<string, Attack>> = {
   'gateway: one registration again and again': registrations(100, replayed),
   'gateway: a member that registers as fast as it can': registrations(100, rising),
   'gateway: proofs that prove nothing': flood(100, 1, (turn) => posted('/evidence', Buffer.alloc(1024, turn & 0xff))),
+  'gateway: DNS garbage and odd questions': flood(100, 1, dnsQuestion),
+  'gateway: a carried file taken byte by byte': byteByByte(300),
   'gateway: heads byte by byte': slow(`GET /${GATEWAY_SITE}/ HTTP/1.1\r\nHost: gateway\r\nX: `, 'x'),
   'gateway: registrations byte by byte': slow(slowBody('POST', '/register', 100_000), 'x'),
   'gateway: registrations that never end': slow(

@@ -1,4 +1,4 @@
-// The gateway as `npm start` runs it, in workerd, with four members that register, while somebody attacks it: an honest visitor counts what it
+// The gateway as `npm start` runs it, in workerd, with four members that register, one of them with a tunnel, while somebody attacks it: an honest visitor counts what it
 // gets and when, the members count whether their registrations are taken, and workerd's memory and descriptors are watched.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -7,9 +7,24 @@ import { join } from 'node:path'
 import { exchange } from '#cli/network/http.ts'
 import { startGateway } from '#gateway/local/start.ts'
 import { assert } from '#protocol/codec/result.ts'
+import { startTunnel } from '#seeder/tunnel/tunnel.ts'
+import { startEdge } from '#test/support/edge.ts'
+import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
 import { registrationBytes, signRegistration } from '#test/support/network.ts'
-import { type GATEWAY_ATTACKS, GATEWAY_MEMBERS, GATEWAY_SITE, gatewayNetwork } from './gateway-attacks.ts'
-import { attackBy, endure, HONEST_MS_MAX, type Suffered } from './hostile.ts'
+import { until } from '#test/support/until.ts'
+import {
+  carriedHost,
+  type GATEWAY_ATTACKS,
+  GATEWAY_MEMBERS,
+  GATEWAY_SITE,
+  gatewayNetwork,
+  LARGE_PATH,
+} from './gateway-attacks.ts'
+import { type Asks, attackBy, endure, HONEST_MS_MAX, type Suffered } from './hostile.ts'
+
+/** Whose tunnel the gateway carries the site through. */
+const TUNNELLED = 'ana'
+const LARGE_BYTES = 24 * 1024 * 1024
 
 export type GatewayVictim = AsyncDisposable & {
   readonly url: string
@@ -56,10 +71,25 @@ export async function startGatewayVictim(): Promise<GatewayVictim> {
   const register = (by: string) => {
     const time = Math.max(Date.now(), (times.get(by) ?? 0) + 1)
     times.set(by, time)
-    const facts = { gateway: url, time, sites: { [GATEWAY_SITE]: `http://${GATEWAY_SITE}.${by}.localhost:8080` } }
+    const sites = { [GATEWAY_SITE]: `http://${GATEWAY_SITE}.${by}.localhost:8080` }
+    const facts = { gateway: url, time, sites, tunnel: by === TUNNELLED }
     const body = Buffer.from(registrationBytes(signRegistration(network, by, { ...facts, sees: GATEWAY_MEMBERS })))
     return exchange(`${url}/register`, { method: 'POST', body, timeoutMs: HONEST_MS_MAX })
   }
+  const group = hostedGroup(GATEWAY_SITE, {
+    network,
+    members: GATEWAY_MEMBERS,
+    app: ({ target }) => textResponse(200, `hello ${target}`),
+    assets: { [LARGE_PATH]: new Uint8Array(LARGE_BYTES).fill(1) },
+  })
+  const edge = stack.use(await startEdge(group, { member: GATEWAY_MEMBERS.indexOf(TUNNELLED) }))
+  const tunnel = stack.use(
+    startTunnel({
+      ...{ gateway: url, signer: network.signer(TUNNELLED), domain: network.domain, carry: edge.server.carry },
+      ...{ chance: Math.random, onChange: () => {} },
+    }),
+  )
+  await until('the tunnel', () => tunnel.isOpen)
   for (const by of GATEWAY_MEMBERS) {
     const { status, body } = await register(by)
     assert(status === 200, `${by} registers: ${status} ${body}`)
@@ -75,10 +105,21 @@ export function sufferGateway(
   ms: number,
 ): Promise<Suffered> {
   let turn = 0
+  const ask = (url: string) => exchange(url, { timeoutMs: HONEST_MS_MAX, headers: { 'cf-connecting-ip': '127.0.0.1' } })
+  const { host } = new URL(victim.url)
+  const beside: Readonly<Record<string, Asks>> = {
+    'gateway: DNS garbage and odd questions': {
+      'DNS questions': () => ask(`${victim.url}/dns-query?name=${GATEWAY_SITE}.peer&type=TXT`),
+    },
+    'gateway: a carried file taken byte by byte': {
+      'carried pages': () => ask(`http://${carriedHost(host)}/a?honest=${turn++}`),
+    },
+  }
   return endure(
     victim.pid,
     {
       redirects: () => exchange(`${victim.url}/${GATEWAY_SITE}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }),
+      ...beside[attack],
       registrations: () => victim.register(GATEWAY_MEMBERS[turn++ % (GATEWAY_MEMBERS.length - 1)] ?? ''),
     },
     attack,

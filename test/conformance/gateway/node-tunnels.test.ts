@@ -1,4 +1,4 @@
 import { onNode } from './hosts.ts'
 import { tunnelsSuite } from './tunnels.ts'
 
-tunnelsSuite('Node', onNode)
+tunnelsSuite('Node', onNode, { forgets: false })

@@ -1,4 +1,4 @@
 import { onWorkerd } from './hosts.ts'
 import { tunnelsSuite } from './tunnels.ts'
 
-tunnelsSuite('workerd', onWorkerd)
+tunnelsSuite('workerd', onWorkerd, { forgets: true })
