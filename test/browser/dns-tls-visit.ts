@@ -4,7 +4,7 @@
 //   node test/browser/dns-tls-visit.ts [h2,http/1.1]      what the gateway says of TLS for the names; absent: nothing
 //   → one JSON line: what the visitor and `dig` saw
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -31,6 +31,18 @@ const VISIT_MS = 60_000
 const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 const NAMES = ['wiki.peer', 'wiki.ipn']
 const directory = mkdtempSync(join(tmpdir(), 'dns-tls-visit-'))
+
+/** Undefined: it is not installed. */
+function digged(): Promise<string | undefined> {
+  const words = ['+https', '+short', '-p', '443', '@127.0.0.1', 'wiki.peer', 'HTTPS']
+  return new Promise((resolve, reject) =>
+    execFile('dig', words, { timeout: VISIT_MS }, (cause, stdout, stderr) => {
+      if (cause === null) resolve(stdout.trim())
+      else if (cause.code === 'ENOENT') resolve(undefined)
+      else reject(new Error(`dig: ${stdout}${stderr}`))
+    }),
+  )
+}
 
 async function visit(): Promise<SeenOverTls> {
   await using stack = new AsyncDisposableStack()
@@ -59,7 +71,7 @@ async function visit(): Promise<SeenOverTls> {
   const json = (await (await fetch(`${url}/dns-query?name=wiki.peer&type=HTTPS`)).json()) as {
     readonly Answer?: readonly { readonly data: string }[]
   }
-  const dig = spawnSync('dig', ['+https', '+short', '-p', '443', '@127.0.0.1', 'wiki.peer', 'HTTPS'])
+  const dig = await digged()
 
   const home = join(directory, 'home')
   const database = `sql:${join(home, '.pki', 'nssdb')}`
@@ -84,7 +96,7 @@ async function visit(): Promise<SeenOverTls> {
   return {
     way: way.map((address) => (address.startsWith(origin) ? 'the member' : address)),
     page: await page.evaluate<string>('document.body.textContent'),
-    ...(dig.error === undefined ? { dig: dig.stdout.toString().trim() } : {}),
+    ...(dig === undefined ? {} : { dig }),
     json: json.Answer?.map(({ data }) => data) ?? [],
   }
 }
