@@ -91,8 +91,8 @@ export function createApp(gateway: Gateway): Hono<Env> {
     const request = context.req.raw
     const address = addressOf(gateway, request)
     const { sockets } = ports
-    const isSocket = sockets !== undefined && asksForSocket(request.method, request.headers.get('upgrade'))
-    const answered = await (isSocket
+    const isAsked = asksForSocket(request.method, request.headers.get('upgrade'))
+    const answered = await (isAsked && sockets?.canAccept(request)
       ? visitSocket(gateway, sockets, request, name, address)
       : visitSite(gateway, request, name, address, context.env?.later))
     return answered.ok ? answered.value : refuse(context, answered.error, gateway.config.publicUrl)

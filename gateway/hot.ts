@@ -12,6 +12,21 @@ export function hostOf(url: string): string {
   return url.slice(start, url.indexOf('/', start))
 }
 
+/** Letters, digits, dots and hyphens, or an address in brackets, and a port: a host that is written otherwise could be read as another one later on. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{0,5}))?$/i
+const PORT_MAX = 65_535
+/** Most who come name the same host. */
+let plainLast = ''
+
+/** Whether a host means what it says; else it is answered 400. */
+export function isPlainHost(host: string): boolean {
+  if (host === plainLast) return true
+  const match = HOST.exec(host)
+  if (match === null || Number(match[1] ?? 0) > PORT_MAX) return false
+  plainLast = host
+  return true
+}
+
 /** A redirect or an answer of DNS; undefined: the router decides. Of what comes to the sites domain nothing may be asked here. */
 export function hotAnswer(gateway: Gateway, request: Request, now: number): Response | undefined {
   const { url } = request

@@ -6,7 +6,7 @@
 import { createApp } from '#gateway/app.ts'
 import { siteOfHost } from '#gateway/carry/site-host.ts'
 import { createGateway, type Gateway, type GatewayConfig, type GatewayPorts, type Later } from '#gateway/gateway.ts'
-import { hostOf, hotAnswer } from '#gateway/hot.ts'
+import { hostOf, hotAnswer, isPlainHost } from '#gateway/hot.ts'
 import { EXPIRED_KEPT_MS } from '#gateway/settings.ts'
 import { refill, refillIsDue } from '#gateway/store/refill.ts'
 
@@ -33,11 +33,13 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
   return {
     gateway,
     answer(request, later) {
+      const host = hostOf(request.url)
+      if (!isPlainHost(host)) return new Response(null, { status: 400 })
       const now = ports.now()
       if (gateway.startedAt !== undefined && refillIsDue(gateway, now)) later(refilled())
       if (gateway.reach.isDue(now)) later(gateway.reach.turn(gateway.locations.registrations()))
       const { sitesDomain } = config
-      const isCarried = siteOfHost(hostOf(request.url), sitesDomain) !== undefined
+      const isCarried = siteOfHost(host, sitesDomain) !== undefined
       return (isCarried ? undefined : hotAnswer(gateway, request, now)) ?? viaRouter(request, later)
     },
     expire: () => ports.store.expire(ports.now() - EXPIRED_KEPT_MS),

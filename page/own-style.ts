@@ -53,7 +53,7 @@ button, .button { display: inline-flex; align-items: center; min-height: 2.75rem
 .sites li { display: flex; background: var(--card); border: 1px solid var(--line); border-radius: .6rem }
 .sites li:hover { border-color: var(--link) }
 .sites a { display: flex; align-items: center; min-height: 3rem; padding: .5rem 1rem; text-decoration: none }
-.sites a:first-child { flex: 1; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; min-width: 0 }
+.sites a:first-child { flex: 1; flex-direction: column; align-items: flex-start; justify-content: center; min-width: 0 }
 .sites a + a { border-left: 1px solid var(--line); font-size: .9rem }
 .sites a:hover b, .sites a + a:hover { text-decoration: underline }
 .sites b { font-weight: 600 } .sites span { font-size: .9rem }

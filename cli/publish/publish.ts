@@ -13,6 +13,7 @@ import { type BundleIssue, issueText } from '#cli/bundle/config-file.ts'
 import { EXIT, Failure, failed, networkFailure, usageFailure } from '#cli/failure.ts'
 import { exchange, type HttpAnswer } from '#cli/network/http.ts'
 import { type MemberPlace, membersOf } from '#cli/network/peers.ts'
+import { agreedFrom, type Fetched, fetchedAtFrom, fetchedFrom } from '#cli/publish/member-answers.ts'
 import { type Packed, type PackTree, packFiles } from '#cli/publish/pack.ts'
 import { base64FromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
@@ -37,8 +38,9 @@ const UPLOAD_MS = 10 * 60_000
 const POLL_MS = 150
 /** A larger bundle is with a quorum before it is ordered: a request waits for its block a minute at most (agreement §5). */
 export const SPREAD_BYTES_MIN = 4 * 2 ** 20
-/** Members that get nothing of it for so long are not waited for. */
+/** Members that together get less of it in so long are not waited for: one that tells of a byte more each time holds nobody up. */
 const SPREAD_IDLE_MS = 60_000
+const SPREAD_IDLE_BYTES = 64 * 1024
 const SPREAD_ASK_MS = 20_000
 const SPREAD_POLL_MS = 500
 
@@ -267,7 +269,7 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
       .sort((a, b) => b - a)
       .slice(0, needed)
       .reduce((a, b) => a + b, 0)
-  let before = -1
+  let before = 0
   let since = performance.now()
   for (;;) {
     const told = await askedThere()
@@ -275,8 +277,10 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
     const most = sum()
     progress('spread', Math.min(most, needed * packed.bytes), needed * packed.bytes)
     if (most >= needed * packed.bytes) return
-    if (most !== before) since = performance.now()
-    before = most
+    if (most >= before + SPREAD_IDLE_BYTES) {
+      since = performance.now()
+      before = most
+    }
     if (performance.now() - since > SPREAD_IDLE_MS) {
       progress('spread', needed * packed.bytes, needed * packed.bytes)
       return
@@ -284,9 +288,9 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
     await pause(signal, SPREAD_POLL_MS)
   }
 
-  function note(peer: string, { whole, bytes }: FetchedBytes): void {
+  function note(peer: string, { whole, bytes }: Fetched): void {
     if (!came.has(peer)) return
-    const most = whole === true ? packed.bytes : Math.min(bytes ?? 0, packed.bytes - 1)
+    const most = whole ? packed.bytes : Math.min(bytes, packed.bytes - 1)
     // Of what came before a restart it does not know any more.
     came.set(peer, Math.max(most, came.get(peer) ?? 0))
   }
@@ -295,7 +299,7 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
   async function askedThere(): Promise<ReadonlySet<string>> {
     const answer = await ask(first, 'spread')
     if (answer?.status !== 200) return new Set()
-    const { members } = JSON.parse(answer.body.toString('utf8')) as { members: (FetchedBytes & { peer: string })[] }
+    const members = fetchedAtFrom(answer.body.toString('utf8'))
     for (const member of members) note(member.peer, member)
     return new Set(members.map(({ peer }) => peer))
   }
@@ -303,8 +307,9 @@ async function spread(options: UpdateOptions, update: Signed<Update>, first: Mem
   async function askHere(member: MemberPlace): Promise<void> {
     if ((came.get(member.peer) ?? 0) >= packed.bytes) return
     const answer = await ask(member, 'fetch')
-    if (answer?.status === 200) note(member.peer, { whole: true })
-    if (answer?.status === 202) note(member.peer, JSON.parse(answer.body.toString('utf8')) as FetchedBytes)
+    if (answer?.status === 200) note(member.peer, { whole: true, bytes: packed.bytes })
+    const some = answer?.status === 202 ? fetchedFrom(answer.body.toString('utf8')) : undefined
+    if (some !== undefined) note(member.peer, some)
   }
 
   async function ask(member: MemberPlace, what: 'fetch' | 'spread'): Promise<HttpAnswer | undefined> {
@@ -347,8 +352,10 @@ async function agree(
           signal,
         })
         if (answer.status === 200) {
-          const said = JSON.parse(answer.body.toString('utf8')) as { height: number; answer: string }
-          return published(options, update, said.height, said.answer)
+          const said = agreedFrom(answer.body.toString('utf8'))
+          if (said !== undefined) return published(options, update, said.height, said.answer)
+          last = networkFailure(`${member.http} answered the update with what no member says`)
+          continue
         }
         // The first try went through and its answer was lost on the way.
         const live = liveSequence(answer)
@@ -402,7 +409,6 @@ function liveSequence(answer: HttpAnswer): { readonly sequence: number; readonly
   }
 }
 
-type FetchedBytes = { readonly whole?: boolean; readonly bytes?: number }
 type Refused = { readonly code?: string; readonly message?: string; readonly binding?: string; readonly name?: string }
 
 function refused(what: string, answer: HttpAnswer): Failure {

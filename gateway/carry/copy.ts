@@ -89,12 +89,12 @@ export async function renew({ copies, job, question, enter, ask, now, isThere }:
   const { target } = question
   const known = copies.find(job, target, now())
   try {
-    if (room === undefined) return
+    if (room === undefined || !isThere()) return
     // Who comes meanwhile does not ask as well.
     copies.put(job, target, now(), known)
     const asked = ask({ ...question, method: 'GET', headers: COPY_HEADERS, body: NO_BODY }, room)
     const answer = await Promise.race([asked, late])
-    if (answer === undefined) asked.then(letGo, () => {})
+    if (answer === undefined) asked.then(letGo).catch(() => {})
     if (!answer?.ok) return
     await letGo(answer)
     const { status, height = 0 } = answer.value

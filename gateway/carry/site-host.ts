@@ -40,7 +40,7 @@ import type { Headers as CertifiedHeaders } from '#protocol/site/response-hash.t
 export function siteOfHost(host: string, sitesDomain: string | undefined): string | undefined {
   if (sitesDomain === undefined) return undefined
   // A name may be written with the dot of the root (RFC 1034 §3.1), and is the same.
-  const lower = (host.endsWith('.') || host.includes('.:') ? host.replace(/\.(?=:|$)/, '') : host).toLowerCase()
+  const lower = host.replace(/\.(?=:|$)/, '').toLowerCase()
   return lower.endsWith(`.${sitesDomain}`) ? lower.slice(0, -sitesDomain.length - 1) : undefined
 }
 

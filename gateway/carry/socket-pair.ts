@@ -7,6 +7,7 @@ import { bytesFromText } from '#protocol/codec/bytes.ts'
 import { SOCKET_CLOSE } from '#protocol/socket/talk.ts'
 
 export const pairedSockets: Sockets = {
+  canAccept: () => true,
   accept(_request, begin) {
     const [client, socket] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
     socket.accept()

@@ -23,6 +23,8 @@ export type SocketListener = {
 }
 
 export type Sockets = {
+  /** Whether this request's connection can become a socket; if not, it is a request like any other. */
+  canAccept(request: Request): boolean
   /** Takes the handshake of this request; `begin` is called when its socket is open, or with one that is gone. */
   accept(request: Request, begin: (socket: VisitorSocket) => SocketListener): Response
 }

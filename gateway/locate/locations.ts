@@ -51,8 +51,8 @@ export type SitesDomain = { readonly scheme: 'http' | 'https'; readonly host: st
 type OwnOrigin = Candidate & { readonly until: number }
 
 /**
- * The ladder: a site that logs people in (as half of those who live say) has one origin for all its members, where this gateway has one to give; else members' own HTTPS that was
- * tried, the sites domain, and plain HTTP, which comes before it only where the gateway itself is reached so.
+ * The ladder: a site that logs people in (as half of those who live say) has one origin for all its members, where this gateway has one to give;
+ * else members' own HTTPS that was tried, the sites domain, and plain HTTP, which comes before it only where the gateway itself is reached so.
  */
 function rungOf(
   name: string,

@@ -5,14 +5,17 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { SocketListener, Sockets, VisitorSocket } from '#gateway/carry/socket-port.ts'
 import { SOCKET_PING_MS, SOCKET_SILENCE_MS } from '#gateway/settings.ts'
-import { MESSAGE_BYTES_MAX, SOCKET_CLOSE, UNSENT_BYTES_PAUSE } from '#protocol/socket/talk.ts'
-
-/** How many frames a message may be cut into, and how many packets a frame, before it is whole. */
-const PARTS_MAX = 1_024
-/** A visitor that does not answer to the end of its socket is cut off. */
-const CLOSE_MS = 2_000
+import {
+  MESSAGE_BYTES_MAX,
+  MESSAGE_PARTS_MAX,
+  SOCKET_CLOSE,
+  SOCKET_CLOSE_MS,
+  UNSENT_BYTES_PAUSE,
+} from '#protocol/socket/talk.ts'
 
 export type NodeSockets = Sockets & {
+  /** This request is an upgrade: once it is answered, `upgrade` is called. */
+  expect(request: Request): void
   /** Goes on with a handshake that was accepted; false: it was not. */
   upgrade(request: Request, message: IncomingMessage, socket: Duplex, head: Buffer): boolean
   close(): void
@@ -25,11 +28,12 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
     noServer: true,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES_MAX,
-    maxFragments: PARTS_MAX,
-    maxBufferedChunks: PARTS_MAX,
+    maxFragments: MESSAGE_PARTS_MAX,
+    maxBufferedChunks: MESSAGE_PARTS_MAX,
     // None of those that a page offers: a site is told of none.
     handleProtocols: () => false,
   })
+  const expected = new WeakSet<Request>()
   const accepted = new WeakMap<Request, Begin>()
 
   function take(webSocket: WebSocket, begin: Begin): void {
@@ -39,7 +43,7 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
     const isFull = (): boolean =>
       webSocket.readyState === webSocket.OPEN && webSocket.bufferedAmount > UNSENT_BYTES_PAUSE
     const end = (): void => {
-      closing ??= setTimeout(() => webSocket.terminate(), CLOSE_MS)
+      closing ??= setTimeout(() => webSocket.terminate(), SOCKET_CLOSE_MS)
     }
     const listener = begin({
       say(message) {
@@ -89,6 +93,8 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
   }
 
   return {
+    expect: (request) => void expected.add(request),
+    canAccept: (request) => expected.has(request),
     accept(request, begin) {
       accepted.set(request, begin)
       return new Response(null, { status: 204 })
@@ -108,7 +114,7 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
       for (const socket of server.clients) {
         socket.resume()
         socket.close(SOCKET_CLOSE.restart, 'the gateway stops')
-        setTimeout(() => socket.terminate(), CLOSE_MS).unref()
+        setTimeout(() => socket.terminate(), SOCKET_CLOSE_MS).unref()
       }
       server.close()
     },

@@ -165,6 +165,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
 
   async function upgraded(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const request = requestOf(message, url)
+    if (request !== undefined) sockets.expect(request)
     const response = request === undefined ? new Response(null, { status: 400 }) : await answer(request, message)
     if (request !== undefined && tunnels.upgrade(request, message, socket, head)) return
     if (request !== undefined && sockets.upgrade(request, message, socket, head)) return

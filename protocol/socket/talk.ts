@@ -16,6 +16,8 @@ import { EventData } from '#protocol/socket/event-data.ts'
 const KIBIBYTE = 1024
 /** Of one message of a visitor: a longer thing is sent by `fetch`. */
 export const MESSAGE_BYTES_MAX = Math.min(BODY_BYTES_MAX, 64 * KIBIBYTE)
+/** How many frames a message may be cut into, and how many packets a frame, before it is whole. */
+export const MESSAGE_PARTS_MAX = 1_024
 /** With more that waits no more is read, where a socket can be left unread … */
 export const WAITING_PAUSE = 16
 export const WAITING_BYTES_PAUSE = 64 * KIBIBYTE
@@ -31,6 +33,8 @@ export const UNSENT_BYTES_PAUSE = 64 * KIBIBYTE
 
 /** RFC 6455 §7.4.1 and the registry of close codes. */
 export const SOCKET_CLOSE = { tooBig: 1009, broken: 1011, restart: 1012, tryAgain: 1013 } as const
+/** A visitor that does not answer to the end of its socket is cut off. */
+export const SOCKET_CLOSE_MS = 2_000
 /** To these an HTTP status is added: how the site answered a message that it did not take. */
 const CLOSE_OF_STATUS = 4000
 /** What ends a socket when the status is none that HTTP has. */

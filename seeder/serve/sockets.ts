@@ -6,7 +6,8 @@
 //
 // So what a socket asks meets the limits, checks and answers of any request. Until it is answered the visitor's connection is read no further.
 //
-// Invariants: what a socket holds is bounded and counted to its source; whatever ends one ends nothing else.
+// Invariants: what a socket holds is bounded: messages that wait are counted to its source, what its visitor has not taken is watched with all
+// connections (connections.ts). Whatever ends one ends nothing else.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -20,8 +21,10 @@ import { checkHandshake, readFields, SOCKET_VERSION, writeFields } from '#protoc
 import {
   ANSWER_BYTES_MAX,
   MESSAGE_BYTES_MAX,
+  MESSAGE_PARTS_MAX,
   type MessageAnswer,
   SOCKET_CLOSE,
+  SOCKET_CLOSE_MS,
   SocketTalk,
   type Step,
   take,
@@ -33,12 +36,8 @@ import type { Refusal } from '#seeder/serve/refusal.ts'
 import { type RequestHead, readHead, sentPairs } from '#seeder/serve/request-head.ts'
 import { PairedConnection } from '#seeder/tunnel/connection-pair.ts'
 
-/** How many frames a message may be cut into, and how many packets a frame, before it is whole. */
-const PARTS_MAX = 1_024
 /** R9. */
 const KEY_BYTES = 16
-/** A visitor that does not answer to the end of its socket is cut off. */
-const CLOSE_MS = 2_000
 /** What a message gets that no answer came to. */
 const UNANSWERED: MessageAnswer = { status: 502, contentType: undefined, body: new Uint8Array(0) }
 
@@ -78,8 +77,8 @@ export function createSockets({ limits, bodies, random, say }: SocketsOptions): 
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES_MAX,
-    maxFragments: PARTS_MAX,
-    maxBufferedChunks: PARTS_MAX,
+    maxFragments: MESSAGE_PARTS_MAX,
+    maxBufferedChunks: MESSAGE_PARTS_MAX,
     // None of those that a page offers: a site is told of none.
     handleProtocols: () => false,
   })
@@ -135,7 +134,7 @@ export function createSockets({ limits, bodies, random, say }: SocketsOptions): 
     count++
 
     const end = (): void => {
-      closing ??= setTimeout(() => webSocket.terminate(), CLOSE_MS)
+      closing ??= setTimeout(() => webSocket.terminate(), SOCKET_CLOSE_MS)
     }
     const act = (steps: readonly Step[]): void => {
       take(steps, ports)
@@ -274,7 +273,7 @@ function sendOn(answer: IncomingMessage, response: ServerResponse): void {
 
 /** What a visitor sent behind a handshake that was not taken is drained for a moment: a reset would take the answer with it. */
 function leave(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), CLOSE_MS)
+  const timer = setTimeout(() => socket.destroy(), SOCKET_CLOSE_MS)
   timer.unref()
   socket.once('end', () => socket.destroy())
   socket.once('close', () => clearTimeout(timer))

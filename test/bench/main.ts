@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
 import { MissingPeer } from '#test/bench/beside/program.ts'
 import { type Bench, type BenchResult, jsonLine, table } from '#test/bench/report.ts'
+import { startedWith } from '#test/support/program.ts'
 
 /** Loaded when they are run: a benchmark costs nothing to those that are not asked for. */
 const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -34,17 +34,25 @@ const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
   dns: async () => (await import('#test/bench/beside/dns.ts')).dnsBeside,
 }
 
-const { values, positionals } = parseArgs({
+const USAGE = `usage: npm run bench -- [name…] [--json]
+       npm run bench:beside -- [name…] [--json]
+
+Measures ours and the bare limit, or (beside) programs of others that are installed, in one run.
+
+  bench          ${Object.keys(LIMITS).join(', ')}
+  bench:beside   ${Object.keys(BESIDE).join(', ')}
+  --json         a line of JSON for each figure
+
+Exit codes: 0 all was measured, 1 something could not be, 2 usage, 130 interrupted.`
+
+const { values, positionals, wrong } = startedWith(USAGE, {
   options: { json: { type: 'boolean', default: false }, beside: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
 const BENCHES = values.beside ? BESIDE : LIMITS
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name))
-if (unknown.length > 0) {
-  console.error(`no benchmark is called ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}`)
-  process.exit(2)
-}
+if (unknown.length > 0) wrong(`no benchmark is called ${unknown.join(', ')}`)
 
 const INTERRUPTED = 130
 const scratch = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))

@@ -115,6 +115,16 @@ test('the list of sites is found by a part of a name and read page by page, with
   )
 })
 
+test('each card of the list looks alike, however long its name is: how the site does stands below it', async () => {
+  await using context = await visitor(browser)
+  const page = await context.newPage()
+  await page.goto(`${scene.url}/`)
+  for (const card of (await page.locator('.sites li').all()).slice(0, 4)) {
+    const [name, state] = [await card.locator('b').boundingBox(), await card.locator('.state').boundingBox()]
+    assert.ok(name && state && state.y >= name.y + name.height && state.x === name.x, JSON.stringify({ name, state }))
+  }
+})
+
 test('a page that says "not just now" goes on by itself when somebody answers', async () => {
   await using context = await visitor(browser)
   const page = await context.newPage()

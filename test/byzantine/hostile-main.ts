@@ -1,7 +1,7 @@
 // `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` and of `peer-attacks.ts` on one member and of `gateway-attacks.ts` on a gateway, a line each; with
 // words, those whose names have one of them.
 
-import process from 'node:process'
+import { startedWith } from '#test/support/program.ts'
 import { ATTACKS } from './attacks.ts'
 import { startGatewayVictim, sufferGateway } from './gateway.ts'
 import { GATEWAY_ATTACKS } from './gateway-attacks.ts'
@@ -25,7 +25,13 @@ function tell(found: Suffered): void {
 }
 
 const MEMBER = 'a member that shares all that it can'
-const words = process.argv.slice(2)
+const USAGE = `usage: npm run test:hostile [-- TEXT…]
+
+  TEXT   attacks whose name has one of these (default: all)
+
+Exit codes: 0 they were run, 2 usage.`
+
+const { positionals: words } = startedWith(USAGE, { allowPositionals: true })
 const chosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word))
 const onGateway = Object.keys(GATEWAY_ATTACKS).filter(chosen)
 if (onGateway.length > 0) {

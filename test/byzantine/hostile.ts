@@ -2,8 +2,7 @@
 // counts what it gets and when; a line an attack: the honest client's times, the victim's memory and descriptors before, at most, after.
 
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -19,6 +18,7 @@ import { placeAt } from '#seeder/config/place.ts'
 import { loadOrCreateSigner } from '#seeder/identity/keys.ts'
 import { startNetwork } from '#seeder/network/node.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { siteWithFiles } from '#test/support/site-copy.ts'
 import { until } from '#test/support/until.ts'
 import type { Tally } from './attacks.ts'
 
@@ -94,23 +94,14 @@ export type Victim = Seeders & { readonly victim: SeederProcess; readonly origin
 /** A group whose site has a large and a medium file beside its script. */
 export async function startVictim(): Promise<Victim> {
   await using stack = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'hostile-site-'))
-  stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  cpSync(join(import.meta.dirname, '..', 'seeder', 'processes', SITE), folder, { recursive: true })
-  mkdirSync(join(folder, 'public'))
-  writeFileSync(join(folder, 'public', 'large.bin'), Buffer.alloc(LARGE_BYTES, 1))
-  writeFileSync(join(folder, 'public', 'medium.txt'), Buffer.alloc(MEDIUM_BYTES, 'medium '))
-  writeFileSync(
-    join(folder, 'interpeer.jsonc'),
-    JSON.stringify({
-      name: SITE,
-      main: 'src/objects.js',
-      assets: { directory: 'public' },
-      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
+  const copy = stack.use(
+    siteWithFiles(join(import.meta.dirname, '..', 'seeder', 'processes', SITE), {
+      'large.bin': Buffer.alloc(LARGE_BYTES, 1),
+      'medium.txt': Buffer.alloc(MEDIUM_BYTES, 'medium '),
     }),
   )
   const seeders = stack.use(await startSeeders())
-  await seeders.publish(folder)
+  await seeders.publish(copy.folder)
   for (const seeder of seeders.all)
     await until(
       `${SITE} at ${seeder.label}`,

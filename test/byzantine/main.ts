@@ -7,6 +7,7 @@
 
 import process from 'node:process'
 import { BYZANTINE_KINDS } from '#seeder/byzantine/kinds.ts'
+import { startedWith } from '#test/support/program.ts'
 import { nameOf, type Outcome, runAlone, runFork, runPair } from './cases.ts'
 import type { Lie } from './group.ts'
 
@@ -33,7 +34,13 @@ function cases(): readonly Case[] {
   return [...alone, ...pairs, { name: 'fork: two of four', run: runFork }]
 }
 
-const words = process.argv.slice(2)
+const USAGE = `usage: npm run test:byzantine [-- TEXT…]
+
+  TEXT   cases whose name has one of these: alone:, pair:, fork:, a kind, a part (default: all)
+
+Exit codes: 0 every case passed, 1 one did not, 2 usage.`
+
+const { positionals: words } = startedWith(USAGE, { allowPositionals: true })
 let failed = 0
 for (const { name, run } of cases().filter(
   ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),

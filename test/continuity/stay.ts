@@ -8,24 +8,23 @@
 //   events:    one connection                                                each line, once, in order
 
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, hash, randomBytes } from 'node:crypto'
 import { type IncomingMessage, request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pass } from 'node:timers/promises'
 import type { Page, Response } from 'playwright-core'
 import { exchange } from '#cli/network/http.ts'
-import { startGroup } from '#test/byzantine/group.ts'
 import { startChromium, visitor } from '#test/support/chromium.ts'
 import { listen } from '#test/support/events.ts'
 import { isKnown, replaceMember } from '#test/support/hand-over.ts'
-import type { SeederProcess } from '#test/support/seeders.ts'
+import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
+import { type SiteCopy, siteWithFiles } from '#test/support/site-copy.ts'
+import { startTunnelled, TUNNEL } from '#test/support/tunnelled.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'stay'
 const FOLDER = join(import.meta.dirname, 'site')
-const LABELS = ['s1', 's2', 's3', 's4']
+const MEMBERS = 4
 const EPOCH_MS = 300_000
 /** What is taken of the download at a time while members change, and the pause before the next. */
 const SIP_BYTES = 64 * 1024
@@ -50,82 +49,70 @@ export type StayOptions = {
 
 /** Throws at the first page that is not the site's own, a lost login, a line that is missing or twice, another file. */
 export async function runStay({ fileBytes, note = () => {} }: StayOptions): Promise<Stay> {
-  const folder = mkdtempSync(join(tmpdir(), 'stay-site-'))
-  try {
-    const sum = prepare(folder, fileBytes)
-    await using group = await startGroup([], {
-      site: { name: SITE, folder },
-      arguments: Object.fromEntries(LABELS.map((label) => [label, ['--reach', 'tunnel']])),
-    })
-    note('published')
-    await until('tunnels to all', async () => (await group.located()).every(({ tunnel }) => tunnel))
-    await using browser = await startChromium()
-    await using context = await visitor(browser)
-    const page = await context.newPage()
-    page.setDefaultNavigationTimeout(NAVIGATION_MS)
-    await page.goto(`${group.gateway}/${SITE}/`)
-    const { origin } = new URL(page.url())
-    const session = new Session(page, origin)
-    await session.logIn('Ada')
+  using site = siteWithFile(fileBytes)
+  await using group = await startTunnelled({ name: SITE, folder: site.folder })
+  note('published')
+  await using browser = await startChromium()
+  await using context = await visitor(browser)
+  const page = await context.newPage()
+  page.setDefaultNavigationTimeout(NAVIGATION_MS)
+  await page.goto(`${group.gateway}/${SITE}/`)
+  const { origin } = new URL(page.url())
+  const session = new Session(page, origin)
+  await session.logIn('Ada')
 
-    const download = await slowDownload(`${origin}/file.bin`)
-    const events = await listen(`${origin}/events`)
-    const stop = new AbortController()
-    const visiting = session.stay(stop.signal)
-    const failure = Promise.withResolvers<never>()
-    for (const going of [visiting, download.done]) going.catch(failure.reject)
-    failure.promise.catch(() => {})
-    try {
-      let present: readonly SeederProcess[] = group.seeders.all.slice(0, LABELS.length)
-      for (const [turn, out] of present.entries()) {
-        present = await Promise.race([handOver(group.seeders, present, out, turn), failure.promise])
-        note(`${turn + 1} replaced, ${session.lines.length} lines, ${download.bytes()} bytes`)
-        await Promise.race([session.mustGoOn(), failure.promise])
-      }
-      assert.ok(download.bytes() < fileBytes, 'the download lasts through all of it')
-    } finally {
-      stop.abort()
+  const download = await slowDownload(`${origin}/file.bin`)
+  const events = await listen(`${origin}/events`)
+  const stop = new AbortController()
+  const visiting = session.stay(stop.signal)
+  const failure = Promise.withResolvers<never>()
+  for (const going of [visiting, download.done]) going.catch(failure.reject)
+  failure.promise.catch(() => {})
+  try {
+    let present: readonly SeederProcess[] = group.seeders.all.slice(0, MEMBERS)
+    for (const [turn, out] of present.entries()) {
+      present = await Promise.race([handOver(group.seeders, present, out, turn), failure.promise])
+      note(`${turn + 1} replaced, ${session.lines.length} lines, ${download.bytes()} bytes`)
+      await Promise.race([session.mustGoOn(), failure.promise])
     }
-    await visiting
-    download.hurry()
-    assert.equal(await download.done, sum, 'the file has the same hash')
-    const shown = JSON.parse((await exchange(`${origin}/lines.json`)).body.toString()) as string[]
-    assert.deepEqual(shown, session.lines)
-    await until('all events', () => events.lines().length >= session.lines.length, END_MS)
-    assert.deepEqual(events.lines(), session.lines)
-    assert.ok(!events.isOver())
-    events.leave()
-    const { lines, reloads, slowestMs } = session
-    return { written: lines.length, reloads, slowestMs, downloadedBytes: download.bytes() }
+    assert.ok(download.bytes() < fileBytes, 'the download lasts through all of it')
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    stop.abort()
   }
+  await visiting
+  download.hurry()
+  assert.equal(await download.done, site.sum, 'the file has the same hash')
+  const shown = JSON.parse((await exchange(`${origin}/lines.json`)).body.toString()) as string[]
+  assert.deepEqual(shown, session.lines)
+  await until('all events', () => events.lines().length >= session.lines.length, END_MS)
+  assert.deepEqual(events.lines(), session.lines)
+  assert.ok(!events.isOver())
+  events.leave()
+  const { lines, reloads, slowestMs } = session
+  return { written: lines.length, reloads, slowestMs, downloadedBytes: download.bytes() }
 }
 
-/** The site with its file, whose SHA-256 it returns. */
-function prepare(folder: string, fileBytes: number): string {
-  cpSync(FOLDER, folder, { recursive: true })
-  mkdirSync(join(folder, 'public'))
-  const bytes = randomBytes(fileBytes)
-  writeFileSync(join(folder, 'public', 'file.bin'), bytes)
-  return createHash('sha256').update(bytes).digest('hex')
+/** `sum`: the SHA-256 of its file, which nobody holds in memory. */
+function siteWithFile(bytes: number): SiteCopy & { readonly sum: string } {
+  const file = randomBytes(bytes)
+  return { ...siteWithFiles(FOLDER, { 'file.bin': file }), sum: hash('sha256', file, 'hex') }
 }
 
 /** The next member takes the place of `out`; meanwhile one is killed: each time another one, the leaver and the joiner among them. */
 async function handOver(
-  seeders: Awaited<ReturnType<typeof startGroup>>['seeders'],
+  seeders: Seeders,
   present: readonly SeederProcess[],
   out: SeederProcess,
   turn: number,
 ): Promise<readonly SeederProcess[]> {
-  const next = await seeders.start(`t${turn + 1}`, '--reach', 'tunnel')
+  const next = await seeders.start(`t${turn + 1}`, ...TUNNEL)
   await isKnown(seeders, next)
   await replaceMember(seeders, SITE, out, next)
   const victim = [present[1], next, out, present[2]][turn]
   assert.ok(victim)
   await pass(200 * turn)
   victim.kill('SIGKILL')
-  const again = await seeders.restart(victim, '--reach', 'tunnel')
+  const again = await seeders.restart(victim, ...TUNNEL)
   const members = [...present.filter(({ label }) => label !== out.label), next].map((each) =>
     each === victim ? again : each,
   )

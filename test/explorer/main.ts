@@ -3,10 +3,26 @@
 //
 // Explores every reachable state of a small group within bounds. Exit codes: 0 none breaks an invariant, 1 one does, 2 usage.
 
-import { parseArgs } from 'node:util'
+import { startedWith } from '#test/support/program.ts'
 import { CASES } from './cases.ts'
 import { explore } from './explore.ts'
 import type { Bounds } from './world.ts'
+
+const USAGE = `usage: npm run explore -- [options]
+
+  --case NAME       a case of the list (default: all of them, one after the other):
+${CASES.map(([name]) => `                      ${name}`).join('\n')}
+  --members 3all|4, --views N, --heights N, --epochs N, --crashes N, --timeouts N, --liar VIEW,
+  --handover close|reconfig|both
+                    or bounds of one's own
+  --states N        no more states than these (default 5000000)
+  --minutes N       no longer than this (default 10)
+  --reduced         leave out orders of moves that do not touch each other
+  --all             go on behind a violation
+  --json            a line of JSON a case
+
+Exit codes: 0 no state breaks an invariant, 1 one does, 2 usage.`
+const HANDOVERS: readonly Bounds['handover'][] = ['close', 'reconfig', 'both']
 
 function boundsFromArguments(): {
   bounds: readonly (readonly [string, Bounds])[]
@@ -16,7 +32,7 @@ function boundsFromArguments(): {
   reduced: boolean
   all: boolean
 } {
-  const { values } = parseArgs({
+  const { values, count, wrong } = startedWith(USAGE, {
     options: {
       case: { type: 'string' },
       members: { type: 'string' },
@@ -34,36 +50,35 @@ function boundsFromArguments(): {
       json: { type: 'boolean' },
     },
   })
-  const states = Number(values.states ?? 5_000_000)
-  const ms = Number(values.minutes ?? 10) * 60_000
+  const states = count('--states', values.states, 5_000_000, 1)
+  const ms = count('--minutes', values.minutes, 10) * 60_000
   const json = values.json === true
   const reduced = values.reduced === true
   const all = values.all === true
   const named = CASES.filter(([name]) => values.case === undefined || values.case === name)
+  if (named.length === 0) wrong(`--case takes ${CASES.map(([name]) => name).join(', ')}`)
   const own = ['members', 'views', 'heights', 'epochs', 'crashes', 'timeouts', 'handover', 'liar'] as const
   if (values.case !== undefined || !own.some((name) => values[name] !== undefined))
     return { bounds: named, states, ms, json, reduced, all }
   const three = values.members === '3all'
+  const handover = HANDOVERS.find((each) => each === (values.handover ?? 'close'))
+  if (handover === undefined) return wrong(`--handover takes ${HANDOVERS.join(', ')}`)
   const bounds: Bounds = {
-    members: three ? 3 : Number(values.members ?? 4),
+    members: three ? 3 : count('--members', values.members, 4, 4),
     quorum: three ? 'all' : 'bft',
-    views: Number(values.views ?? 2),
-    heights: Number(values.heights ?? 1),
-    epochs: Number(values.epochs ?? 1),
-    crashes: Number(values.crashes ?? 0),
-    timeouts: Number(values.timeouts ?? 1),
-    liar: values.liar === undefined ? null : Number(values.liar),
-    handover: (values.handover ?? 'close') as Bounds['handover'],
+    views: count('--views', values.views, 2, 1),
+    heights: count('--heights', values.heights, 1, 1),
+    epochs: count('--epochs', values.epochs, 1),
+    crashes: count('--crashes', values.crashes, 0),
+    timeouts: count('--timeouts', values.timeouts, 1),
+    liar: values.liar === undefined ? null : count('--liar', values.liar, 0),
+    handover,
   }
   return { bounds: [['own', bounds]], states, ms, json, reduced, all }
 }
 
 const SHOWS = process.stderr.isTTY || process.env.EXPLORE_SHOWS !== undefined
 const { bounds, states, ms, json, reduced, all } = boundsFromArguments()
-if (bounds.length === 0) {
-  process.stderr.write(`--case takes ${CASES.map(([name]) => name).join(', ')}\n`)
-  process.exitCode = 2
-}
 for (const [name, each] of bounds) {
   const result = explore(each, {
     reduced,

@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
+import { startedWith } from '#test/support/program.ts'
 import { INPUT_BYTES_MAX } from './mutate.ts'
 import type { Orders, Report } from './worker.ts'
 
@@ -18,7 +18,16 @@ const HUNG_MS = 10_000
 /** Memory in use may rise by so much after the first tenth of the inputs, bytes. */
 const GROWTH_BYTES = 48 * 1024 * 1024
 
-const { values } = parseArgs({
+const USAGE = `usage: npm run fuzz -- [options]
+
+  --inputs N      over all targets (default 1000000)
+  --seed S        another S, other inputs (default 1)
+  --target NAME   this one alone
+  --json          one line of JSON
+
+Exit codes: 0 nothing found, 1 something (kept in test/fuzz/findings), 2 usage.`
+
+const { values, count } = startedWith(USAGE, {
   options: {
     inputs: { type: 'string' },
     seed: { type: 'string' },
@@ -26,12 +35,8 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
   },
 })
-const inputs = Number(values.inputs ?? 1_000_000)
-const seed = Number(values.seed ?? 1)
-if (!(inputs > 0) || !Number.isSafeInteger(seed)) {
-  process.stderr.write('--inputs and --seed take whole numbers\n')
-  process.exit(2)
-}
+const inputs = count('--inputs', values.inputs, 1_000_000, 1)
+const seed = count('--seed', values.seed, 1)
 setFlagsFromString('--expose-gc')
 runInNewContext('gc')
 

@@ -47,6 +47,7 @@ type Held = { readonly told: string[]; readonly closed: number[]; unsent: number
 async function open(gateway: Gateway, source = '192.0.2.1'): Promise<Held | string> {
   let begin: ((socket: VisitorSocket) => SocketListener) | undefined
   const sockets: Sockets = {
+    canAccept: () => true,
     accept(_, accepted) {
       begin = accepted
       return new Response(null, { status: 204 })

@@ -4,8 +4,19 @@
 
 import process from 'node:process'
 import { runLargeSite, TABLE_HEAD } from '#test/large/large-site.ts'
+import { startedWith } from '#test/support/program.ts'
 
-const [files = 1_000, database = 500] = process.argv.slice(2).map(Number)
+const USAGE = `usage: npm run test:large [-- FILES_MB [DATABASE_MB]]
+
+  FILES_MB      of files (default 1000)
+  DATABASE_MB   of database (default 500)
+
+Exit codes: 0 every step passed, 1 one did not, 2 usage.`
+
+const { positionals, count, wrong } = startedWith(USAGE, { allowPositionals: true })
+if (positionals.length > 2) wrong('two sizes are enough')
+const files = count('FILES_MB', positionals[0], 1_000, 1)
+const database = count('DATABASE_MB', positionals[1], 500, 1)
 console.log(TABLE_HEAD)
 try {
   await runLargeSite({ fileBytes: files * 1e6, databaseBytes: database * 1e6, note: (text) => console.log(text) })

@@ -2,53 +2,32 @@
 // one of them is back. Real seeders behind tunnels, the real Worker in workerd.
 
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
 import { verdictOf } from '#cli/verify/verify.ts'
-import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
-import { LINES } from '#test/support/lines.ts'
+import { LINES, SITE } from '#test/support/lines.ts'
+import { type SiteCopy, siteWithFiles } from '#test/support/site-copy.ts'
+import { startTunnelled, TUNNEL, type TunnelledGroup } from '#test/support/tunnelled.ts'
 import { until } from '#test/support/until.ts'
 
-const SITE = 'lines'
 const PAGE = '<!doctype html><html lang="en"><head><title>A page</title></head><body><p>A page.</p></body></html>\n'
 const STYLE = 'p { color: green }\n'
-const LABELS = ['s1', 's2', 's3', 's4']
 const VISITED = ['/page', '/style.css', '/']
 const BACK_MS = 120_000
 
-let folder: string
-let group: LyingGroup
-let origin: string
+let copy: SiteCopy
+let group: TunnelledGroup
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'copied-site-'))
-  cpSync(LINES, folder, { recursive: true })
-  mkdirSync(join(folder, 'public'))
-  writeFileSync(join(folder, 'public', 'page.html'), PAGE)
-  writeFileSync(join(folder, 'public', 'style.css'), STYLE)
-  writeFileSync(
-    join(folder, 'interpeer.jsonc'),
-    JSON.stringify({
-      name: SITE,
-      main: 'src/lines.js',
-      assets: { directory: 'public' },
-      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
-    }),
-  )
-  const tunnelled = Object.fromEntries(LABELS.map((label) => [label, ['--reach', 'tunnel']]))
-  group = await startGroup([], { site: { name: SITE, folder }, arguments: tunnelled })
-  origin = `http://${SITE}.sites.localhost:${new URL(group.gateway).port}`
-  await until('tunnels to all', async () => (await group.located()).every(({ tunnel }) => tunnel))
+  copy = siteWithFiles(LINES, { 'page.html': PAGE, 'style.css': STYLE })
+  group = await startTunnelled({ name: SITE, folder: copy.folder })
 })
 after(async () => {
   await group?.[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
+  copy?.[Symbol.dispose]()
 })
 
 const ask = (path: string, options: HttpOptions = {}): Promise<HttpAnswer> =>
-  exchange(origin + path, { timeoutMs: 60_000, ...options })
+  exchange(group.carried + path, { timeoutMs: 60_000, ...options })
 
 /** Reads that members answered, none of which is under way. */
 async function readsAnswered(): Promise<number | undefined> {
@@ -111,7 +90,7 @@ test('a site whose members are all killed is shown as it last was, said to be a 
   const verdict = await until(
     'a copy older than answers may be',
     async () => {
-      const found = await verdictOf(`${origin}/page`, group.seeders.networkPath)
+      const found = await verdictOf(`${group.carried}/page`, group.seeders.networkPath)
       return !found.valid && found
     },
     BACK_MS,
@@ -120,7 +99,7 @@ test('a site whose members are all killed is shown as it last was, said to be a 
 
   const [first, second, third] = group.seeders.all
   assert.ok(first && second && third)
-  await Promise.all([first, second, third].map((seeder) => group.seeders.restart(seeder, '--reach', 'tunnel')))
+  await Promise.all([first, second, third].map((seeder) => group.seeders.restart(seeder, ...TUNNEL)))
   const back = await until(
     'an answer of a member',
     async () => {

@@ -6,22 +6,20 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { exchange } from '#cli/network/http.ts'
-import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
 import { startChromium, visitor } from '#test/support/chromium.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
+import { startTunnelled, TUNNEL, type TunnelledGroup } from '#test/support/tunnelled.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'chat'
-const TUNNELLED = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--reach', 'tunnel']]))
 
-let group: LyingGroup
+let group: TunnelledGroup
 let browser: Browser
 /** Of the site, at the gateway. */
 let carried: string
 before(async () => {
-  group = await startGroup([], { site: { name: SITE, folder: join(import.meta.dirname, SITE) }, arguments: TUNNELLED })
-  carried = `http://${SITE}.sites.localhost:${new URL(group.gateway).port}`
-  await until('tunnels to all', async () => (await group.located()).every(({ tunnel }) => tunnel), 60_000)
+  group = await startTunnelled({ name: SITE, folder: join(import.meta.dirname, SITE) })
+  carried = group.carried
   browser = await startChromium()
 })
 after(async () => {
@@ -112,7 +110,7 @@ test('F38 at the sites domain: through the kill of the member that is asked no l
     all.map((text) => [text, 1]),
   )
   await asked.exited
-  await group.seeders.restart(asked, '--reach', 'tunnel')
+  await group.seeders.restart(asked, ...TUNNEL)
 })
 
 test('a page whose member is killed opens its socket again when the member is back: nothing is missed, no line stands twice', async () => {
@@ -127,7 +125,7 @@ test('a page whose member is killed opens its socket again when the member is ba
   member.kill('SIGKILL')
   await member.exited
   const port = new URL(member.ready.http).port
-  await group.seeders.restart(member, '--reach', 'tunnel', '--port', port)
+  await group.seeders.restart(member, ...TUNNEL, '--port', port)
   await until('all of it', async () => (await shown(page)).length === all.length)
   await until('what it said is acknowledged', () => isSure(page))
   const said = await shown(page)

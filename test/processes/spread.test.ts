@@ -3,9 +3,6 @@
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { bundleSite } from '#cli/bundle/bundle.ts'
 import { exchange } from '#cli/network/http.ts'
@@ -20,6 +17,7 @@ import { updateToBytes } from '#seeder/agree/update.ts'
 import { agrees, LINES, SITE } from '#test/support/lines.ts'
 import { linkedAsTheyCan } from '#test/support/relayed.ts'
 import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { type SiteCopy, siteWithFiles } from '#test/support/site-copy.ts'
 import { until } from '#test/support/until.ts'
 
 const FILE_BYTES = 12 * 2 ** 20
@@ -28,29 +26,17 @@ const NAT = ['--reach', 'nat']
 const NOWHERE = 'http://127.0.0.1:1'
 const LONG_MS = 180_000
 
-let folder: string
+let copy: SiteCopy
 let seeders: Seeders
 let homes: readonly SeederProcess[]
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'spread-site-'))
-  cpSync(LINES, folder, { recursive: true })
-  mkdirSync(join(folder, 'public'))
-  writeFileSync(join(folder, 'public', 'file.bin'), randomBytes(FILE_BYTES))
-  writeFileSync(
-    join(folder, 'interpeer.jsonc'),
-    JSON.stringify({
-      name: SITE,
-      main: 'src/lines.js',
-      assets: { directory: 'public' },
-      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
-    }),
-  )
+  copy = siteWithFiles(LINES, { 'file.bin': randomBytes(FILE_BYTES) })
   seeders = await startSeeders({ arguments: { s2: NAT, s3: NAT, s4: NAT } })
   homes = seeders.all.slice(1)
 })
 after(async () => {
   await seeders?.[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
+  copy?.[Symbol.dispose]()
 })
 
 /** The network as who sees it that reaches no home. */
@@ -70,7 +56,7 @@ test('the homes have the bundle whole before it is ordered, and the site is publ
 
   const file = seeders.admission.file()
   const job = file.jobs.find(({ name }) => name === SITE)
-  const bundle = await bundleSite(folder)
+  const bundle = await bundleSite(copy.folder)
   must(job !== undefined && bundle.ok, 'there are both')
   const packed = packFiles(bundle.value.files, undefined, () => {})
   const time = Date.now()
@@ -102,7 +88,7 @@ test('the homes have the bundle whole before it is ordered, and the site is publ
 
   const missing: number[] = []
   const published = await publishSite({
-    ...{ folder, network: async () => fromOutside(), signer: seeders.uploader },
+    ...{ folder: copy.folder, network: async () => fromOutside(), signer: seeders.uploader },
     signal: AbortSignal.timeout(LONG_MS),
     progress: (step, done, total) => {
       if (step === 'spread') missing.push(total - done)

@@ -3,20 +3,17 @@
 
 import assert from 'node:assert/strict'
 import { hash, randomBytes } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { exchange, type HttpAnswer, type HttpOptions } from '#cli/network/http.ts'
 import { bytesEqual } from '#protocol/codec/bytes.ts'
-import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
 import { listen } from '#test/support/events.ts'
-import { LINES } from '#test/support/lines.ts'
+import { LINES, SITE } from '#test/support/lines.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
+import { type SiteCopy, siteWithFiles } from '#test/support/site-copy.ts'
+import { allTunnelled, startTunnelled, TUNNEL, type TunnelledGroup } from '#test/support/tunnelled.ts'
 import { until } from '#test/support/until.ts'
 
-const SITE = 'lines'
 const FILE_BYTES = 24 * 1024 * 1024 + 4321
 const file = randomBytes(FILE_BYTES)
 /** What is written, in this order. */
@@ -24,32 +21,18 @@ const FIRST = 'through the tunnel'
 const BEFORE = 'before it is killed'
 const AFTER = ['after', 'and again']
 const ALL_LINES = [FIRST, BEFORE, ...AFTER]
-const TUNNELLED = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--reach', 'tunnel']]))
 
-let folder: string
-let group: LyingGroup
+let copy: SiteCopy
+let group: TunnelledGroup
 let origin: string
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tunnel-site-'))
-  cpSync(LINES, folder, { recursive: true })
-  mkdirSync(join(folder, 'public'))
-  writeFileSync(join(folder, 'public', 'file.bin'), file)
-  writeFileSync(
-    join(folder, 'interpeer.jsonc'),
-    JSON.stringify({
-      name: SITE,
-      main: 'src/lines.js',
-      assets: { directory: 'public' },
-      d1_databases: [{ binding: 'DB', migrations_dir: 'migrations' }],
-    }),
-  )
-  group = await startGroup([], { site: { name: SITE, folder }, arguments: TUNNELLED })
-  origin = `http://${SITE}.sites.localhost:${new URL(group.gateway).port}`
-  await until('tunnels to all', async () => (await group.located()).every(({ tunnel }) => tunnel), 60_000)
+  copy = siteWithFiles(LINES, { 'file.bin': file })
+  group = await startTunnelled({ name: SITE, folder: copy.folder })
+  origin = group.carried
 })
 after(async () => {
   await group?.[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
+  copy?.[Symbol.dispose]()
 })
 
 const ask = (path: string, options: HttpOptions = {}): Promise<HttpAnswer> =>
@@ -132,12 +115,8 @@ async function underWay(): Promise<SeederProcess | undefined> {
 }
 
 async function backAgain(killed: SeederProcess): Promise<void> {
-  await group.seeders.restart(killed, '--reach', 'tunnel')
-  await until(
-    'its tunnel again',
-    async () => (await group.located()).every(({ tunnel, state }) => tunnel && state === 'living'),
-    60_000,
-  )
+  await group.seeders.restart(killed, ...TUNNEL)
+  await until('its tunnel again', () => allTunnelled(group))
 }
 
 test('a download goes on through the kill of the member that sends it', async () => {
@@ -179,7 +158,7 @@ test('a member that forges is passed over: nothing of what it says is shown', as
   assert.ok(liar)
   liar.kill('SIGKILL')
   await liar.exited
-  await group.seeders.restart(liar, '--reach', 'tunnel', '--byzantine', 'forge')
+  await group.seeders.restart(liar, ...TUNNEL, '--byzantine', 'forge')
   for (let turn = 0; turn < 12; turn++) {
     const answer = await ask(`/?turn=${turn}`)
     assert.equal(answer.status, 200, answer.body.toString())

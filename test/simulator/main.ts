@@ -19,10 +19,12 @@ const USAGE = `usage: npm run simulate -- [options]
   --epochs N           so many epochs in every world (default: by seed)
   --trace              print what happened, with --seed
   --json               one line: {"runs","violations","firstSeed","digest"}
-  --ledger PATH        run in slices, add each to this file, leave out those it has of this very code
+  --ledger PATH        run in slices, add each to this file, but for those it has of this code
   --slice N            seeds of a slice (default 1000)
   --minutes N          begin no slice after so long
   --threads N          1 or 2 (default 2)
+
+Exit codes: 0 no violation, 1 a violation, 2 usage, 130 interrupted.
 `
 
 class UsageError extends Error {}

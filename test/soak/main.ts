@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { exchange } from '#cli/network/http.ts'
 import { type Alive, aliveOf, PROBE, type Usage, usageOf } from '#test/soak/sample.ts'
 import { SAMPLES_MIN, trendOf } from '#test/soak/trend.ts'
+import { startedWith } from '#test/support/program.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -62,7 +62,19 @@ const NAMES: Readonly<Record<Judged, string>> = {
   descriptors: 'descriptors',
 }
 
-const { values } = parseArgs({
+const USAGE = `usage: npm run soak -- [options]
+
+  --heartbeats N     of the first run (default 8640)
+  --heartbeat-ms N   between two of them (default 50)
+  --load-minutes N   of the second run (default 20)
+  --clients N        that load it (default 4)
+  --writes N         a second, of all of them (default 20)
+  --json FILE        what was found
+  --samples FILE     every sample
+
+Exit codes: 0 flat, 1 not flat, 2 usage.`
+
+const { values, count } = startedWith(USAGE, {
   options: {
     heartbeats: { type: 'string', default: '8640' },
     'heartbeat-ms': { type: 'string', default: '50' },
@@ -73,7 +85,7 @@ const { values } = parseArgs({
     samples: { type: 'string' },
   },
 })
-const number = (name: Exclude<keyof typeof values, 'json' | 'samples'>): number => Number(values[name])
+const number = (name: Exclude<keyof typeof values, 'json' | 'samples'>): number => count(`--${name}`, values[name], 0)
 
 /** `at` in seconds. */
 type Sampled = { readonly label: string; readonly at: number; readonly usage: Usage; readonly alive: Alive | undefined }

@@ -1,12 +1,27 @@
 // npm run twins -- [--members 4|7] [--views N] [--blocks N] [--halves] [--twins N] [--from N] [--count N] [--seeds N] [--minutes N] [--json]
 //
-// Runs scenarios by their numbers, or sampled ones by seed. Exit codes: 0 nothing breaks, 1 something does.
+// Runs scenarios by their numbers, or sampled ones by seed. Exit codes: 0 nothing breaks, 1 something does, 2 usage.
 
-import { parseArgs } from 'node:util'
+import { startedWith } from '#test/support/program.ts'
 import { type Space, scenarioAt, scenarioFromSeed, sizeOf } from './scenarios.ts'
 import { runTwins } from './twins.ts'
 
-const { values } = parseArgs({
+const USAGE = `usage: npm run twins -- [options]
+
+  --members N   4 or 7 (default 4)
+  --views N     views with a partition of their own (default 2)
+  --blocks N    parts that a partition has at most (default 2)
+  --halves      a partition for each half of a view
+  --twins N     members with a twin (default 1)
+  --from N      number of the first scenario (default 0)
+  --count N     so many of them (default: all)
+  --seeds N     so many sampled ones instead, from seed --from (default 1)
+  --minutes N   begin none after so long (default 60)
+  --json        one line of JSON
+
+Exit codes: 0 nothing breaks, 1 something does, 2 usage.`
+
+const { values, count } = startedWith(USAGE, {
   options: {
     members: { type: 'string' },
     views: { type: 'string' },
@@ -21,18 +36,20 @@ const { values } = parseArgs({
   },
 })
 const space: Space = {
-  members: Number(values.members ?? 4),
-  views: Number(values.views ?? 2),
-  blocks: Number(values.blocks ?? 2),
+  members: count('--members', values.members, 4, 4),
+  views: count('--views', values.views, 2, 1),
+  blocks: count('--blocks', values.blocks, 2, 1),
   halves: values.halves === true,
-  twins: Number(values.twins ?? 1),
+  twins: count('--twins', values.twins, 1),
 }
 const size = sizeOf(space)
-const from = Number(values.from ?? (values.seeds === undefined ? 0 : 1))
+const from = count('--from', values.from, values.seeds === undefined ? 0 : 1)
 const end =
-  values.seeds === undefined ? Math.min(size, from + Number(values.count ?? size)) : from + Number(values.seeds)
+  values.seeds === undefined
+    ? Math.min(size, from + count('--count', values.count, size))
+    : from + count('--seeds', values.seeds, 0)
 const began = performance.now()
-const endsAt = began + Number(values.minutes ?? 60) * 60_000
+const endsAt = began + count('--minutes', values.minutes, 60) * 60_000
 const totals = { runs: 0, violations: 0, forks: 0, steps: 0, heights: 0 }
 let first: { number: number; violations: readonly string[] } | null = null
 for (let number = from; number < end && performance.now() < endsAt; number++) {

@@ -3,7 +3,7 @@
 
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
+import { startedWith } from '#test/support/program.ts'
 import {
   differences,
   EXPECTED_FILE,
@@ -14,7 +14,14 @@ import {
   WptThread,
 } from '#test/wpt/suite.ts'
 
-const { values, positionals } = parseArgs({
+const USAGE = `usage: npm run wpt [-- [--write] [part of a path…]]
+
+  --write   bring expected.json up to date
+
+Says what differs from expected.json; with a part of a path, everything that fails there.
+Exit codes: 0 nothing differs, 1 something does, 2 usage.`
+
+const { values, positionals } = startedWith(USAGE, {
   options: { write: { type: 'boolean', default: false } },
   allowPositionals: true,
 })

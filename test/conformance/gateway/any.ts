@@ -175,6 +175,23 @@ export function anySuite(kind: string, { isLive }: { readonly isLive: boolean },
       }
   })
 
+  test(`${kind}: a host that has to be decoded to mean one is refused, and nobody is sent on by it`, async () => {
+    const { url, site, sitesDomain } = at()
+    const end = new URL(url).port === '' ? '' : `:${new URL(url).port}`
+    const odd = [`${site}.%70eer`, `%64emo.peer`, `${site}。peer`, `x@${site}.peer`, `${site}.peer:99999`, 'a b']
+    if (sitesDomain !== undefined) {
+      const [domain = ''] = sitesDomain.split(':')
+      const coded = `%${domain.charCodeAt(0).toString(16)}${domain.slice(1)}`
+      odd.push(`${site}.${coded}${end}`, `${site}.${domain.replaceAll('.', '。')}${end}`)
+    }
+    for (const host of odd)
+      for (const path of [`/${site}/x`, '/bootstrap', '/dns-query']) {
+        const { status, headers } = await rawRequest(url, `GET ${path}`, `Host: ${host}`)
+        assert.ok(status >= 400 && status < 500, `${host}${path}: ${status}`)
+        assert.ok(!headers.has('location'), host)
+      }
+  })
+
   test(`${kind}: path and query of 8 KiB are sent on, one byte more is 414`, async () => {
     const path = (bytes: number): string => `/${at().site}/${'a'.repeat(bytes - at().site.length - 2)}`
     const longest = await ask(path(TARGET_BYTES_MAX))

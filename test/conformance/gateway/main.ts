@@ -3,17 +3,21 @@
 // Needs a site of that network for which somebody answers; the first such one that the gateway names unless told. `--sites-domain`: where that gateway
 // carries sites, when it does. What takes a network's key or seeders of one's own is told as skipped. Ends with 0 when everything held, 1 when not, 2 for wrong words.
 
-import process from 'node:process'
 import { test } from 'node:test'
-import { parseArgs } from 'node:util'
 import type { NameAnswer } from '#gateway/locate/lookup.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import { type Program, startedWith } from '#test/support/program.ts'
 import { anySuite } from './any.ts'
 
-const EXIT_USAGE = 2
 /** Sites that are looked at for one that somebody answers for. */
 const SITES_TRIED_MAX = 50
-const USAGE = 'npm run conformance -- URL [--site NAME] [--sites-domain DOMAIN]'
+const USAGE = `usage: npm run conformance -- URL [options]
+
+  URL                     of a gateway of anybody's, for example https://gateway.example
+  --site NAME             a site that somebody answers for (default: the first such one)
+  --sites-domain DOMAIN   where that gateway carries sites, when it does
+
+Exit codes: 0 everything held, 1 something did not, 2 usage.`
 
 /** Of `links.ts` and `tunnels.ts`. */
 const NEEDS_KEYS: readonly string[] = [
@@ -26,26 +30,22 @@ const NEEDS_KEYS: readonly string[] = [
   'tunnels: who is let in, what is carried, and what no visitor or seeder can break for others',
 ]
 
-function wrong(message: string): never {
-  process.stderr.write(`${message}\n${USAGE}\n`)
-  process.exit(EXIT_USAGE)
-}
+const started = startedWith(USAGE, {
+  options: { site: { type: 'string' }, 'sites-domain': { type: 'string' } },
+  allowPositionals: true,
+})
+const { wrong }: Program = started
 
 function words(): {
   readonly url: string
   readonly site: string | undefined
   readonly sitesDomain: string | undefined
 } {
-  const options = { site: { type: 'string' }, 'sites-domain': { type: 'string' } } as const
-  try {
-    const { values, positionals } = parseArgs({ options, allowPositionals: true })
-    const [given, ...more] = positionals
-    if (given === undefined || more.length > 0 || !/^https?:\/\//.test(given) || !URL.canParse(given))
-      return wrong('One gateway, by its address: https://gateway.example')
-    return { url: new URL(given).origin, site: values.site, sitesDomain: values['sites-domain'] }
-  } catch (cause) {
-    return wrong((cause as Error).message)
-  }
+  const { values, positionals } = started
+  const [given, ...more] = positionals
+  if (given === undefined || more.length > 0 || !/^https?:\/\//.test(given) || !URL.canParse(given))
+    return wrong('One gateway, by its address: https://gateway.example')
+  return { url: new URL(given).origin, site: values.site, sitesDomain: values['sites-domain'] }
 }
 
 /** The first site for which somebody answers. */

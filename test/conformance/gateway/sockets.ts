@@ -162,10 +162,19 @@ export function socketsSuite(kind: string, host: GatewayHost): void {
     assert.match(await raw('', 'h2c'), /^HTTP\/1\.1 200 /, 'what asks for another protocol is answered in this one')
   })
 
+  test(`${kind}: a handshake that brings a body opens no socket, and is answered as any request`, async () => {
+    await register()
+    const fields = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 2\r\n'
+    const statusOf = (answer: string): string => answer.slice(0, answer.indexOf('\r\n'))
+    const asked = statusOf(await raw(fields, 'websocket', 'hi'))
+    assert.equal(asked, statusOf(await raw('Content-Length: 2\r\n', 'h2c', 'hi')))
+    assert.match(asked, /^HTTP\/1\.1 [24]/)
+  })
+
   /** The answer to a handshake with these fields. */
-  async function raw(fields: string, protocol = 'websocket'): Promise<string> {
+  async function raw(fields: string, protocol = 'websocket', body = ''): Promise<string> {
     const { port, host: name } = new URL(origin())
-    const head = `GET /events HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${fields}\r\n`
+    const head = `GET /events HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${fields}\r\n${body}`
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     let text = ''
     const socket = connect(Number(port), '127.0.0.1', () => socket.write(head))

@@ -2,7 +2,7 @@
 // a reading of its own of content policies (CSP level 3 §2.2, §6.8): a page stays the page that it was, and no policy gets weaker.
 
 import assert from 'node:assert/strict'
-import { type DefaultTreeAdapterTypes, html, parse, serialize } from 'parse5'
+import { html, parse } from 'parse5'
 import { barredPage } from '#page/bar/barred.ts'
 import { barPlace } from '#page/bar/place.ts'
 import { goesOnUnder, leaveOf } from '#page/bar/policy.ts'
@@ -11,13 +11,10 @@ import { takeFormKey } from '#page/form-request.ts'
 import { formOffsets, KEY_FIELD, pageWithKeys } from '#page/forms.ts'
 import { bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { sha256 } from '#protocol/codec/digest.ts'
+import { assertHeadTakes, attributeOf, PAGE_WORDS, shownOf, taken } from '#test/support/html.ts'
 import { type Target, text } from '../target.ts'
 
-type Parent = DefaultTreeAdapterTypes.ParentNode
-type Element = DefaultTreeAdapterTypes.Element
-
 const HTML = 'text/html; charset=utf-8'
-const MARK = '<script async="" src="/bar.js"></script>'
 const KEY = 'k'.repeat(22)
 const ORIGINS = ['http://wiki.example', 'http://wiki.peer']
 const SOURCE = 'http://wiki.example/.well-known/interpeer/bar-0123456789abcdef.js'
@@ -25,96 +22,6 @@ const CSP = 'content-security-policy'
 /** Trees of larger pages take longer than the search has. */
 const PAGE_BYTES_MAX = 4096
 
-const TAGS = [
-  'html',
-  'head',
-  'body',
-  'title',
-  'style',
-  'script',
-  'noscript',
-  'template',
-  'noframes',
-  'frameset',
-  'frame',
-]
-const MORE_TAGS = [
-  'p',
-  'br',
-  'svg',
-  'math',
-  'table',
-  'td',
-  'tr',
-  'select',
-  'option',
-  'form',
-  'plaintext',
-  'textarea',
-  'xmp',
-]
-const RARE_TAGS = [
-  'iframe',
-  'noembed',
-  'mi',
-  'desc',
-  'foreignObject',
-  'annotation-xml',
-  'input',
-  'button',
-  'a',
-  'b',
-  'li',
-  'image',
-]
-const SIGNS = [
-  '<!--',
-  '-->',
-  '--!>',
-  '<!-->',
-  '<?x',
-  '<!x',
-  '<![CDATA[',
-  ']]>',
-  '</',
-  '</>',
-  '<',
-  '>',
-  '"',
-  "'",
-  '=',
-  ' ',
-  '\n',
-  '\f',
-]
-const PAGE_WORDS = [
-  ...[...TAGS, ...MORE_TAGS, ...RARE_TAGS].flatMap((name) => [`<${name}>`, `</${name}>`, `<${name}/>`, `<${name} a='`]),
-  ...SIGNS,
-  ...[
-    '<!doctype html>',
-    '<!DOCTYPE svg>',
-    '<meta charset=utf-8>',
-    '<base href=/>',
-    '<link rel=a>',
-    '<hr>',
-    '\0',
-    '\ufeff',
-    'ä',
-    '&lt;',
-  ],
-  ...[
-    '<meta http-equiv=content-security-policy content="img-src *">',
-    '<form method=post action=/a>',
-    '<form method=post>',
-  ],
-  ...[
-    '<annotation-xml encoding=text/html>',
-    '<input type=hidden>',
-    '<input type="hidden" name=a>',
-    'x',
-    '<a href="<form method=post>">',
-  ],
-]
 const POLICY_WORDS = [
   ...[
     'default-src',
@@ -154,32 +61,6 @@ const POLICY_WORDS = [
     '"',
   ],
 ]
-
-/** Of the first element that `isOne`: taken out of the tree; undefined: there is none. */
-function taken(node: Parent, isOne: (element: Element) => boolean): Element | undefined {
-  const inner = 'content' in node ? (node.content as Parent) : undefined
-  for (const child of inner === undefined ? node.childNodes : [...node.childNodes, inner]) {
-    if ('tagName' in child && isOne(child)) {
-      const within = child.parentNode ?? node
-      within.childNodes.splice(within.childNodes.indexOf(child), 1)
-      return child
-    }
-    if ('childNodes' in child) {
-      const found = taken(child, isOne)
-      if (found !== undefined) return found
-    }
-  }
-  return undefined
-}
-
-const attribute = ({ attrs }: Element, wanted: string): string | undefined =>
-  attrs.find(({ name }) => name === wanted)?.value
-
-/** As a server of one's own writes it, and a browser has it; the same for both modes of quirks. */
-function shown(page: string): { readonly tree: string; readonly mode: string } {
-  const tree = parse(page)
-  return { tree: serialize(tree), mode: tree.mode }
-}
 
 /** What a browser obeys: names in lower case, values as they stand; the first of each name counts. */
 function obeyed(policy: string): ReadonlyMap<string, readonly string[]> {
@@ -263,21 +144,13 @@ export function pageTargets(): readonly Target[] {
         const bytes = Buffer.from(text(input))
         const place = barPlace(bytes, HTML)
         if (place === undefined) return 'none'
-        const page = bytes.toString()
-        const tree = parse(bytes.toString('utf8', 0, place.offset) + MARK + bytes.toString('utf8', place.offset))
-        let where = ''
-        const mark = taken(tree, (element) => {
-          where = element.parentNode?.nodeName ?? ''
-          return element.tagName === 'script' && attribute(element, 'src') === '/bar.js'
-        })
-        assert.ok(mark !== undefined && where === 'head', `it is in the head, not in ${where}`)
-        assert.deepEqual({ tree: serialize(tree), mode: tree.mode }, shown(page))
+        const { mode } = assertHeadTakes(bytes, place.offset)
         const was = {
           policies: [...place.policies],
           canonical: pageCanonical(bytes, HTML) !== undefined,
           isDocument: place.isDocument,
         }
-        return `accepted ${was.policies.length} ${was.canonical} ${was.isDocument} ${tree.mode}`
+        return `accepted ${was.policies.length} ${was.canonical} ${was.isDocument} ${mode}`
       },
     },
     {
@@ -361,15 +234,15 @@ export function pageTargets(): readonly Target[] {
         if (offsets.length === 0) return 'none'
         const tree = parse(Buffer.from(pageWithKeys(bytes, offsets, KEY)).toString())
         let keys = 0
-        const isKey = (element: Element): boolean =>
-          element.tagName === 'input' && attribute(element, 'name') === KEY_FIELD
-        for (let key = taken(tree, isKey); key !== undefined; key = taken(tree, isKey)) {
+        const takeKey = () =>
+          taken(tree, (element) => element.tagName === 'input' && attributeOf(element, 'name') === KEY_FIELD)?.element
+        for (let key = takeKey(); key !== undefined; key = takeKey()) {
           keys++
           assert.equal(key.namespaceURI, html.NS.HTML, 'a field of HTML')
-          assert.equal(attribute(key, 'value'), KEY)
+          assert.equal(attributeOf(key, 'value'), KEY)
         }
         assert.equal(keys, offsets.length, 'each is a field')
-        assert.deepEqual({ tree: serialize(tree), mode: tree.mode }, shown(bytes.toString()))
+        assert.deepEqual(shownOf(tree), shownOf(parse(bytes.toString())))
         return `accepted ${Math.min(4, keys)}`
       },
     },

@@ -11,6 +11,7 @@ import { visitorAt } from '#test/support/sockets.ts'
 import { until } from '#test/support/until.ts'
 
 const ELSEWHERE = 'http://demo.s9.localhost:8080'
+const SHORT_MS = 1_500
 const KEYED = { 'idempotency-key': 'abcdefgh' }
 
 type Changing = { readonly edge: Edge; readonly tries: () => number }
@@ -23,6 +24,8 @@ type Changes = {
   readonly found?: number
   /** So many looks find no state here yet. */
   readonly looks?: number
+  /** How long is waited for what comes; for what never comes, `SHORT_MS`. */
+  readonly readyMs?: number
 }
 
 async function changing({
@@ -30,6 +33,7 @@ async function changing({
   leavesAfter = Number.POSITIVE_INFINITY,
   found = 0,
   looks = 0,
+  readyMs = 60_000,
 }: Changes): Promise<Changing> {
   const group = hostedGroup('demo', {
     app: (request, context) =>
@@ -54,7 +58,7 @@ async function changing({
   const sites = { byName: () => changed, all: () => [changed], onChange: () => () => {} }
   const wrapped: HostedGroup = { ...group, member: () => ({ site: changed, sites, signer }) }
   const whereabouts = async () => (searches++ < found ? undefined : ELSEWHERE)
-  return { edge: await startEdge(wrapped, { whereabouts, limits: { readyMs: 3_000 } }), tries: () => tries }
+  return { edge: await startEdge(wrapped, { whereabouts, limits: { readyMs } }), tries: () => tries }
 }
 
 async function posted({ edge }: Changing, headers: HttpOptions['headers'] = {}) {
@@ -83,7 +87,7 @@ test('without a key, or from who checks answers, it is tried once and refused', 
 })
 
 test('a member that is not ready for long says so in the end', async () => {
-  const at = await changing({ refusals: Number.POSITIVE_INFINITY })
+  const at = await changing({ refusals: Number.POSITIVE_INFINITY, readyMs: SHORT_MS })
   await using _ = at.edge
   assert.equal((await posted(at, KEYED)).status, 503)
   assert.ok(at.tries() > 1)
@@ -131,12 +135,13 @@ test('who checks answers does not wait for a state', async () => {
 })
 
 test('while the state does not come a visitor is sent to another member, or told so when there is none', async () => {
-  const at = await changing({ looks: Number.POSITIVE_INFINITY })
+  const never = { looks: Number.POSITIVE_INFINITY, readyMs: SHORT_MS }
+  const at = await changing(never)
   await using _ = at.edge
   const { status, headers } = await at.edge.ask('/page')
   assert.deepEqual([status, headers.location], [307, `${ELSEWHERE}/page`])
 
-  const alone = await changing({ looks: Number.POSITIVE_INFINITY, found: Number.POSITIVE_INFINITY })
+  const alone = await changing({ ...never, found: Number.POSITIVE_INFINITY })
   await using __ = alone.edge
   assert.equal((await alone.edge.ask('/page')).status, 503)
 })
