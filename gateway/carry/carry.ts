@@ -283,9 +283,10 @@ async function whole(course: Course, { answer, host }: Answered): Promise<Result
       const span = { start: 0, end: length - 1 }
       return ok({ status, headers, body: partOf(course, host, { leaves, span, first: answer.body }), length, ...of })
     }
-    await discard(answer.body)
+    // Before the body gives back what it holds: that may be what was missing.
     const hasRoom = course.room.take(BODY_CHUNK_BYTES)
     if (hasRoom) course.room.give(BODY_CHUNK_BYTES)
+    await discard(answer.body)
     return other(course, host, hasRoom ? { code: 'unshown' } : { code: 'unreachable', why: 'no_room' })
   }
   // Without leaves: a script's answer, which fits in memory.

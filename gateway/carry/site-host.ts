@@ -98,6 +98,8 @@ export async function visitSite(
     return err({ code: 'no_living_member', name })
   const room = gateway.rooms.enter(sourceOf(source))
   if (room === undefined) return err({ code: 'overloaded' })
+  // Of a visit whose visitor went away workerd runs nothing any more, neither what follows here nor the end of a body.
+  request.signal.addEventListener('abort', room.leave, { once: true })
   let isSending = false
   try {
     const sent = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)

@@ -19,6 +19,7 @@ export const GATEWAY_MEMBERS = ['ana', 'ben', 'cleo', 'dan']
 /** Its key is the attacker's too. */
 const TAKEN = 'dan'
 const STRANGERS = 300
+export const ATTACKER = '127.0.0.2'
 /** A file of the site. */
 export const LARGE_PATH = '/large.bin'
 const NETWORK_BYTES = 4 * 1024 * 1024
@@ -188,9 +189,9 @@ const STATUS_BYTES = 12
 const byteByByte =
   (connections: number): Attack =>
   async (aim, tally, over) => {
-    const request = `GET ${LARGE_PATH} HTTP/1.1\r\nHost: ${carriedHost(aim.host)}\r\nCF-Connecting-IP: 127.0.0.2\r\n\r\n`
+    const request = `GET ${LARGE_PATH} HTTP/1.1\r\nHost: ${carriedHost(aim.host)}\r\nCF-Connecting-IP: ${ATTACKER}\r\n\r\n`
     const start = (): void => {
-      const socket = open(aim, tally, '127.0.0.2', () => socket.write(request))
+      const socket = open(aim, tally, ATTACKER, () => socket.write(request))
       socket.pause()
       let isCounted = false
       const timer = setInterval(() => {

@@ -13,6 +13,7 @@ import { hostedGroup, textResponse } from '#test/support/hosted-group.ts'
 import { registrationBytes, signRegistration } from '#test/support/network.ts'
 import { until } from '#test/support/until.ts'
 import {
+  ATTACKER,
   carriedHost,
   type GATEWAY_ATTACKS,
   GATEWAY_MEMBERS,
@@ -24,7 +25,7 @@ import { type Asks, attackBy, endure, HONEST_MS_MAX, type Suffered } from './hos
 
 /** Whose tunnel the gateway carries the site through. */
 const TUNNELLED = 'ana'
-const LARGE_BYTES = 24 * 1024 * 1024
+export const LARGE_BYTES = 24 * 1024 * 1024
 
 export type GatewayVictim = AsyncDisposable & {
   readonly url: string
@@ -32,6 +33,8 @@ export type GatewayVictim = AsyncDisposable & {
   readonly pid: number
   /** One of its members says where it is. */
   register(by: string): ReturnType<typeof exchange>
+  /** The large file of the carried site, for a visitor of the attacker's address. */
+  large(): ReturnType<typeof exchange>
 }
 
 /** The youngest process of that name below this one. */
@@ -94,8 +97,13 @@ export async function startGatewayVictim(): Promise<GatewayVictim> {
     const { status, body } = await register(by)
     assert(status === 200, `${by} registers: ${status} ${body}`)
   }
+  const large = async () => {
+    for (const by of GATEWAY_MEMBERS) await register(by)
+    const headers = { 'cf-connecting-ip': ATTACKER }
+    return exchange(`http://${carriedHost(new URL(url).host)}${LARGE_PATH}`, { headers, timeoutMs: HONEST_MS_MAX })
+  }
   const held = stack.move()
-  return { url, pid: workerdPid(), register, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return { url, pid: workerdPid(), register, large, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
 /** An attack of `gateway-attacks.ts`. `registrations` are those of members whose keys the attacker has not. */

@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type GatewayVictim, startGatewayVictim, sufferGateway } from '#test/byzantine/gateway.ts'
+import { type GatewayVictim, LARGE_BYTES, startGatewayVictim, sufferGateway } from '#test/byzantine/gateway.ts'
 import type { GATEWAY_ATTACKS } from '#test/byzantine/gateway-attacks.ts'
+import { until } from '#test/support/until.ts'
 
 const ATTACK_MS = 3_000
 /** A request that is under way when the attack begins or ends may be lost to it. */
@@ -38,3 +39,13 @@ for (const [attack, got] of Object.entries(ATTACKS) as [keyof typeof GATEWAY_ATT
     assert.ok(found.rssMax - found.rssBefore < GROWTH_BYTES_MAX, told)
     assert.ok(found.descriptorsAfter <= found.descriptorsBefore + 16, told)
   })
+
+test('what visitors of a carried site held who went away in the midst of it is there again for their address', async () => {
+  const found = await sufferGateway(victim, 'gateway: a carried file taken byte by byte', ATTACK_MS)
+  assert.ok((found.tally['200'] ?? 0) > 0, JSON.stringify(found))
+  const { body } = await until('the room', async () => {
+    const answer = await victim.large()
+    return answer.status === 200 && answer
+  })
+  assert.equal(body.length, LARGE_BYTES)
+})
