@@ -17,7 +17,17 @@ import { BAR_PATH } from '#page/bar/barred.ts'
 import { startGroup } from '#test/byzantine/group.ts'
 import { type Checked, type Found, lighthouse, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
 import { addressOf, readTree, spelled, type Tree } from '#test/crawl/tree.ts'
+import { startedWith } from '#test/support/program.ts'
 import { until } from '#test/support/until.ts'
+
+const USAGE = `usage: npm run test:crawl [-- FOLDER]
+
+  FOLDER   a static site (default: the documentation of Python as Debian packages it)
+
+Of the environment: LINKINATOR and LIGHTHOUSE name other programs than those of npx,
+KEEP_CRAWL=1 leaves everything that the crawlers wrote.
+
+Exit codes: 0 every page was found, 1 not, 2 usage.`
 
 const SITE = 'pydoc'
 const UNLINKED_SHOWN = 20
@@ -73,7 +83,9 @@ function checkStarts({ links }: Checked, starts: ReadonlySet<string>): readonly 
 }
 
 async function main(): Promise<void> {
-  const source = process.argv[2] ?? neededTools()
+  const { positionals, wrong } = startedWith(USAGE, { allowPositionals: true })
+  if (positionals.length > 1) wrong('one folder is enough')
+  const source = positionals[0] ?? neededTools()
   const folder = mkdtempSync(join(tmpdir(), 'crawl-'))
   try {
     await crawl(source, folder)
