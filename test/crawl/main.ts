@@ -82,6 +82,13 @@ function checkStarts({ links }: Checked, starts: ReadonlySet<string>): readonly 
   return links.filter((url) => !starts.has(url))
 }
 
+const USAGE = `usage: npm run test:crawl [-- FOLDER]
+
+  FOLDER   a static site (default: Python's documentation as Debian packages it)
+
+Needs scrapy and wget. KEEP_CRAWL=1 leaves what was crawled.
+Exit codes: 0 every crawler found what is there, 1 one did not, 2 usage.`
+
 async function main(): Promise<void> {
   const { positionals, wrong } = startedWith(USAGE, { allowPositionals: true })
   if (positionals.length > 1) wrong('one folder is enough')
