@@ -20,15 +20,6 @@ import { addressOf, readTree, spelled, type Tree } from '#test/crawl/tree.ts'
 import { startedWith } from '#test/support/program.ts'
 import { until } from '#test/support/until.ts'
 
-const USAGE = `usage: npm run test:crawl [-- FOLDER]
-
-  FOLDER   a static site (default: the documentation of Python as Debian packages it)
-
-Of the environment: LINKINATOR and LIGHTHOUSE name other programs than those of npx,
-KEEP_CRAWL=1 leaves everything that the crawlers wrote.
-
-Exit codes: 0 every page was found, 1 not, 2 usage.`
-
 const SITE = 'pydoc'
 const UNLINKED_SHOWN = 20
 /** What members have beside the files. */
