@@ -10,6 +10,7 @@ import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import type { Sockets } from '#gateway/carry/socket-port.ts'
 import { Denials } from '#gateway/deny/denials.ts'
+import { namesTlsProblem } from '#gateway/dns/names-tls.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
 import type { Here } from '#gateway/locate/choice.ts'
 import { Locations, type SitesDomain } from '#gateway/locate/locations.ts'
@@ -38,6 +39,8 @@ export type GatewayConfig = {
   readonly securityContact?: string
   /** Addresses at which it answers on port 80, which DNS gives for sites that no member has there. */
   readonly addresses?: readonly string[]
+  /** What TLS speaks there on port 443 (ALPN), for any `<site>.peer` and with a certificate that its visitors trust; absent: there is none. */
+  readonly namesTls?: readonly string[]
   /** Where it stands; absent: nobody knows. */
   readonly here?: Here
 }
@@ -152,7 +155,11 @@ export type Gateway = {
   filling: Promise<void> | undefined
 }
 
+/** Throws when the settings contradict each other. */
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
+  const { namesTls, addresses = [] } = config
+  const problem = namesTls === undefined ? undefined : namesTlsProblem(namesTls, addresses)
+  if (problem !== undefined) throw new Error(`NAMES_TLS ${problem}`)
   const denials = new Denials()
   const { probe, verify, random, now, visitorPlace = () => undefined } = ports
   const reach = new Reach({

@@ -25,6 +25,8 @@ type Env = {
   readonly SITES_DOMAIN?: string
   /** Of this gateway on port 80, for DNS: literal addresses, with commas between; empty: none. */
   readonly ADDRESSES?: string
+  /** What is spoken in TLS there on port 443 for `<site>.peer` (`h2,http/1.1`), with a certificate that visitors trust; empty: there is none. */
+  readonly NAMES_TLS?: string
   /** Keys whose deny-lists are followed, with commas between; empty: none. */
   readonly DENY_KEYS?: string
   /** For `security.txt`: a URL or a `mailto:`; empty: there is none. */
@@ -62,6 +64,7 @@ function listed(text: string | undefined): readonly string[] {
 }
 
 function open(env: Env): Service {
+  const namesTls = listed(env.NAMES_TLS)
   let signer: Promise<AsyncSigner> | undefined
   return createService(
     {
@@ -69,6 +72,7 @@ function open(env: Env): Service {
       networkKey: env.NETWORK_KEY,
       ...(env.SITES_DOMAIN === undefined || env.SITES_DOMAIN === '' ? {} : { sitesDomain: env.SITES_DOMAIN }),
       addresses: listed(env.ADDRESSES),
+      ...(namesTls.length === 0 ? {} : { namesTls }),
       here: env.POSITION === undefined || env.POSITION === '' ? 'edge' : placeFromText(env.POSITION),
       denyKeys: listed(env.DENY_KEYS),
       ...(env.SECURITY_CONTACT === undefined || env.SECURITY_CONTACT === ''

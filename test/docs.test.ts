@@ -56,6 +56,21 @@ test('every feature that is there names a test that exists', () => {
   }
 })
 
+test('every section of the paper that F31 names stands in the titles of tests that it names', () => {
+  const row = textOf('docs/FEATURES.md')
+    .split('\n')
+    .find((line) => line.startsWith('| F31 |'))
+  const sections = new Set(Array.from(row?.matchAll(/§7\.\d/g) ?? [], String))
+  assert.notEqual(sections.size, 0)
+  const files = Array.from(row?.matchAll(/`([^`]+\.test\.ts)`/g) ?? [], (match) => match[1] ?? '')
+  const title = /\btest\([`'][^`']*\bF31 (§7\.\d)/g
+  const shown = new Map(
+    files.map((path) => [path, Array.from(textOf(path).matchAll(title), (match) => match[1] ?? '')]),
+  )
+  assert.deepEqual(new Set([...shown.values()].flat()), sections)
+  for (const [path, titles] of shown) assert.notEqual(titles.length, 0, `${path} has no test of F31`)
+})
+
 test('PROTOCOL.md: the example bytes are those of the code', () => {
   const fill = (value: number) => new Uint8Array(32).fill(value) as Digest
   const signer = signerFromSeed(fill(1))

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { type Command, type CommandContext, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
 import { EXIT, failed, usageFailure } from '#cli/failure.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
+import { namesTlsProblem } from '#gateway/dns/names-tls.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
 import { PLACE_WORDS, placeFromText } from '#protocol/place/place.ts'
 import { stderrSink } from '#seeder/config/log.ts'
@@ -29,6 +30,11 @@ export const command: Command = {
       help: 'sites that it carries itself are at NAME.DOMAIN; never one under --public-url (default: none; sites.localhost:PORT without --public-url)',
     },
     addresses: { type: 'string', value: 'IP,…', help: 'of this gateway on port 80, for DNS (default: none)' },
+    'names-tls': {
+      type: 'string',
+      value: 'h2,…',
+      help: 'a proxy at --addresses has TLS for https://NAME.peer, trusted by its visitors, and speaks this: h3, h2, http/1.1 (default: none)',
+    },
     'address-header': {
       type: 'string',
       value: 'NAME',
@@ -73,6 +79,9 @@ async function run(context: CommandContext): Promise<number> {
   const addresses = stringOf(context, 'addresses')?.split(',') ?? []
   const wrong = addresses.find((address) => isIP(address) === 0)
   if (wrong !== undefined) throw usageFailure(`--addresses are IP addresses with commas between, not '${wrong}'`)
+  const namesTls = stringOf(context, 'names-tls')?.split(',')
+  const problem = namesTls === undefined ? undefined : namesTlsProblem(namesTls, addresses)
+  if (problem !== undefined) throw usageFailure(`--names-tls ${problem}`)
   const position = stringOf(context, 'position')
   if (position !== undefined && placeFromText(position) === undefined)
     throw usageFailure(`--position ${PLACE_WORDS}, not '${position}'`)
@@ -83,7 +92,7 @@ async function run(context: CommandContext): Promise<number> {
     ...(publicUrl === undefined ? {} : { publicUrl }),
     sitesDomain: stringOf(context, 'sites-domain'),
     addressHeader: stringOf(context, 'address-header')?.toLowerCase(),
-    addresses,
+    ...{ addresses, namesTls },
     placeHeader: stringOf(context, 'place-header')?.toLowerCase(),
     positionHeader: stringOf(context, 'position-header')?.toLowerCase(),
     position,
@@ -112,6 +121,7 @@ type Settings = {
   readonly sitesDomain: string | undefined
   readonly addressHeader: string | undefined
   readonly addresses: readonly string[]
+  readonly namesTls: readonly string[] | undefined
   readonly placeHeader: string | undefined
   readonly positionHeader: string | undefined
   readonly position: string | undefined
@@ -124,7 +134,7 @@ async function started(
   settings: Settings,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const { sitesDomain, addressHeader, placeHeader, positionHeader, securityContact, addresses, denyKeys } = settings
-  const { position, port, directory, networkKey, networkFile, host, publicUrl } = settings
+  const { namesTls, position, port, directory, networkKey, networkFile, host, publicUrl } = settings
   const rest = {
     ...{ port, directory, networkKey, networkFile },
     ...(host === undefined ? {} : { host }),
@@ -138,6 +148,7 @@ async function started(
         ...rest,
         addresses,
         denyKeys,
+        ...(namesTls === undefined ? {} : { namesTls }),
         ...(placeHeader === undefined ? {} : { placeHeader }),
         ...(positionHeader === undefined ? {} : { positionHeader }),
         ...(place === undefined ? {} : { position: place }),
@@ -151,6 +162,7 @@ async function started(
     const domain = sitesDomain ?? (rest.publicUrl === undefined ? undefined : '')
     const vars = {
       ADDRESSES: addresses.join(','),
+      NAMES_TLS: namesTls?.join(',') ?? '',
       DENY_KEYS: denyKeys.join(','),
       SECURITY_CONTACT: securityContact ?? '',
       POSITION: position ?? '',

@@ -15,7 +15,7 @@ import { type PlacedMember, siteRecords } from '#protocol/dns/site-records.ts'
 import { createZone, refused, type SiteRecords, settle, siteAnswer, type Zone } from '#protocol/dns/zone.ts'
 
 /** Addresses are given in turn, so that visitors who take the first one are spread. */
-type Kept = { readonly addresses: readonly RecordData[]; readonly texts: readonly RecordData[]; turn: number }
+type Kept = { readonly addresses: readonly RecordData[]; readonly others: readonly RecordData[]; turn: number }
 
 const keptByTarget = new WeakMap<Target, Kept>()
 const zoneByNetwork = new WeakMap<HeldNetwork, Zone>()
@@ -54,13 +54,13 @@ function recordsOf(gateway: Gateway, name: string, now: number): SiteRecords | u
     kept = recordsMade(gateway, name, target)
     keptByTarget.set(target, kept)
   }
-  const { addresses, texts } = kept
+  const { addresses, others } = kept
   const start = addresses.length === 0 ? 0 : kept.turn++ % addresses.length
   // As long as the choice stands; where nobody is, somebody may come with the next registration.
   const leftMs = target.living.length === 0 ? RENEW_MS : Math.min(target.until - now, FRESH_MS)
   return {
     ttl: Math.max(0, Math.floor(leftMs / 1000)),
-    records: [...addresses.slice(start), ...addresses.slice(0, start), ...texts],
+    records: [...addresses.slice(start), ...addresses.slice(0, start), ...others],
   }
 }
 
@@ -75,11 +75,13 @@ function recordsMade({ config, locations, network }: Gateway, name: string, targ
     members: target.living.map(placed),
     direct: target.living.filter(({ origin }) => origin !== undefined && target.origins.includes(origin)).map(placed),
     gateway: config.addresses ?? [],
+    ...(config.namesTls === undefined ? {} : { tls: config.namesTls }),
     isLocal: network.file.profile === 'local',
   })
+  const isAddress = ({ type }: RecordData): boolean => type === TYPE.A || type === TYPE.AAAA
   return {
-    addresses: records.filter(({ type }) => type !== TYPE.TXT),
-    texts: records.filter(({ type }) => type === TYPE.TXT),
+    addresses: records.filter(isAddress),
+    others: records.filter((record) => !isAddress(record)),
     turn: 0,
   }
 }

@@ -41,6 +41,8 @@ export type NodeGatewayOptions = {
   readonly sitesDomain?: string
   /** Of this gateway on port 80, for DNS. */
   readonly addresses?: readonly string[]
+  /** What a proxy speaks in TLS there on port 443 for `<site>.peer`; absent: nothing. */
+  readonly namesTls?: readonly string[]
   /** The header in which a proxy of one's own tells a visitor's address, such as `x-real-ip`; absent: who connects is the visitor. */
   readonly addressHeader?: string
   /** The header in which a proxy tells a visitor's country (ISO 3166-1 alpha-2), for deny-lists and the choice of a near member; absent: it is not known. */
@@ -135,6 +137,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
       networkKey: options.networkKey,
       ...(sitesDomain === undefined ? {} : { sitesDomain }),
       addresses: options.addresses ?? [],
+      ...(options.namesTls === undefined ? {} : { namesTls: options.namesTls }),
       ...(options.position === undefined ? {} : { here: options.position }),
       denyKeys: options.denyKeys ?? [],
       ...(options.securityContact === undefined ? {} : { securityContact: options.securityContact }),

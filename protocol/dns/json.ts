@@ -1,8 +1,10 @@
 // The JSON form of an answer (`application/dns-json`), as the public resolvers that speak it have it: numbers for types and codes, data as
 // in a zone file (RFC 1035 §5.1).
 
+import { assert } from '#protocol/codec/result.ts'
 import { addressToText } from '#protocol/dns/address.ts'
 import { CLASS_IN, TYPE } from '#protocol/dns/constants.ts'
+import { httpsFromData, httpsToText } from '#protocol/dns/https-record.ts'
 import type { Answer, DnsRecord, Query } from '#protocol/dns/message.ts'
 import { questionToBytes, readWholeName } from '#protocol/dns/name.ts'
 
@@ -65,6 +67,11 @@ function dataText({ type, data }: DnsRecord): string {
     case TYPE.A:
     case TYPE.AAAA:
       return addressToText(data)
+    case TYPE.HTTPS: {
+      const service = httpsFromData(data)
+      assert(service !== undefined, 'a record that is given is of our own form')
+      return httpsToText(service)
+    }
     case TYPE.NS:
       return nameAt(data, 0).text
     case TYPE.SOA: {

@@ -3,14 +3,17 @@
 //   A, AAAA   1. members that answer plain HTTP at its own port, for the address that they gave
 //             2. none: the gateway's own addresses, where the name is sent on as `/<name>/` is
 //             3. none: members at other ports; the port stands in TXT
+//   HTTPS     where the gateway's own addresses have TLS for these names, and then those are all that A and AAAA have; else none
 //   TXT       v=interpeer1; job=<64 hex digits>; epoch=<number>          one
 //             v=interpeer1; peer=<64 hex digits>[; origin=<origin>]       one a member
 //
-// HTTPS (RFC 9460) has none: a client that is given one opens `https://<site>.peer`, for which no member can have a certificate that it takes.
+// Invariant: with an HTTPS record (RFC 9460) no member's address is given. A client that is given one opens `https://<site>.peer` at whatever address
+// it has, and no member has a certificate for that name.
 
 import { bytesConcat, bytesEqual, bytesFromText } from '#protocol/codec/bytes.ts'
 import { addressFromText, isGlobal } from '#protocol/dns/address.ts'
 import { TYPE } from '#protocol/dns/constants.ts'
+import { httpsToData } from '#protocol/dns/https-record.ts'
 import type { RecordData } from '#protocol/dns/message.ts'
 
 /** Members and addresses that are named at most: an answer stays small. */
@@ -38,17 +41,24 @@ export type SitePlace = {
   readonly direct: readonly PlacedMember[]
   /** Addresses where any name of these zones is answered on port 80. */
   readonly gateway: readonly string[]
+  /** What is spoken there on port 443 for any of them, with a certificate that visitors trust; absent: no TLS. */
+  readonly tls?: readonly string[]
   /** Of the profile `local`, where loopback is an address. */
   readonly isLocal: boolean
 }
 
 export function siteRecords(place: SitePlace): readonly RecordData[] {
-  const addresses = addressesOf(place).map((data) => ({ type: data.length === 4 ? TYPE.A : TYPE.AAAA, data }))
+  const hosts = addressesOf(place)
+  const addresses = hosts.map((data) => ({ type: data.length === 4 ? TYPE.A : TYPE.AAAA, data }))
+  const https =
+    place.tls === undefined || hosts.length === 0
+      ? []
+      : [{ type: TYPE.HTTPS, data: httpsToData({ protocols: place.tls, hints: hosts }) }]
   const about = [
     `v=interpeer1; job=${place.job}; epoch=${place.epoch}`,
     ...place.members.slice(0, NAMED_MAX).map(aboutMember),
   ]
-  return [...addresses, ...about.map((text) => ({ type: TYPE.TXT, data: textData(text) }))]
+  return [...addresses, ...https, ...about.map((text) => ({ type: TYPE.TXT, data: textData(text) }))]
 }
 
 function aboutMember({ peer, origin }: PlacedMember): string {
@@ -66,7 +76,9 @@ export function textData(text: string): Uint8Array {
   return bytesConcat(...strings)
 }
 
-function addressesOf({ direct, gateway, isLocal }: SitePlace): readonly Uint8Array[] {
+function addressesOf({ direct, gateway, tls, isLocal }: SitePlace): readonly Uint8Array[] {
+  const itself = gateway.flatMap((text) => addressFromText(text) ?? [])
+  if (tls !== undefined) return distinct(itself)
   const own: Uint8Array[] = []
   const others: Uint8Array[] = []
   for (const { origin, http } of direct) {
@@ -78,7 +90,6 @@ function addressesOf({ direct, gateway, isLocal }: SitePlace): readonly Uint8Arr
       if (address !== undefined) (isPlain && (port === undefined || port === ':80') ? own : others).push(address)
     }
   }
-  const itself = gateway.flatMap((text) => addressFromText(text) ?? [])
   return [own, itself, others].map(distinct).find((addresses) => addresses.length > 0) ?? []
 }
 

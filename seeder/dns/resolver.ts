@@ -11,6 +11,7 @@ import { assert } from '#protocol/codec/result.ts'
 import type { NetworkFile, NetworkJob } from '#protocol/directory/network-file.ts'
 import { isGlobal } from '#protocol/dns/address.ts'
 import { DNS_MESSAGE_BYTES_MAX, RCODE, TYPE } from '#protocol/dns/constants.ts'
+import { httpsFromData } from '#protocol/dns/https-record.ts'
 import { type Answer, answerFromBytes, type Query, queryToBytes, type RecordData } from '#protocol/dns/message.ts'
 import { questionToBytes } from '#protocol/dns/name.ts'
 import { siteRecords } from '#protocol/dns/site-records.ts'
@@ -27,7 +28,8 @@ const KEPT_MAX = 4096
 const TTL_MAX = 60
 /** How long this seeder stands in for its gateways, or says that it does not know (RFC 9520 §3.2), seconds. */
 const FAILED_SECONDS = 5
-/** Types that the zones have no records of. */
+/** Types that a site may have records of. */
+const ASKED: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA, TYPE.TXT, TYPE.HTTPS])
 const NOTHING: SiteRecords = { ttl: 30, records: [] }
 
 export type ResolverOptions = {
@@ -128,7 +130,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       const settled = settle(query, zone)
       if (settled.kind === 'answer') return settled.answer
       const { type } = query.question
-      if (type !== TYPE.A && type !== TYPE.AAAA && type !== TYPE.TXT) return siteAnswer(type, zone, NOTHING)
+      if (!ASKED.has(type)) return siteAnswer(type, zone, NOTHING)
       const key = `${settled.name} ${type}`
       const known = kept.get(key)
       if (known !== undefined && known.until > now()) return answered(type, known)
@@ -147,7 +149,9 @@ export function createResolver(options: ResolverOptions): Resolver {
 
 /** Its data has the form of its type; outside a local network no gateway leads into this one's own. */
 function isSound({ type, data }: RecordData, isLocal: boolean): boolean {
-  if (type !== TYPE.TXT) return data.length === (type === TYPE.A ? 4 : 16) && (isLocal || isGlobal(data))
+  const isOutside = (address: Uint8Array): boolean => isLocal || isGlobal(address)
+  if (type === TYPE.HTTPS) return httpsFromData(data)?.hints.every(isOutside) ?? false
+  if (type !== TYPE.TXT) return data.length === (type === TYPE.A ? 4 : 16) && isOutside(data)
   let at = 0
   while (at < data.length) at += 1 + (data[at] ?? 0)
   return at === data.length && at > 0

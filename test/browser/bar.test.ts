@@ -154,7 +154,7 @@ for (const [locale, language] of [
     ['desktop', DESKTOP],
     ['phone', PHONE],
   ] as const)
-    test(`the bar speaks ${language} to who wants ${locale}, and fits on a ${size}`, async () => {
+    test(`F31 §7.4 the bar warns in ${language} whoever wants ${locale}, and fits on a ${size}`, async () => {
       await using page = await open({ ...options, locale }, '/')
       await bar(page).waitFor()
       const words = WORDS[language]

@@ -25,7 +25,8 @@ for (const { kind, part, does } of [
   { kind: 'wrong-result', part: 'leader', does: 'a leader that alters its answers' },
   { kind: 'forge', part: 'follower', does: 'a member that forges receipts' },
 ] as const)
-  test(`F29 F31 with ${does} the wiki works in Chromium, and no visitor is sent to it`, () => workBeside(kind, part))
+  test(`F29 F31 §7.4 with ${does} the wiki works in Chromium, and no visitor is sent to it`, () =>
+    workBeside(kind, part))
 
 async function workBeside(kind: ByzantineKind, part: Part): Promise<void> {
   await using group = await startGroup([{ kind, part }], { site: WIKI })
@@ -71,7 +72,7 @@ async function workBeside(kind: ByzantineKind, part: Part): Promise<void> {
   }
 }
 
-test('F31 beside a member that serves an old state the wiki works in Chromium, and what that one shows was true once', async () => {
+test('F31 §7.4 beside a member that serves an old state the wiki works in Chromium, and what that one shows was true once', async () => {
   await using group = await startGroup([{ kind: 'stale', part: 'follower' }], { site: WIKI })
   const browser = await startChromium()
   try {

@@ -34,7 +34,7 @@ export type LyingGroup = AsyncDisposable & {
 }
 
 /** The leader comes first, then the others in the order of their labels. */
-async function byPart(seeders: Seeders, site: string): Promise<readonly SeederProcess[]> {
+export async function byPart(seeders: Seeders, site: string): Promise<readonly SeederProcess[]> {
   const leader = (await seeders.all[0]?.site(site))?.leader
   const first = seeders.all.filter(({ ready }) => ready.peer === leader)
   assert(first.length === 1, 'one of the seeders leads')

@@ -1,11 +1,11 @@
-// `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` and of `peer-attacks.ts` on one member and of `gateway-attacks.ts` on a gateway, a line each; with
+// `npm run test:hostile [-- WORDS]`: every attack of `attacks.ts` and of `peer-attacks.ts` on the member that leads and of `gateway-attacks.ts` on a gateway, a line each; with
 // words, those whose names have one of them.
 
 import { startedWith } from '#test/support/program.ts'
 import { ATTACKS } from './attacks.ts'
 import { startGatewayVictim, sufferGateway } from './gateway.ts'
 import { GATEWAY_ATTACKS } from './gateway-attacks.ts'
-import { type Suffered, startVictim, suffer, sufferAtPeerPort, sufferMember, type Times } from './hostile.ts'
+import { type Suffered, startVictims, suffer, sufferAtPeerPort, sufferMember, type Times } from './hostile.ts'
 import { PEER_ATTACKS } from './peer-attacks.ts'
 
 const ATTACK_MS = 8_000
@@ -41,9 +41,9 @@ if (onGateway.length > 0) {
 const onMember = Object.keys(ATTACKS).filter(chosen)
 const onPeerPort = Object.keys(PEER_ATTACKS).filter(chosen)
 if (onMember.length > 0 || onPeerPort.length > 0 || chosen(MEMBER)) {
-  await using victim = await startVictim()
-  for (const name of onMember) tell(await suffer(victim, name, ATTACK_MS))
-  for (const name of onPeerPort) tell(await sufferAtPeerPort(victim, name, ATTACK_MS))
+  await using victims = await startVictims()
+  for (const name of onMember) tell(await suffer(victims, name, ATTACK_MS))
+  for (const name of onPeerPort) tell(await sufferAtPeerPort(victims, name, ATTACK_MS))
   // The last one: it costs the group a member.
-  if (chosen(MEMBER)) tell(await sufferMember(victim, ATTACK_MS))
+  if (chosen(MEMBER)) tell(await sufferMember(victims, ATTACK_MS))
 }

@@ -1,4 +1,4 @@
-// `npm run test:hostile`: each attack on the HTTP origin of one real member, or on the gateway, while an honest client of another address
+// `npm run test:hostile`: each attack on the HTTP origin of the real member that leads its group at that moment, or on the gateway, while an honest client of another address
 // counts what it gets and when; a line an attack: the honest client's times, the victim's memory and descriptors before, at most, after.
 
 import { spawn } from 'node:child_process'
@@ -21,6 +21,7 @@ import { type SeederProcess, type Seeders, startSeeders } from '#test/support/se
 import { siteWithFiles } from '#test/support/site-copy.ts'
 import { until } from '#test/support/until.ts'
 import type { Tally } from './attacks.ts'
+import { byPart } from './group.ts'
 
 const SITE = 'objects'
 const LARGE_BYTES = 24 * 1024 * 1024
@@ -89,10 +90,19 @@ async function honest(
   return timesOf(good, failures)
 }
 
-export type Victim = Seeders & { readonly victim: SeederProcess; readonly origin: string }
+/** Who is attacked, and the others, among whom the last is the one that lends its key to an attack. */
+type Victim = { readonly victim: SeederProcess; readonly origin: string; readonly others: readonly SeederProcess[] }
+
+/** Who leads as an attack begins: the one without whom the group has to change its view. */
+async function victimOf(group: Seeders): Promise<Victim> {
+  const [victim, ...others] = await byPart(group, SITE)
+  const origin = (await victim?.site(SITE))?.origin
+  assert(victim !== undefined && origin !== undefined, 'the leader has the site')
+  return { victim, origin, others }
+}
 
 /** A group whose site has a large and a medium file beside its script. */
-export async function startVictim(): Promise<Victim> {
+export async function startVictims(): Promise<Seeders> {
   await using stack = new AsyncDisposableStack()
   const copy = stack.use(
     siteWithFiles(join(import.meta.dirname, '..', 'seeder', 'processes', SITE), {
@@ -111,15 +121,8 @@ export async function startVictim(): Promise<Victim> {
       },
       READY_MS,
     )
-  const [victim] = seeders.all
-  const origin = (await victim?.site(SITE))?.origin
-  assert(victim !== undefined && origin !== undefined, 'the first seeder has the site')
   const held = stack.move()
-  return Object.assign(Object.create(seeders) as Seeders, {
-    victim,
-    origin,
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  })
+  return Object.assign(Object.create(seeders) as Seeders, { [Symbol.asyncDispose]: () => held.disposeAsync() })
 }
 
 export type Asks = Readonly<Record<string, () => Promise<HttpAnswer>>>
@@ -165,7 +168,7 @@ export async function endure(
   }
 }
 
-function asksOf({ origin }: Victim): Asks {
+function asksOf(origin: string): Asks {
   let turn = 0
   return {
     reads: () => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }),
@@ -188,30 +191,33 @@ export async function attackBy(file: string, attack: string, origin: string, ms:
   return JSON.parse(said) as Tally
 }
 
-/** An attack of `attacks.ts` on the victim's origin. */
-export function suffer(group: Victim, attack: string, ms: number): Promise<Suffered> {
-  return endure(group.victim.pid, asksOf(group), attack, () => attackBy('attacks.ts', attack, group.origin, ms))
+/** An attack of `attacks.ts` on the leader's origin. */
+export async function suffer(group: Seeders, attack: string, ms: number): Promise<Suffered> {
+  const { victim, origin } = await victimOf(group)
+  return endure(victim.pid, asksOf(origin), attack, () => attackBy('attacks.ts', attack, origin, ms))
 }
 
-/** An attack of `peer-attacks.ts` on the port on which the victim meets the others. */
-export function sufferAtPeerPort(group: Victim, attack: string, ms: number): Promise<Suffered> {
+/** An attack of `peer-attacks.ts` on the port on which the leader meets the others. */
+export async function sufferAtPeerPort(group: Seeders, attack: string, ms: number): Promise<Suffered> {
+  const { victim, origin } = await victimOf(group)
   const peers = group.admission.file().peers
-  const [address = ''] = peers.find(({ peer }) => peer === group.victim.ready.peer)?.addresses ?? []
+  const [address = ''] = peers.find(({ peer }) => peer === victim.ready.peer)?.addresses ?? []
   const port = /\/tcp\/(\d+)/.exec(address)?.[1]
   assert(port !== undefined, 'the network file says where the victim is met')
-  const origin = `http://127.0.0.1:${port}`
-  return endure(group.victim.pid, asksOf(group), attack, () => attackBy('peer-attacks.ts', attack, origin, ms))
+  const met = `http://127.0.0.1:${port}`
+  return endure(victim.pid, asksOf(origin), attack, () => attackBy('peer-attacks.ts', attack, met, ms))
 }
 
 /**
- * The last member becomes one that shares requests with 64 KiB of body, each valid and of its own, with the victim as fast as they are taken.
+ * A member that does not lead becomes one that shares requests with 64 KiB of body, each valid and of its own, with the leader as fast as they are taken.
  * It speaks by its own key, over the product's own wire.
  */
-export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
-  return endure(group.victim.pid, asksOf(group), 'a member that shares all that it can', async () => {
+export async function sufferMember(group: Seeders, ms: number): Promise<Suffered> {
+  const { victim, origin, others } = await victimOf(group)
+  return endure(victim.pid, asksOf(origin), 'a member that shares all that it can', async () => {
     const file = group.admission.file()
     const job = file.jobs.find(({ name }) => name === SITE)
-    const flooder = group.all.at(-1)
+    const flooder = others.at(-1)
     assert(job !== undefined && flooder !== undefined, 'the group is there')
     flooder.kill('SIGKILL')
     await flooder.exited
@@ -224,9 +230,9 @@ export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
       handlers: { onMessage: () => undefined, onRequest: async () => err('busy'), onLink: () => {} },
     })
     network.setKnown(file.peers.map(({ peer, addresses }) => ({ peer: peer as PeerName, addresses })))
-    const victim = group.victim.ready.peer as PeerName
-    network.setWanted(new Set([victim]))
-    await until('a link to the victim', () => network.link(victim).connected, 30_000)
+    const leader = victim.ready.peer as PeerName
+    network.setWanted(new Set([leader]))
+    await until('a link to the leader', () => network.link(leader).connected, 30_000)
     const body = new Uint8Array(INLINE_BODY_BYTES_MAX)
     const bodyHash = sha256(body)
     const id = groupOf(job).job
@@ -245,12 +251,12 @@ export function sufferMember(group: Victim, ms: number): Promise<Suffered> {
         salt: salted,
         time: Date.now(),
       }
-      const taken = network.send(victim, bytesConcat(id, wireToBytes({ type: 'request', request, body })))
+      const taken = network.send(leader, bytesConcat(id, wireToBytes({ type: 'request', request, body })))
       const what = taken ? 'sent' : 'held back'
       tally[what] = (tally[what] ?? 0) + 1
       if (!taken || salt % 16 === 0) await pass(1)
     }
-    tally.linked = network.link(victim).connected ? 1 : 0
+    tally.linked = network.link(leader).connected ? 1 : 0
     return tally
   })
 }

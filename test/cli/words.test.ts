@@ -77,6 +77,8 @@ const WRONG: readonly (readonly string[])[] = [
   ['gateway', '--dir', 'wrong', '--on', 'deno'],
   ['gateway', '--dir', 'wrong', '--public-url', 'gateway.example'],
   ['gateway', '--dir', 'wrong', '--addresses', 'here'],
+  ['gateway', '--dir', 'wrong', '--names-tls', 'h2'],
+  ['gateway', '--dir', 'wrong', '--addresses', '192.0.2.1', '--names-tls', '1'],
   ['seed', '--dir', 'wrong', '--label', 'A_B'],
   ['seed', '--dir', 'wrong', '--target', 'cloud'],
   ['seed', '--dir', 'wrong', '--log-level', 'loud'],

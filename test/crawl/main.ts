@@ -5,40 +5,48 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import { serve } from '@hono/node-server'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono } from 'hono'
+import { BAR_PATH } from '#page/bar/barred.ts'
 import { startGroup } from '#test/byzantine/group.ts'
-import { type Found, lighthouse, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
+import { type Checked, type Found, lighthouse, linkinator, neededTools, scrapy, wget } from '#test/crawl/tools.ts'
+import { addressOf, readTree, spelled, type Tree } from '#test/crawl/tree.ts'
+import { startedWith } from '#test/support/program.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'pydoc'
 const UNLINKED_SHOWN = 20
+/** What members have beside the files. */
+const BESIDE = new Set(['/robots.txt', '/sitemap.xml', BAR_PATH])
 const FILES = '/project/public'
 const WIKI = join(import.meta.dirname, '..', '..', 'examples', 'wiki')
 const PLAIN = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--target', 'plain']]))
-
-function htmlOf(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.html'))
-    .map((entry) => `/${relative(folder, join(entry.parentPath, entry.name))}`)
-}
-
-/** Where a page of the tree stands on the site (`auto-trailing-slash`). */
-function addressOf(path: string): string {
-  return encodeURI(path.endsWith('/index.html') ? path.slice(0, -'index.html'.length) : path.slice(0, -'.html'.length))
-}
 
 /** Below the site, or below the folder of the files. */
 function pathOf(url: string): string {
   if (url.startsWith('/')) return url.slice(url.indexOf(FILES) + FILES.length)
   const { pathname } = new URL(url)
   return pathname.startsWith(`/${SITE}/`) ? pathname.slice(SITE.length + 1) : pathname
+}
+
+/** The address at which a crawler found something, below the site; a program that shows no redirects has files of the tree under their own names. */
+function placeOf(url: string): string {
+  return spelled(decodeURIComponent(pathOf(url)))
+}
+function pageOf(url: string): string {
+  return addressOf(decodeURIComponent(pathOf(url)) || '/')
+}
+
+function assertSame(found: Iterable<string>, wanted: Iterable<string>, what: string): void {
+  const [has, needs] = [new Set(found), new Set(wanted)]
+  const told = { more: [...has].filter((each) => !needs.has(each)), less: [...needs].filter((each) => !has.has(each)) }
+  assert.deepEqual(told, { more: [], less: [] }, what)
 }
 
 /** Paths of broken links, whatever served them; files of the tree end in `.html`, addresses of the site need not. */
@@ -50,7 +58,8 @@ function row(...cells: readonly (string | number)[]): void {
   console.log(`| ${cells.join(' | ')} |`)
 }
 
-function checkCanonical(pages: readonly Found[], base: string): ReadonlySet<string> {
+/** Each has one that engines can use; the addresses. */
+function checkCanonical(pages: readonly Pick<Found, 'url' | 'canonical'>[], base: string): ReadonlySet<string> {
   for (const { url, canonical } of pages) {
     assert.equal(canonical.length, 1, `one canonical address of ${url}: ${canonical}`)
     assert.ok(canonical[0]?.startsWith(base), `${canonical} of ${url}`)
@@ -58,8 +67,23 @@ function checkCanonical(pages: readonly Found[], base: string): ReadonlySet<stri
   return new Set(pages.map(({ canonical }) => canonical[0] ?? ''))
 }
 
+/** Of pages that were begun with, each was asked for once, whoever else names it; the others are what their links name. */
+function checkStarts({ links }: Checked, starts: ReadonlySet<string>): readonly string[] {
+  assert.deepEqual(links.filter((url) => starts.has(url)).sort(), [...starts].sort())
+  return links.filter((url) => !starts.has(url))
+}
+
+const USAGE = `usage: npm run test:crawl [-- FOLDER]
+
+  FOLDER   a static site (default: Python's documentation as Debian packages it)
+
+Needs scrapy and wget. KEEP_CRAWL=1 leaves what was crawled.
+Exit codes: 0 every crawler found what is there, 1 one did not, 2 usage.`
+
 async function main(): Promise<void> {
-  const source = process.argv[2] ?? neededTools()
+  const { positionals, wrong } = startedWith(USAGE, { allowPositionals: true })
+  if (positionals.length > 1) wrong('one folder is enough')
+  const source = positionals[0] ?? neededTools()
   const folder = mkdtempSync(join(tmpdir(), 'crawl-'))
   try {
     await crawl(source, folder)
@@ -75,9 +99,14 @@ async function crawl(source: string, folder: string): Promise<void> {
   mkdirSync(project)
   cpSync(source, join(project, 'public'), { recursive: true, dereference: true })
   writeFileSync(join(project, 'interpeer.jsonc'), JSON.stringify({ name: SITE, assets: { directory: 'public' } }))
-  const addresses = new Set(htmlOf(join(project, 'public')).map(addressOf))
+  const tree = readTree(join(project, 'public'))
   const original = await linkinator([join(project, 'public')], 'original', folder)
   const known = new Set(brokenPaths(original.broken))
+  assertSame(
+    original.links.map(pageOf).filter((page) => tree.pages.has(page)),
+    tree.linked,
+    'the files themselves',
+  )
 
   await using group = await startGroup([], { site: { name: SITE, folder: project }, arguments: PLAIN })
   await group.seeders.publish(WIKI)
@@ -91,20 +120,37 @@ async function crawl(source: string, folder: string): Promise<void> {
   row(
     SITE,
     'linkinator, the files themselves',
-    original.links,
-    addresses.size,
+    original.links.length,
+    tree.linked.size,
     '',
     known.size,
     Math.round(original.seconds),
   )
+  await crawlTree(tree, known, gateway, folder)
+  await crawlWiki(gateway, folder)
+  await audit(gateway, join(project, 'public'), folder)
+}
+
+async function crawlTree(tree: Tree, known: ReadonlySet<string>, gateway: string, folder: string): Promise<void> {
   const base = `${gateway}/${SITE}`
-  const wanted = new Set([...addresses].map((address) => base + address))
+  const wanted = new Set([...tree.pages].map((address) => base + address))
+  const wantedByLinks = new Set([...tree.linked].map((address) => base + address))
+  const checkBroken = (broken: readonly string[]): void =>
+    assert.deepEqual(
+      broken.filter((path) => !known.has(path)),
+      [],
+      'no link is broken that was not',
+    )
 
   const listed = await scrapy('sitemaps', { robots: `${gateway}/robots.txt`, site: SITE }, folder)
   const inSitemap = checkCanonical(listed.pages, `${base}/`)
   row(SITE, 'Scrapy, sitemaps', listed.pages.length, listed.pages.length, inSitemap.size, 0, Math.round(listed.seconds))
-  assert.deepEqual([...inSitemap].sort(), [...wanted].sort(), 'the sitemap has every page of the tree once')
+  assertSame(inSitemap, wanted, 'the sitemap has every page of the tree')
+  assert.equal(listed.pages.length, wanted.size, 'once')
   for (const { asked, canonical } of listed.pages) assert.equal(asked, canonical[0])
+  const onDisk = listed.pages.filter(({ disk }) => disk.length > 0).length
+  console.log(`${onDisk} pages name a canonical address in a file system too`)
+  assert.equal(onDisk, tree.onDisk)
 
   const linked = await scrapy('pages', { start: `${base}/`, site: SITE }, folder)
   const html = linked.pages.filter(({ html, status }) => html && status === 200)
@@ -113,34 +159,48 @@ async function crawl(source: string, folder: string): Promise<void> {
     linked.pages.filter(({ status }) => status !== 200).map(({ status, url }) => `${status} ${url}`),
   )
   row(SITE, 'Scrapy, links', linked.pages.length, html.length, byLinks.size, broken.length, Math.round(linked.seconds))
-  for (const address of byLinks) assert.ok(wanted.has(address), `${address} is a page of the tree`)
-  const unlinked = [...wanted].filter((address) => !byLinks.has(address))
-  const shown = unlinked.slice(0, UNLINKED_SHOWN).join(' ')
-  console.log(`${unlinked.length} pages that no link leads to: ${shown}`)
-  assert.deepEqual(
-    broken.filter((path) => !known.has(path)),
-    [],
-    'no link is broken that was not',
+  assertSame(byLinks, wantedByLinks, 'Scrapy finds every page that links lead to')
+  assertSame(
+    html.map(({ url }) => placeOf(url)),
+    tree.linked,
+    'each at one address',
   )
+  const twice = html.map(({ canonical }) => canonical[0]).filter((each, index, all) => all.indexOf(each) < index)
+  assert.deepEqual(
+    [...new Set(twice)],
+    [`${base}/`],
+    'once, but for the start page: where it was sent, and where links lead',
+  )
+  const unlinked = [...wanted].filter((address) => !byLinks.has(address))
+  console.log(`${unlinked.length} pages that no link leads to: ${unlinked.slice(0, UNLINKED_SHOWN).join(' ')}`)
+  checkBroken(broken)
 
   const mirrored = await wget(`${base}/`, SITE, folder)
+  const fetched = mirrored.found.filter(({ html }) => html)
+  const byWget = checkCanonical(fetched, `${base}/`)
   const broke = brokenPaths(mirrored.broken)
-  row(SITE, 'wget', mirrored.ok, '', '', broke.length, Math.round(mirrored.seconds))
-  assert.deepEqual(
-    broke.filter((path) => !known.has(path)),
-    [],
+  const seconds = Math.round(mirrored.seconds)
+  row(SITE, 'wget', mirrored.found.length, fetched.length, byWget.size, broke.length, seconds)
+  assertSame(byWget, byLinks, 'wget finds the pages that Scrapy finds')
+  assertSame(
+    fetched.map(({ url }) => placeOf(url)),
+    tree.linked,
+    'each at one address',
   )
+  const rest = mirrored.found.filter(({ html }) => !html).map(({ url }) => placeOf(url))
+  for (const path of rest) assert.ok(tree.files.has(path) || BESIDE.has(path), `${path} is a file of the tree`)
+  checkBroken(broke)
 
   const checked = await linkinator([...inSitemap], SITE, folder)
   const failed = brokenPaths(checked.broken)
-  row(SITE, 'linkinator', checked.links, '', '', failed.length, Math.round(checked.seconds))
-  assert.deepEqual(
-    failed.filter((path) => !known.has(path)),
-    [],
+  const named = new Set(
+    checkStarts(checked, wanted)
+      .map(pageOf)
+      .filter((page) => tree.pages.has(page)),
   )
-
-  await crawlWiki(gateway, folder)
-  await audit(gateway, join(project, 'public'), folder)
+  row(SITE, 'linkinator', checked.links.length, named.size, wanted.size, failed.length, Math.round(checked.seconds))
+  assertSame(named, tree.named, 'linkinator finds the pages that pages name')
+  checkBroken(failed)
 }
 
 async function crawlWiki(gateway: string, folder: string): Promise<void> {
@@ -160,10 +220,27 @@ async function crawlWiki(gateway: string, folder: string): Promise<void> {
   )
   assert.deepEqual(wikiBroken, [])
   const wikiWget = await wget(`${wiki}/`, 'wiki', folder)
-  row('wiki', 'wget', wikiWget.ok, '', '', wikiWget.broken.length, Math.round(wikiWget.seconds))
+  const fetched = wikiWget.found.filter(({ html }) => html)
+  const byWget = checkCanonical(fetched, `${wiki}/`)
+  const seconds = Math.round(wikiWget.seconds)
+  row('wiki', 'wget', wikiWget.found.length, fetched.length, byWget.size, wikiWget.broken.length, seconds)
+  assertSame(byWget, wikiNames, 'wget finds the pages that Scrapy finds')
   assert.deepEqual(wikiWget.broken, [])
   const wikiLinks = await linkinator([...wikiNames], 'wiki', folder)
-  row('wiki', 'linkinator', wikiLinks.links, '', '', wikiLinks.broken.length, Math.round(wikiLinks.seconds))
+  const named = checkStarts(wikiLinks, wikiNames)
+  row(
+    'wiki',
+    'linkinator',
+    wikiLinks.links.length,
+    '',
+    wikiNames.size,
+    wikiLinks.broken.length,
+    Math.round(wikiLinks.seconds),
+  )
+  const asked = ({ pathname, search }: URL): string => pathname + search
+  const byLinkinator = new Set(named.map((url) => asked(new URL(url))))
+  for (const { url } of wikiHtml)
+    assert.ok(byLinkinator.has(asked(new URL(url))), `linkinator finds ${url}, which Scrapy finds`)
   assert.deepEqual(wikiLinks.broken, [])
 }
 

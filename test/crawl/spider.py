@@ -2,7 +2,8 @@
 
     scrapy runspider spider.py -O out.jl -a start=http://gateway/name/ [-a sitemaps=1] [-a name=NAME]
 
-One line a page: the address asked for, where it was found, its status, its canonical addresses (Link field and page).
+One line a page: the address asked for, where it was found, its status, its canonical addresses (Link field and page) but those in a file system, and
+those.
 """
 
 import re
@@ -34,18 +35,20 @@ def canonicals(response):
     ]
     if isinstance(response, scrapy.http.HtmlResponse):
         written = response.xpath('//head/link[@rel="canonical"]/@href').getall()
-        found += [urljoin(response.url, href) for href in written if re.match(r"https?:|/|\w+\.html", href)]
+        found += [urljoin(response.url, href) for href in written]
     return found
 
 
 def line(response):
     redirects = response.meta.get("redirect_urls", [])
+    found = canonicals(response)
     return {
         "asked": redirects[0] if redirects else response.url,
         "url": response.url,
         "status": response.status,
         "html": isinstance(response, scrapy.http.HtmlResponse),
-        "canonical": canonicals(response),
+        "canonical": [address for address in found if not address.startswith("file:")],
+        "disk": [address for address in found if address.startswith("file:")],
         "from": response.request.headers.get("Referer", b"").decode("latin1"),
     }
 

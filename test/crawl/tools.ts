@@ -16,7 +16,9 @@ export type Found = {
   readonly url: string
   readonly status: number
   readonly html: boolean
+  /** Those that an engine can use, and those in a file system, which it cannot. */
   readonly canonical: readonly string[]
+  readonly disk: readonly string[]
   readonly from: string
 }
 
@@ -42,7 +44,12 @@ export type Ran = { readonly code: number | null; readonly out: string; readonly
 /** Runs a command to its end; both of its outputs go to `log`. */
 export async function run(command: string, words: readonly string[], cwd: string, log: string): Promise<Ran> {
   const began = performance.now()
-  const child = spawn(command, words, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: RUN_MS_MAX })
+  const child = spawn(command, words, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: RUN_MS_MAX,
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  })
   const parts: Buffer[] = []
   const said: Buffer[] = []
   child.stdout.on('data', (part: Buffer) => parts.push(part))
@@ -82,25 +89,53 @@ function withoutClass(source: string, head: string): string {
   return source.slice(0, at) + (next < 0 ? '' : source.slice(next + 1))
 }
 
-export type Mirrored = { readonly ok: number; readonly broken: readonly string[]; readonly seconds: number }
+export type Fetched = { readonly url: string; readonly html: boolean; readonly canonical: readonly string[] }
+export type Mirrored = {
+  /** What was answered with 200, where it was found in the end; once for each link that is written otherwise. */
+  readonly found: readonly Fetched[]
+  readonly broken: readonly string[]
+  readonly seconds: number
+}
 
-/** Follows every link of the site; `broken`: addresses that were answered with an error. */
-export async function wget(start: string, site: string, folder: string): Promise<Mirrored> {
-  const log = join(folder, `wget-${site}.log`)
-  const words = ['--recursive', '--level=inf', '--no-parent', '--delete-after', '--no-verbose', '--tries=2']
-  const { seconds } = await run('wget', [...words, `--directory-prefix=${join(folder, 'wget')}`, start], folder, log)
-  const text = readFileSync(log, 'utf8')
+/** The header lines of an answer as wget shows them, indented, redirects before it included; then where it was found. */
+const FETCHED = /((?:^ {2}.*\n)+)\S+ \S+ URL:\s?(\S+) \[/gm
+const CANONICAL = /<([^>]*)>\s*;\s*rel="?canonical\b/g
+
+/** What a log of `wget --no-verbose --server-response` tells. */
+export function wgetLog(text: string): Pick<Mirrored, 'found' | 'broken'> {
+  const found = Array.from(text.matchAll(FETCHED), ([, lines = '', url = '']) => {
+    const head = lines.slice(lines.lastIndexOf('  HTTP/'))
+    const links = Array.from(head.matchAll(/^ {2}link: (.*)$/gim), ([, link = '']) => link).join(', ')
+    return {
+      url,
+      html: /^ {2}content-type: text\/html/im.test(head),
+      canonical: Array.from(links.matchAll(CANONICAL), ([, address = '']) => address),
+    }
+  })
   const broken = Array.from(
     text.matchAll(/^(https?:\S+):\n[^\n]*ERROR (\d+)/gm),
     ([, url, status]) => `${status} ${url}`,
   )
-  return { ok: Array.from(text.matchAll(/ URL:\s?\S+ \[/g)).length, broken, seconds }
+  return { found, broken }
+}
+
+/** Follows every link of the site; `broken`: addresses that were answered with an error. */
+export async function wget(start: string, site: string, folder: string): Promise<Mirrored> {
+  const log = join(folder, `wget-${site}.log`)
+  const words = ['--recursive', '--level=inf', '--no-parent', '--delete-after', '--no-verbose', '--server-response']
+  const into = `--directory-prefix=${join(folder, 'wget')}`
+  const { seconds } = await run('wget', [...words, '--tries=2', into, start], folder, log)
+  return { ...wgetLog(readFileSync(log, 'utf8')), seconds }
 }
 
 /** A place on this machine: a file, or an address. */
 const OWN = /^(?:\/|https?:\/\/(?:localhost|127\.0\.0\.1)[:/])/
 
-export type Checked = { readonly links: number; readonly broken: readonly string[]; readonly seconds: number }
+export type Checked = {
+  readonly links: readonly string[]
+  readonly broken: readonly string[]
+  readonly seconds: number
+}
 
 /**
  * Checks every link of these pages, or of a folder and what is found in it. Links to elsewhere are left alone. It follows no page to another origin
@@ -127,7 +162,7 @@ export async function linkinator(places: readonly string[], site: string, folder
   }
   const asked = links.filter(({ url, state }) => state !== 'SKIPPED' && OWN.test(url))
   const broken = asked.filter(({ state }) => state === 'BROKEN').map(({ url, status }) => `${status} ${url}`)
-  return { links: asked.length, broken, seconds }
+  return { links: asked.map(({ url }) => url), broken, seconds }
 }
 
 /** The audits of a page that Lighthouse does not pass, and its mark out of 100. */

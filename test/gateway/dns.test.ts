@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { FRESH_MS } from '#gateway/settings.ts'
 import { bytesEqual, hexFromBytes } from '#protocol/codec/bytes.ts'
 import { DNS_MESSAGE_BYTES_MAX, RCODE, TYPE } from '#protocol/dns/constants.ts'
+import { httpsFromData } from '#protocol/dns/https-record.ts'
 import { codeOf, GATEWAY_URL, type Scene, scene } from '#test/gateway/scene.ts'
 import { base64url, decoded, messageOf, optOf, queryOf, questionOf, rcodeOf } from '#test/support/dns.ts'
 import { testNetwork } from '#test/support/network.ts'
@@ -128,6 +129,39 @@ test('members on http’s own port come first, then the gateway that sends on, t
   assert.deepEqual(await dataOf(await get(at, queryOf('wiki.peer', TYPE.AAAA))), ['2001:db8::7'])
   await living(at, { cleo: 'http://10.0.0.3' })
   assert.deepEqual(await dataOf(await get(at, queryOf('wiki.peer', TYPE.A))), ['10.0.0.3'])
+})
+
+test('where the gateway has TLS for the names DNS says so, and gives its addresses alone: no member has a certificate for them', async () => {
+  const at = await scene({ config: { addresses: ['198.51.100.7', '2001:db8::7'], namesTls: ['h2', 'http/1.1'] } })
+  await living(at, { ana: 'http://10.0.0.1', ben: 'http://[2001:db8::3]' })
+  for (const name of ['wiki.peer', 'wiki.ipn']) {
+    assert.deepEqual(await dataOf(await get(at, queryOf(name, TYPE.A))), ['198.51.100.7'])
+    assert.deepEqual(await dataOf(await get(at, queryOf(name, TYPE.AAAA))), ['2001:db8::7'])
+    const [https, ...more] = await dataOf(await get(at, queryOf(name, TYPE.HTTPS)))
+    assert.equal(more.length, 0)
+    assert.deepEqual(httpsFromData(Uint8Array.from(https as Uint8Array)), {
+      protocols: ['h2'],
+      hints: [Uint8Array.of(198, 51, 100, 7), Uint8Array.of(0x20, 1, 0xd, 0xb8, ...new Array<number>(11).fill(0), 7)],
+    })
+  }
+  const json = await at.ask('/dns-query?name=wiki.peer&type=https')
+  assert.equal(json.headers.get('cache-control'), 'public, max-age=15')
+  assert.deepEqual(((await json.json()) as { Answer: unknown }).Answer, [
+    { name: 'wiki.peer.', type: 65, TTL: 15, data: '1 . alpn="h2" ipv4hint=198.51.100.7 ipv6hint=2001:db8::7' },
+  ])
+  const nobody = await bytesOf(await get(at, queryOf('nobody.peer', TYPE.HTTPS)))
+  assert.equal(rcodeOf(nobody), RCODE.NXDOMAIN)
+  assert.deepEqual(await dataOf(await get(at, queryOf('peer', TYPE.HTTPS))), [])
+})
+
+test('a gateway that says it has TLS for the names, and not where or what, does not start', async () => {
+  for (const [config, said] of [
+    [{ namesTls: ['h2'] }, /^Error: NAMES_TLS needs the addresses of this gateway/],
+    [{ namesTls: ['h2'], addresses: ['gateway.example'] }, /^Error: NAMES_TLS needs the addresses/],
+    [{ namesTls: ['1'], addresses: ['198.51.100.7'] }, /^Error: NAMES_TLS is what TLS speaks there, .*not '1'/],
+    [{ namesTls: [], addresses: ['198.51.100.7'] }, /^Error: NAMES_TLS is what TLS speaks there/],
+  ] as const)
+    await assert.rejects(scene({ config }), said)
 })
 
 test('in a network that is not local no name leads into its visitor’s own network', async () => {
@@ -257,7 +291,14 @@ test('a request whose host is the name is sent on as `/<name>/` is, whatever its
   const at = await scene()
   await living(at, { ana: 'http://10.0.0.1:8080' })
   // Once by the router, and once from memory.
-  for (const host of ['http://wiki.peer', 'http://wiki.ipn:80', 'http://WIKI.PEER', 'http://wiki.peer:8787'])
+  for (const host of [
+    'http://wiki.peer',
+    'https://wiki.peer',
+    'https://wiki.ipn:443',
+    'http://wiki.ipn:80',
+    'http://WIKI.PEER',
+    'http://wiki.peer:8787',
+  ])
     for (const path of ['/', '/page?q=1', '/bootstrap', '/network', '/other/x', '//evil.example/'])
       for (let turn = 0; turn < 2; turn++) {
         const response = await at.ask(`${host}${path}`)

@@ -30,7 +30,7 @@ const ATTACKS: Partial<Record<keyof typeof GATEWAY_ATTACKS, readonly string[]>> 
 }
 
 for (const [attack, got] of Object.entries(ATTACKS) as [keyof typeof GATEWAY_ATTACKS, readonly string[]][])
-  test(`visitors and members are served during ${attack}`, async (context) => {
+  test(`F31 §7.8 visitors and members are served during ${attack}`, async (context) => {
     const found = await sufferGateway(victim, attack, ATTACK_MS)
     const told = JSON.stringify(found)
     context.diagnostic(told)

@@ -14,6 +14,7 @@ import { cborFromValue } from '#protocol/codec/cbor.ts'
 import { domainOf, groupOf } from '#protocol/directory/network-file.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { type LyingGroup, startGroup } from '#test/byzantine/group.ts'
+import { wgetLog } from '#test/crawl/tools.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'maze'
@@ -33,9 +34,14 @@ const TREE: Readonly<Record<string, readonly string[]>> = {
   '/deep/er/page.html': ['/%61%20b', '/semi;colon,comma'],
   '/semi;colon,comma.html': ['/'],
   '/secret/hidden.html': [],
+  // Nobody links to it; it links to others.
+  '/alone.html': ['index.html', 'A.html'],
   '/404.html': [],
 }
-const FOUND = Object.keys(TREE).filter((path) => path !== '/404.html' && !path.startsWith('/secret/'))
+const PAGES = Object.keys(TREE).filter((path) => path !== '/404.html')
+const FOUND = PAGES.filter((path) => path !== '/alone.html' && !path.startsWith('/secret/'))
+/** As Debian's documents have it: no word that an engine could follow. */
+const ON_DISK = '<link rel="canonical" href="file:///usr/share/doc/maze/html/a.html">'
 const PLAIN = Object.fromEntries(['s1', 's2', 's3', 's4'].map((label) => [label, ['--target', 'plain']]))
 
 let folder: string
@@ -48,7 +54,10 @@ before(async () => {
     writeFileSync(file, text)
   }
   for (const [path, links] of Object.entries(TREE))
-    write(path, `<!doctype html><title>${path}</title>${links.map((link) => `<p><a href="${link}">x</a>`).join('')}`)
+    write(
+      path,
+      `<!doctype html><title>${path}</title>${ON_DISK}${links.map((link) => `<p><a href="${link}">x</a>`).join('')}`,
+    )
   write('/robots.txt', 'User-agent: *\nDisallow: /secret/\n')
   const assets = { directory: 'public', not_found_handling: '404-page' }
   writeFileSync(join(folder, 'interpeer.jsonc'), JSON.stringify({ name: SITE, assets }))
@@ -159,11 +168,12 @@ test('F29 by sitemaps: from the gateway’s robots.txt to each page, at the addr
   const sitemaps = await locations(index ?? '')
   assert.deepEqual(sitemaps, [`${group.gateway}/${SITE}/sitemap.xml`])
   const pages = await locations(sitemaps[0] ?? '')
-  assert.deepEqual([...pages].sort(), [...FOUND, '/secret/hidden.html'].map(addressOf).sort())
+  assert.deepEqual([...pages].sort(), PAGES.map(addressOf).sort(), 'those too that nobody links to')
   for (const page of pages) {
     const redirect = await exchange(page)
     assert.equal(redirect.status, 307)
     const answer = await exchange(String(redirect.headers.location), { timeoutMs: 30_000 })
+    assert.ok(String(answer.body).includes(ON_DISK), 'what the page says of itself stays')
     assert.deepEqual([answer.status, canonicalsOf(answer)], [200, [page]])
   }
 })
@@ -192,10 +202,13 @@ test('a seeder’s own origin, and what it says of itself, is not for search eng
 })
 
 const hasWget = spawnSync('which', ['wget'], { stdio: 'ignore' }).status === 0
-test('wget finds the same pages', { skip: hasWget ? false : 'wget is not installed' }, async () => {
+test('wget finds the same pages, each at one address and under one canonical one', {
+  skip: hasWget ? false : 'wget is not installed',
+}, async () => {
   const log = join(folder, 'wget.log')
   const patient = ['--tries=5', '--waitretry=1', '--retry-on-http-error=503']
-  const words = ['-r', '-l', 'inf', '--delete-after', '--no-verbose', ...patient, '-P', join(folder, 'got'), '-o', log]
+  const shown = ['--no-verbose', '--server-response', '-o', log]
+  const words = ['-r', '-l', 'inf', '--delete-after', '-P', join(folder, 'got'), ...shown, ...patient]
   const child = spawn('wget', [...words, `${group.gateway}/${SITE}/`], {
     stdio: 'ignore',
     // In an ASCII locale wget itself reads some addresses otherwise.
@@ -203,7 +216,11 @@ test('wget finds the same pages', { skip: hasWget ? false : 'wget is not install
   })
   await new Promise((resolve) => child.once('close', resolve))
   const text = readFileSync(log, 'utf8')
-  const paths = new Set(Array.from(text.matchAll(/ URL:\s?(\S+) \[/g), ([, url]) => new URL(url ?? '').pathname))
+  const { found, broken } = wgetLog(text)
+  const pages = found.filter(({ html }) => html)
+  for (const { url, canonical } of pages) assert.equal(canonical.length, 1, url)
+  assert.deepEqual([...new Set(pages.map(({ canonical }) => canonical[0]))].sort(), FOUND.map(addressOf).sort(), text)
+  const paths = new Set(found.map(({ url }) => new URL(url).pathname))
   paths.delete('/robots.txt')
   // What pages need, and not what they lead to.
   paths.delete(BAR_PATH)
@@ -211,10 +228,6 @@ test('wget finds the same pages', { skip: hasWget ? false : 'wget is not install
     [...paths].sort(),
     FOUND.map((path) => new URL(addressOf(path)).pathname.slice(SITE.length + 1)).sort(),
     text,
-  )
-  const broken = Array.from(
-    text.matchAll(/^(https?:\S+):\n[^\n]*ERROR (\d+)/gm),
-    ([, url, status]) => `${status} ${url}`,
   )
   assert.deepEqual(
     broken.map((each) => each.replace(/http:\/\/127\.0\.0\.1:\d+/, '')),

@@ -153,7 +153,7 @@ test('a stream of events goes on through the kill of the member that is asked: n
   await backAgain(asked)
 })
 
-test('a member that forges is passed over: nothing of what it says is shown', async () => {
+test('F31 §7.4 a member that forges is passed over: nothing of what it says is shown', async () => {
   const [liar] = group.seeders.all
   assert.ok(liar)
   liar.kill('SIGKILL')

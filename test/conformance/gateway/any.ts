@@ -350,6 +350,20 @@ export function anySuite(kind: string, { isLive }: { readonly isLive: boolean },
     assert.equal(garbage.status, 400)
   })
 
+  test(`${kind}: RFC 9460 a site’s HTTPS record, if it has one, leads to the addresses that A and AAAA have`, async () => {
+    const dataOf = async (type: string): Promise<readonly string[]> => {
+      const answer = await ask(`/dns-query?name=${at().site}.peer&type=${type}`)
+      const { Answer = [] } = (await answer.json()) as { Answer?: readonly { readonly data: string }[] }
+      return Answer.map(({ data }) => data)
+    }
+    const records = await dataOf('HTTPS')
+    if (records.length === 0) return
+    const hints = ['ipv4hint', 'ipv6hint'].flatMap(
+      (key) => new RegExp(`^1 \\. .*\\b${key}=(\\S+)`).exec(records.join(' '))?.[1]?.split(',') ?? [],
+    )
+    assert.deepEqual(hints.sort(), [...(await dataOf('A')), ...(await dataOf('AAAA'))].sort())
+  })
+
   test(`${kind}: what no seeder, holder of a key or witness signed changes nothing`, async () => {
     assert.deepEqual(await codeOf('/network', { method: 'PUT', body: 'no network file' }), [400, 'malformed'])
     assert.deepEqual(await codeOf('/register', { method: 'POST', body: 'no registration' }), [400, 'malformed'])

@@ -40,7 +40,7 @@ for (const [kind, file] of [
   ['read', read],
   ['write', write],
 ] as const) {
-  test(`§6 a saved ${kind} is valid as it is, and any byte of it changed is refused`, () => {
+  test(`F31 §7.4 a saved ${kind} is valid as it is, and any byte of it changed is refused`, () => {
     assert.equal(judge(group, file), 'valid')
     const codes = new Map<string, number>()
     for (let index = 0; index < file.length; index++) {
@@ -60,13 +60,13 @@ for (const [kind, file] of [
     assert.ok(codes.size > 5, 'different checks catch different bytes')
   })
 
-  test(`§6 a saved ${kind} is refused when it is cut or goes on`, () => {
+  test(`F31 §7.4 a saved ${kind} is refused when it is cut or goes on`, () => {
     assert.equal(judge(group, file.subarray(0, file.length - 1)), 'saved_form')
     assert.equal(judge(group, new Uint8Array([...file, 0])), 'saved_form')
   })
 }
 
-test('§6 every bit of the small fields of a write counts', () => {
+test('F31 §7.4 every bit of the small fields of a write counts', () => {
   // Sides, fuel and counters are single bytes in the midst of hashes: all eight bits of every byte of the evidence.
   for (let index = write.length - 1; index >= 0; index -= 1) {
     if (index % 3 !== 0 && index < write.length - 400) continue
@@ -78,7 +78,7 @@ test('§6 every bit of the small fields of a write counts', () => {
   }
 })
 
-test('§6 headers that the response hash would drop or fold cannot hide in a saved answer', async () => {
+test('F31 §7.4 headers that the response hash would drop or fold cannot hide in a saved answer', async () => {
   const held = await readAnswer(group, 0, '/x')
   const { asked, requestBody, answer, evidence } = held
   for (const extra of [
@@ -92,7 +92,7 @@ test('§6 headers that the response hash would drop or fold cannot hide in a sav
   }
 })
 
-test('§6 a saved answer is judged by the network file at hand: another network has no such site or key', () => {
+test('F31 §7.4 a saved answer is judged by the network file at hand: another network has no such site or key', () => {
   const other = hostedGroup('demo', { members: ['eve', 'fay', 'gus', 'hal'] })
   assert.equal(judge(other, read), 'receipt_not_member')
   assert.equal(judge(other, write), 'cert_signature')

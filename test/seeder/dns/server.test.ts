@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { DNS_MESSAGE_BYTES_MAX, RCODE, TYPE } from '#protocol/dns/constants.ts'
+import { httpsToData } from '#protocol/dns/https-record.ts'
 import { type Answer, answerToBytes, queryFromBytes } from '#protocol/dns/message.ts'
 import { textData } from '#protocol/dns/site-records.ts'
 import { dnsPlaceOf } from '#seeder/config/dns-place.ts'
@@ -142,6 +143,29 @@ test('records that are none are left out, and in a network that is not local so 
   assert.deepEqual(dataOf(await askUdp(at.at, queryOf('wiki.peer', TYPE.TXT))), [])
 })
 
+test('an HTTPS record of a gateway is passed on; one that leads elsewhere is not, nor in a network that is not local one into this one', async () => {
+  const outside = httpsToData({ protocols: ['h2'], hints: [Uint8Array.of(93, 184, 215, 14)] })
+  const inside = httpsToData({ protocols: ['h2'], hints: [Uint8Array.of(192, 168, 0, 1)] })
+  const elsewhere = Uint8Array.of(0, 1, 4, 104, 111, 109, 101, 0)
+  const answers = [outside, inside, elsewhere].map((data) => ({ type: TYPE.HTTPS, ttl: 5, data }))
+  const ask = gatewaySays({ rcode: RCODE.NOERROR, answers, authority: [] })
+  for (const [profile, expected] of [
+    ['main', [outside]],
+    ['local', [outside, inside]],
+  ] as const) {
+    await using at = await dnsWith({ file: () => ({ ...network.file, profile }), ask })
+    const given = dataOf(await askUdp(at.at, queryOf('wiki.peer', TYPE.HTTPS)))
+    assert.deepEqual(
+      given.map((data) => Uint8Array.from(data as Uint8Array)),
+      expected,
+      profile,
+    )
+  }
+  await using alone = await dnsWith({ ask: () => Promise.reject(new Error('down')), originOf: () => 'http://10.9.9.9' })
+  const none = (await askUdp(alone.at, queryOf('wiki.peer', TYPE.HTTPS))) ?? assert.fail()
+  assert.deepEqual([rcodeOf(none), dataOf(none)], [RCODE.NOERROR, []])
+})
+
 test('without a gateway a seeder that has the site names itself, another one says that it does not know; then it asks again', async () => {
   let isThere = false
   const ask: ResolverOptions['ask'] = (gateway, message) =>
@@ -161,7 +185,9 @@ test('nobody is asked about other zones, names that no site has, or types that t
     ['example.org', TYPE.A, RCODE.REFUSED],
     ['nobody.peer', TYPE.A, RCODE.NXDOMAIN],
     ['peer', TYPE.NS, RCODE.NOERROR],
-    ['wiki.peer', TYPE.HTTPS, RCODE.NOERROR],
+    ['wiki.peer', 15, RCODE.NOERROR],
+    ['nobody.peer', TYPE.HTTPS, RCODE.NXDOMAIN],
+    ['peer', TYPE.HTTPS, RCODE.NOERROR],
     ['wiki.peer', TYPE.ANY, RCODE.NOERROR],
     ['wiki.peer', TYPE.AXFR, RCODE.REFUSED],
   ] as const)

@@ -1,17 +1,11 @@
-// Hostile visitors and a member that floods, on a real member: an honest client of another address is served meanwhile, the member's memory and
-// descriptors are bounded, and afterwards all is as before. `npm run test:hostile` has every attack and prints the figures.
+// F31 §7.8 Hostile visitors and a member that floods, on the real member that leads its group: an honest client of another address is served
+// meanwhile, the leader's memory and descriptors are bounded, and afterwards all is as before. `npm run test:hostile` has every attack and prints the figures.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { SERVE_LIMITS, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
-import {
-  type Suffered,
-  startVictim,
-  suffer,
-  sufferAtPeerPort,
-  sufferMember,
-  type Victim,
-} from '#test/byzantine/hostile.ts'
+import { type Suffered, startVictims, suffer, sufferAtPeerPort, sufferMember } from '#test/byzantine/hostile.ts'
+import type { Seeders } from '#test/support/seeders.ts'
 
 const ATTACK_MS = 4_000
 /** Of a connection that asks: both sides' objects of Node, a head, what was read and not yet parsed. */
@@ -27,11 +21,11 @@ const GROWTH_BYTES_MAX =
 /** A request that is under way when the attack begins or ends may be lost to it. */
 const LOST_MAX = 1
 
-let victim: Victim
+let victims: Seeders
 before(async () => {
-  victim = await startVictim()
+  victims = await startVictims()
 })
-after(() => victim?.[Symbol.asyncDispose]())
+after(() => victims?.[Symbol.asyncDispose]())
 
 function assertServed(found: Suffered): void {
   const told = JSON.stringify(found)
@@ -46,20 +40,20 @@ for (const attack of [
   'pipelined reads, nothing taken',
   'idle connections from one address',
 ])
-  test(`others are served during ${attack}`, async (context) => {
-    const found = await suffer(victim, attack, ATTACK_MS)
+  test(`F31 §7.8 others are served during ${attack}, at the leader`, async (context) => {
+    const found = await suffer(victims, attack, ATTACK_MS)
     context.diagnostic(JSON.stringify(found))
     assertServed(found)
   })
 
-test('others are served, and the group agrees, while strangers send garbage to the peer port', async (context) => {
-  const found = await sufferAtPeerPort(victim, 'peer port: a handshake that is none', ATTACK_MS)
+test('F31 §7.8 others are served, and the group agrees, while strangers send garbage to the peer port', async (context) => {
+  const found = await sufferAtPeerPort(victims, 'peer port: a handshake that is none', ATTACK_MS)
   context.diagnostic(JSON.stringify(found))
   assertServed(found)
 })
 
-test('others are served while a member shares valid requests as fast as they are taken', async (context) => {
-  const found = await sufferMember(victim, ATTACK_MS)
+test('F31 §7.8 others are served while a member shares valid requests as fast as they are taken', async (context) => {
+  const found = await sufferMember(victims, ATTACK_MS)
   context.diagnostic(JSON.stringify(found))
   assertServed(found)
 })

@@ -1,12 +1,12 @@
 // A whole seeder inside the test's own process: what it keeps across a restart, and how it publishes and serves.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
+import { exchange } from '#cli/network/http.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { readCbor } from '#protocol/codec/shape.ts'
 import { signNetworkFile } from '#protocol/directory/network-file.ts'
@@ -48,6 +48,18 @@ function emptyNetwork(admission: string) {
 
 test('F45 a seeder whose operator has not accepted stores nothing and tells nobody; accepted once, it starts from then on', async () => {
   await using seeders = await startSeeders({ count: 0 })
+  const { admission } = seeders
+  const real = admission.url
+  // The admission endpoint as the network file has it: what comes goes on to the real one.
+  await using door = await startRecorder(async ({ method, path, body }) => {
+    const { status, body: said } = await exchange(`${real}${path}`, { method, ...(method === 'GET' ? {} : { body }) })
+    return { status, body: said.toString() }
+  })
+  await using gateway = await startRecorder()
+  admission.change({ admission: door.url, gateways: [gateway.url] })
+  /** The holder of the network's key puts its file at each gateway; whatever else comes there is a seeder's. */
+  const told = () => [...door.requests, ...gateway.requests.filter(({ method }) => method !== 'PUT')]
+
   const directory = join(seeders.directory, 'mine')
   const words = ['--dir', directory, '--network', seeders.networkPath]
   const refused = await interpeer(['seed', ...words, '--disk', '1G', '--json'])
@@ -55,12 +67,24 @@ test('F45 a seeder whose operator has not accepted stores nothing and tells nobo
   assert.equal((JSON.parse(refused.stdout) as { code: string }).code, 'not_accepted')
   assert.match(refused.stderr + refused.stdout, /--disk 1G/)
   const entry = join(import.meta.dirname, '..', '..', '..', 'seeder', 'main.ts')
-  const alone = spawnSync(process.execPath, [entry, ...words, '--json'], { encoding: 'utf8' })
-  assert.deepEqual([alone.status, (JSON.parse(alone.stdout) as { code: string }).code], [2, 'not_accepted'])
+  const alone = await interpeer([...words, '--json'], { through: [process.execPath, entry] })
+  assert.deepEqual([alone.code, (JSON.parse(alone.stdout) as { code: string }).code], [2, 'not_accepted'])
   assert.ok(!existsSync(directory))
+  // Both processes have ended. Connections are taken in their order: whatever they had begun is there before these two.
+  for (const { url } of [door, gateway]) await exchange(`${url}/network`)
+  assert.deepEqual(
+    told().map(({ method, path }) => `${method} ${path}`),
+    ['GET /network', 'GET /network'],
+  )
+  assert.deepEqual(admission.file().peers, [])
+
+  const before = told().length
   for (const more of [['--accept'], []]) {
     await using seed = startCommand(['seed', ...words, ...more])
     await seed.event('ready')
+    if (more.length === 0) continue
+    await until('it is in the network file', () => admission.file().peers.length === 1, 60_000)
+    assert.ok(told().length > before)
   }
 })
 
