@@ -25,6 +25,7 @@ import { type Asks, attackBy, endure, HONEST_MS_MAX, type Suffered } from './hos
 
 /** Whose tunnel the gateway carries the site through. */
 const TUNNELLED = 'ana'
+const HEARTBEAT_MS = 2_000
 export const LARGE_BYTES = 24 * 1024 * 1024
 
 export type GatewayVictim = AsyncDisposable & {
@@ -85,6 +86,9 @@ export async function startGatewayVictim(): Promise<GatewayVictim> {
     app: ({ target }) => textResponse(200, `hello ${target}`),
     assets: { [LARGE_PATH]: new Uint8Array(LARGE_BYTES).fill(1) },
   })
+  // An answer holds for as long as its certificate is young.
+  const beats = setInterval(() => group.heartbeat(), HEARTBEAT_MS)
+  stack.defer(() => clearInterval(beats))
   const edge = stack.use(await startEdge(group, { member: GATEWAY_MEMBERS.indexOf(TUNNELLED) }))
   const tunnel = stack.use(
     startTunnel({
