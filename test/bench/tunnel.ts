@@ -92,26 +92,33 @@ export const tunnel: Bench = async ({ note }) => {
       ),
     )
 
-  const starved: { alone: Load; beside: Load }[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const alone = await asked(through, '/page', 1, ROUND_MS)
-    const [beside] = await Promise.all([
-      asked(through, '/page', 1, ROUND_MS),
-      asked(through, '/photo.jpg', BULK_STREAMS, ROUND_MS),
-    ])
-    starved.push({ alone, beside })
+  const besideBulk = async (way: Way, small: string, large: string): Promise<Load> => {
+    const both = [asked(way, small, 1, ROUND_MS), asked(way, large, BULK_STREAMS, ROUND_MS)] as const
+    const [beside] = await Promise.all(both)
+    return beside
   }
+  const starved: { alone: Load; beside: Load; bare: Load }[] = []
+  for (let round = 0; round < ROUNDS; round++)
+    starved.push({
+      alone: await asked(through, '/page', 1, ROUND_MS),
+      beside: await besideBulk(through, '/page', '/photo.jpg'),
+      bare: await besideBulk(limit, '/small', '/large'),
+    })
   const small = `3 KB page beside ${BULK_STREAMS} streams of 1 MB through a tunnel`
   for (const [name, figure] of [
     ['p50', 'p50Ms'],
     ['p99', 'p99Ms'],
   ] as const)
-    results.push(
-      compared(
-        `${small}, ${name}, against alone`,
-        'ms',
-        starved.map(({ alone, beside }) => ({ ours: beside[figure], peer: alone[figure] })),
-      ),
-    )
+    for (const [peer, against] of [
+      ['alone', 'alone'],
+      ['bare', 'beside as many the bare way'],
+    ] as const)
+      results.push(
+        compared(
+          `${small}, ${name}, against ${against}`,
+          'ms',
+          starved.map((each) => ({ ours: each.beside[figure], peer: each[peer][figure] })),
+        ),
+      )
   return results
 }
