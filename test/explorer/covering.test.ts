@@ -46,7 +46,7 @@ const COMPARED = [
 
 for (const { rule, what, patches, explored, breaks } of EXPLORED_MUTANTS.filter(({ what }) => COMPARED.includes(what)))
   test(`${rule} ${what}: with the reduction the same invariants break in ${explored}`, async (context) => {
-    await inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
+    await inPatchedCopy(patches, ['test/simulator', 'test/explorer', 'test/support'], async (copy) => {
       const run = async (...more: readonly string[]): Promise<Answer> => {
         const args = ['--case', explored, '--json', '--all', '--minutes', '10', ...more]
         return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, { exitCodes: [0, 1] })) as Answer

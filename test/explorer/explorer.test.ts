@@ -113,7 +113,7 @@ test('G4 after its TIMEOUT a member signs in that view only above the height tha
 
 /** What an exploration of the protocol with these edits comes to. */
 function explorePatched(patches: readonly Patch[], explored: string): Promise<Exploration> {
-  return inPatchedCopy(patches, ['test/simulator', 'test/explorer'], async (copy) => {
+  return inPatchedCopy(patches, ['test/simulator', 'test/explorer', 'test/support'], async (copy) => {
     const args = ['--case', explored, '--json', '--minutes', '10']
     return JSON.parse(await runInCopy(join(copy, 'test/explorer/main.ts'), args, { exitCodes: [0, 1] })) as Exploration
   })

@@ -16,7 +16,7 @@ const only = new RegExp(values.only ?? '')
 
 for (const mutant of [...MUTANTS, ...EPOCH_MUTANTS].filter(({ what }) => only.test(what))) {
   const found: string[] = []
-  await inPatchedCopy(mutant.patches, ['test/simulator', 'test/explorer'], async (copy) => {
+  await inPatchedCopy(mutant.patches, ['test/simulator', 'test/explorer', 'test/support'], async (copy) => {
     for (const each of cases) {
       const args = ['--case', each, '--json', '--minutes', String(seconds / 60)]
       const text = await runInCopy(join(copy, 'test/explorer/main.ts'), args, { exitCodes: [0, 1] }).catch(

@@ -8,12 +8,14 @@ import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { certFromBytes } from '#seeder/agree/record.ts'
 import { levelLines, linesAt, noEvidence, SITE } from '#test/support/lines.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
+import { until } from '#test/support/until.ts'
 
 /** Heights that are asked for at one member, from its head down. */
 const HEIGHTS_MAX = 400
 /** Further heights that are asked for where one was not there: a gap has something below it. */
 const GAP_MAX = 12
 const ASK_MS = 30_000
+const WINDOW_DEADLINE_MS = 2 * WINDOW_MS
 
 type Kept = { readonly hash: string; readonly time: number; readonly kind: string }
 /** Certificates by height, from the head down. */
@@ -71,6 +73,24 @@ export async function withFacts<T>(seeders: () => readonly SeederProcess[], work
   }
 }
 
+/** ms between the lowest block and the head; 0 without any. */
+function reachOf(blocks: Blocks): number {
+  const times = [...blocks.values()].map(({ time }) => time)
+  return (times[0] ?? 0) - (times.at(-1) ?? 0)
+}
+
+/** Who began with the state of a head, since nobody had an older one to offer, knows R9's window when that has passed, and votes from then on. */
+async function untilWindows(members: readonly SeederProcess[]): Promise<void> {
+  await until(
+    'R9’s window at every member',
+    async () => {
+      const all = await Promise.all(members.map(blocksOf))
+      return all.every((blocks) => blocks.has(1) || reachOf(blocks) > WINDOW_MS)
+    },
+    WINDOW_DEADLINE_MS,
+  )
+}
+
 /** Returns what each has. */
 async function haveWholeWindows(members: readonly SeederProcess[], how: 'RECONFIG' | 'CLOSE'): Promise<string> {
   const kept: string[] = []
@@ -82,7 +102,7 @@ async function haveWholeWindows(members: readonly SeederProcess[], how: 'RECONFI
     const lowest = heights.at(-1) ?? 0
     assert.ok(heights.length > 0, `${seeder.label} has no certificate`)
     assert.equal(heights.length, head - lowest + 1, `${seeder.label} has gaps: ${rangesOf(heights)}`)
-    const reach = (blocks.get(head)?.time ?? 0) - (blocks.get(lowest)?.time ?? 0)
+    const reach = reachOf(blocks)
     assert.ok(lowest === 1 || reach > WINDOW_MS, `${seeder.label} has ${rangesOf(heights)}, which is ${reach} ms only`)
     for (const [height, { hash }] of blocks) {
       const other = seen.get(height)
@@ -112,6 +132,7 @@ export async function standWell(
   await check('the acknowledged lines', async () => assert.deepEqual(await levelLines({ all: members }), lines))
   await check('nobody is called a liar', () => noEvidence({ all: members }))
   await check('the blocks', async () => {
+    await untilWindows(members).catch(() => {})
     kept = await haveWholeWindows(members, how)
   })
   assert.ok(failures.length === 0, failures.join('\n'))
