@@ -38,7 +38,8 @@ const DROP_MS_MAX = 10_000
 const ACKNOWLEDGED_MIN = 5
 const ACKNOWLEDGED_MS = 120_000
 /** A fork needs one of the two to lead, and the honest ones in different halves. */
-const FORK_MS = 120_000
+const FORK_MS = 60_000
+const FORK_GROUPS_MAX = 3
 const ASKED_OF_GATEWAY = 40
 const POLL_MS = 50
 const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
@@ -167,6 +168,16 @@ async function shownBy(group: LyingGroup, seeder: SeederProcess): Promise<Readon
 
 /** Two of four make two certificates of one height: whoever made them is named by every honest member, nobody else is, and both are left out. */
 export async function runFork(): Promise<Outcome> {
+  const standings: string[] = []
+  for (let group = 0; group < FORK_GROUPS_MAX; group++) {
+    const found = await forkOf(standings)
+    if (found !== undefined) return found
+  }
+  throw new Error(`no fork in ${FORK_GROUPS_MAX} groups, which stood so:\n${standings.join('\n')}`)
+}
+
+/** Of one group. Over the bound nobody promises that it goes on: undefined, and how it stands, when it does not come to a fork. */
+async function forkOf(standings: string[]): Promise<Outcome | undefined> {
   const lies = [
     { kind: 'fork', part: 'leader' },
     { kind: 'fork', part: 'follower' },
@@ -176,14 +187,19 @@ export async function runFork(): Promise<Outcome> {
   const load = startLoad(group.seeders)
   const began = performance.now()
   try {
-    const [height] = await until(
+    const forked = await until(
       'a fork',
       async () => {
-        const forked = await forkedHeights(group)
-        return forked.length > 0 && forked
+        const found = await forkedHeights(group)
+        return found.length > 0 && found
       },
       FORK_MS,
-    )
+    ).catch(() => undefined)
+    if (forked === undefined) {
+      standings.push(...(await Promise.all(group.seeders.all.map(standingOf))))
+      return undefined
+    }
+    const [height] = forked
     const forkedAt = performance.now()
     for (const seeder of group.honest)
       await until(`the culprits at ${seeder.label}`, async () => {
@@ -207,6 +223,12 @@ export async function runFork(): Promise<Outcome> {
   } finally {
     await load.end()
   }
+}
+
+/** For whoever reads why something failed. */
+async function standingOf(seeder: SeederProcess): Promise<string> {
+  const { height, view, leader, state, counts, evidence } = (await seeder.site(SITE).catch(() => undefined)) ?? {}
+  return `${seeder.label} ${seeder.ready.peer}: ${JSON.stringify({ height, view, leader, state, counts, evidence })}`
 }
 
 /** The honest ones end at one height with one state. */
