@@ -56,6 +56,8 @@ export type Outcome = {
   /** From the start of the load to two certificates of one height, where that is what was waited for. */
   readonly forkMs?: number
   readonly forkedHeight?: number
+  /** How the members of groups before stood that came to a standstill without a fork. */
+  readonly standings?: readonly string[]
   readonly proofs: readonly string[]
 }
 
@@ -171,7 +173,7 @@ export async function runFork(): Promise<Outcome> {
   const standings: string[] = []
   for (let group = 0; group < FORK_GROUPS_MAX; group++) {
     const found = await forkOf(standings)
-    if (found !== undefined) return found
+    if (found !== undefined) return standings.length === 0 ? found : { ...found, standings }
   }
   throw new Error(`no fork in ${FORK_GROUPS_MAX} groups, which stood so:\n${standings.join('\n')}`)
 }
