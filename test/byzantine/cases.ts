@@ -29,9 +29,9 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
   fork: ['double_proposal', 'double_vote1', 'double_vote2'],
 }
 /** It need not say anything that proves it: a forker alone follows nobody, and the others do not let it lead. */
-const isQuiet = ({ kind }: Lie): boolean => PROOFS[kind].length === 0 || kind === 'fork'
+export const isQuiet = ({ kind }: Lie): boolean => PROOFS[kind].length === 0 || kind === 'fork'
 /** How long a proof may take on a busy machine; audits come every few seconds. */
-const PROOF_MS = 90_000
+export const PROOF_MS = 90_000
 /** Promised: the gateway sends nobody to a proven liar this long after the proof. */
 const DROP_MS_MAX = 10_000
 /** Fewer say nothing about the history; a machine that does much else gets no more done. */
@@ -42,7 +42,7 @@ const FORK_MS = 60_000
 const FORK_GROUPS_MAX = 3
 const ASKED_OF_GATEWAY = 40
 const POLL_MS = 50
-const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
+export const OUT: ReadonlySet<string> = new Set(['proven_liar', 'accused'])
 
 export type Outcome = {
   readonly name: string
@@ -65,8 +65,9 @@ export function nameOf(lies: readonly Lie[]): string {
   return lies.map(({ kind, part }) => `${kind} (${part})`).join(' + ')
 }
 
-async function proofsAgainst({ honest, liars }: LyingGroup): Promise<readonly string[]> {
-  const all = await Promise.all(honest.map(async (seeder) => (await seeder.site(SITE))?.evidence ?? []))
+/** The kinds of proof that honest members have, none of which is against one of them. */
+export async function proofsAgainst({ honest, liars }: LyingGroup, site = SITE): Promise<readonly string[]> {
+  const all = await Promise.all(honest.map(async (seeder) => (await seeder.site(site))?.evidence ?? []))
   const lying = new Set(liars.map(({ ready }) => ready.peer))
   for (const evidence of all.flat()) assert.ok(lying.has(evidence.accused), `${evidence.kind} against an honest member`)
   return [...new Set(all.flat().map(({ kind }) => kind))]
@@ -110,6 +111,7 @@ export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
   } finally {
     await load.end()
   }
+  await load.lookBack()
   const proofs = await proofsAgainst(group)
   for (const kind of proofs) assert.ok(expected.includes(kind), kind)
   assert.equal(load.fault(), undefined)
@@ -124,30 +126,35 @@ export async function runAlone(lie: Lie, loadMs: number): Promise<Outcome> {
 }
 
 /** Hash of the block that this member has a valid certificate for, hexadecimal; undefined: it has none at this height. */
-async function certifiedAt(group: LyingGroup, seeder: SeederProcess, height: number): Promise<string | undefined> {
-  const answer = await seeder.ask(SITE, `/.well-known/interpeer/certificate/${height}`)
+async function certifiedAt(
+  group: LyingGroup,
+  seeder: SeederProcess,
+  site: string,
+  height: number,
+): Promise<string | undefined> {
+  const answer = await seeder.ask(site, `/.well-known/interpeer/certificate/${height}`)
   if (answer.status !== 200) return undefined
   const cert = readCbor(certShape, new Uint8Array(answer.body), WIRE_BYTES_MAX)
   assert.ok(cert.ok)
-  const { domain, members } = rulesOf(group)
+  const { domain, members } = rulesOf(group, site)
   const checks = certChecks(domain, members, cert.value)
   assert.ok(checks.ok && runChecks(checks.value, verify).ok, `certificate ${height} of ${seeder.label} holds`)
   return hexFromBytes(cert.value.qc1.block_hash)
 }
 
-function rulesOf({ seeders }: LyingGroup) {
+function rulesOf({ seeders }: LyingGroup, site: string) {
   const file = seeders.admission.file()
-  const job = file.jobs.find(({ name }) => name === SITE)
+  const job = file.jobs.find(({ name }) => name === site)
   assert.ok(job)
   return { domain: domainOf(file), members: groupOf(job) }
 }
 
 /** Heights of which honest members have valid certificates for different blocks. */
-async function forkedHeights(group: LyingGroup): Promise<readonly number[]> {
-  const heights = await Promise.all(group.honest.map(async (seeder) => (await seeder.site(SITE))?.height ?? 0))
+export async function forkedHeights(group: LyingGroup, site = SITE): Promise<readonly number[]> {
+  const heights = await Promise.all(group.honest.map(async (seeder) => (await seeder.site(site))?.height ?? 0))
   const forked: number[] = []
   for (let height = 1; height <= Math.max(...heights); height++) {
-    const blocks = await Promise.all(group.honest.map((seeder) => certifiedAt(group, seeder, height)))
+    const blocks = await Promise.all(group.honest.map((seeder) => certifiedAt(group, seeder, site, height)))
     if (new Set(blocks.filter((block) => block !== undefined)).size > 1) forked.push(height)
   }
   return forked
@@ -155,7 +162,7 @@ async function forkedHeights(group: LyingGroup): Promise<readonly number[]> {
 
 /** Whom the proofs that this member hands out show, each judged by the group's keys alone. */
 async function shownBy(group: LyingGroup, seeder: SeederProcess): Promise<ReadonlySet<string>> {
-  const { domain, members } = rulesOf(group)
+  const { domain, members } = rulesOf(group, SITE)
   const shown = new Set<string>()
   for (const { hash, accused } of (await seeder.site(SITE))?.evidence ?? []) {
     const answer = await seeder.ask(SITE, `/.well-known/interpeer/evidence/${hash}`)

@@ -43,24 +43,34 @@ export async function byPart(seeders: Seeders, site: string): Promise<readonly S
 
 export type GroupOptions = SeedersOptions & {
   /** Absent: the site of the scripted clients. */
-  readonly site?: { readonly name: string; readonly folder: string }
+  readonly site?: HostedFolder
+  /** Of the same members. */
+  readonly beside?: readonly HostedFolder[]
 }
 
+export type HostedFolder = { readonly name: string; readonly folder: string }
+
+/** The site of the scripted clients. */
+export const OBJECTS: HostedFolder = { name: SITE, folder: SITE_FOLDER }
+
 export async function startGroup(lies: readonly Lie[], options: GroupOptions = {}): Promise<LyingGroup> {
-  const { name, folder } = options.site ?? { name: SITE, folder: SITE_FOLDER }
+  const { site = OBJECTS, beside = [] } = options
+  const { name } = site
   await using stack = new AsyncDisposableStack()
   const seeders = stack.use(await startSeeders(options))
   const gateway = stack.use(await startGatewayOf(seeders))
-  await seeders.publish(folder)
-  for (const seeder of seeders.all)
-    await until(
-      `${name} at ${seeder.label}`,
-      async () => {
-        const site = await seeder.site(name)
-        return site?.state === 'agreeing' && site.height > 0
-      },
-      READY_MS,
-    )
+  for (const each of [site, ...beside]) {
+    await seeders.publish(each.folder)
+    for (const seeder of seeders.all)
+      await until(
+        `${each.name} at ${seeder.label}`,
+        async () => {
+          const found = await seeder.site(each.name)
+          return found?.state === 'agreeing' && found.height > 0
+        },
+        READY_MS,
+      )
+  }
   const [leader, ...followers] = await byPart(seeders, name)
   const liars: SeederProcess[] = []
   for (const { kind, part } of lies) {

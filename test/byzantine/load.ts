@@ -34,6 +34,8 @@ const ANSWER_MS = 10_000
 export type Load = {
   /** Ends it, and waits for the clients. */
   end(): Promise<void>
+  /** After the end: every object is read once more, so that what was acknowledged last is missed too when it was lost. */
+  lookBack(): Promise<void>
   readonly acknowledged: number
   readonly unanswered: number
   /** Answers that came with evidence which did not hold, by the label of who gave them. */
@@ -96,10 +98,15 @@ export function startLoad(seeders: Seeders, options: LoadOptions = {}): Load {
     return true
   }
 
-  async function ask(path: string, text: string, first: number): Promise<{ count: number; value: string } | undefined> {
+  async function ask(
+    path: string,
+    text: string,
+    first: number,
+    isOver: () => boolean,
+  ): Promise<{ count: number; value: string } | undefined> {
     const body = Buffer.from(text)
     const headers = { 'idempotency-key': randomBytes(16).toString('base64url') }
-    for (let turn = first; turn < first + TRIES_MAX && !(over && turn > first); turn++) {
+    for (let turn = first; turn < first + TRIES_MAX && !(isOver() && turn > first); turn++) {
       const all = members()
       const seeder = all[turn % all.length]
       if (seeder === undefined) continue
@@ -124,22 +131,32 @@ export function startLoad(seeders: Seeders, options: LoadOptions = {}): Load {
     return undefined
   }
 
+  /** Asks, and notes what came of it. One row holds both objects, so that every answer tells of both. */
+  async function operate(
+    by: number,
+    path: string,
+    text: string,
+    first: number,
+    isOver: () => boolean,
+  ): Promise<boolean> {
+    const [kind, value = ''] = text.split(' ')
+    const calledAt = performance.now()
+    const answer = await ask(path, text, first, isOver)
+    const returnedAt = answer === undefined ? null : performance.now()
+    const common = { key: path, client: by, calledAt, returnedAt }
+    const counted: CounterInput = { type: kind === 'add' ? 'add' : 'read' }
+    const written: RegisterInput = kind === 'write' ? { type: 'write', value } : { type: 'read' }
+    counts.push({ ...common, input: counted, ...(answer === undefined ? {} : { output: answer.count }) })
+    values.push({ ...common, input: written, ...(answer === undefined ? {} : { output: answer.value }) })
+    return answer !== undefined
+  }
+
   async function visit(client: number): Promise<void> {
     for (let turn = 0; !over; turn++) {
       const path = OBJECTS[randomInt(OBJECTS.length)] ?? '/a'
-      const kind = randomInt(3)
-      const value = `${client}-${turn}`
-      const calledAt = performance.now()
-      const answer = await ask(path, kind === 0 ? 'add' : kind === 1 ? `write ${value}` : 'read', client + turn)
-      const returnedAt = answer === undefined ? null : performance.now()
-      const common = { key: path, client, calledAt, returnedAt }
-      // One row holds both objects, so that every answer tells of both.
-      const counted: CounterInput = { type: kind === 0 ? 'add' : 'read' }
-      const written: RegisterInput = kind === 1 ? { type: 'write', value } : { type: 'read' }
-      counts.push({ ...common, input: counted, ...(answer === undefined ? {} : { output: answer.count }) })
-      values.push({ ...common, input: written, ...(answer === undefined ? {} : { output: answer.value }) })
-      if (answer === undefined) unanswered++
-      else acknowledged++
+      const text = ['add', `write ${client}-${turn}`, 'read'][randomInt(3)] ?? 'read'
+      if (await operate(client, path, text, client + turn, () => over)) acknowledged++
+      else unanswered++
     }
   }
 
@@ -148,6 +165,9 @@ export function startLoad(seeders: Seeders, options: LoadOptions = {}): Load {
     async end() {
       over = true
       await Promise.all(clients)
+    },
+    async lookBack() {
+      for (const path of OBJECTS) assert(await operate(clients.length, path, 'read', 0, () => false), `${path} is read`)
     },
     get acknowledged() {
       return acknowledged
