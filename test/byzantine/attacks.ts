@@ -129,6 +129,61 @@ export const reset: Attack = async (aim, tally, over) => {
   }
 }
 
+/** None of these is HTTP, or none that an origin should answer with more than a refusal. */
+const malformedHeads = (path: string): readonly (string | Buffer)[] => [
+  `GET /${'a'.repeat(1024 * 1024)} HTTP/1.1\r\nHost: HOST\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: HOST\r\nX: ${'a'.repeat(1024 * 1024)}\r\n\r\n`,
+  `GET / HTTP/1.1\r\nHost: HOST\r\n${'X: a\r\n'.repeat(100_000)}\r\n`,
+  'GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc',
+  `POST ${path} HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n`,
+  `POST ${path} HTTP/1.1\r\nHost: HOST\r\nContent-Length: -1\r\n\r\n`,
+  `POST ${path} HTTP/1.1\r\nHost: HOST\r\nContent-Length: 99999999999999999999\r\n\r\n`,
+  'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  'GET http://else.where/ HTTP/1.1\r\nHost: HOST\r\n\r\n',
+  'GET //evil.example/%2e%2e/ HTTP/1.1\r\nHost: HOST\r\n\r\n',
+  '\0\0\0\0',
+  Buffer.alloc(256 * 1024, 0xff),
+  Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
+]
+
+/** A new connection for each, one after the other. */
+export function malformed(path: string): Attack {
+  const heads = malformedHeads(path)
+  return async (aim, tally, over) => {
+    for (let turn = 0; !over() && turn * 10 <= aim.ms; turn++) {
+      const bytes = heads[turn % heads.length] ?? ''
+      const socket = open(aim, tally, addressAt(0, 1), () =>
+        socket.write(typeof bytes === 'string' ? bytes.replaceAll('HOST', aim.host) : bytes, 'latin1'),
+      )
+      socket.on('data', (chunk) => count(tally, /^HTTP\/1\.1 \d{3}/.exec(chunk.toString('latin1'))?.[0] ?? 'more'))
+      await pass(10)
+    }
+  }
+}
+
+const HALF_OPEN = 2_000
+
+/** Sockets whose side ends after one of these: they never take what comes, and never end the other side. */
+export function halfOpen(halves: readonly string[]): Attack {
+  return async (aim, tally, over) => {
+    for (let turn = 0; turn < HALF_OPEN && !over(); turn++) {
+      const socket = open(aim, tally, addressAt(0, 1), () =>
+        socket.end(halves[turn % halves.length]?.replaceAll('HOST', aim.host) ?? ''),
+      )
+      socket.pause()
+      if (turn % 100 === 99) await pass(20)
+    }
+    await pass(aim.ms)
+  }
+}
+
+const HALVES = [
+  'GET /a HTTP/1.1\r\nHost: HOST\r\n\r\n',
+  'GET /large.bin HTTP/1.1\r\nHost: HOST\r\n\r\n',
+  `POST /a HTTP/1.1\r\nHost: HOST\r\nContent-Length: ${BODY_BYTES}\r\n\r\nadd`,
+  'GET /a HTTP/1.1\r\nHo',
+]
+
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   'reads from one address': flood(400, 1, get),
   'reads from many addresses': flood(400, MANY, get),
@@ -207,6 +262,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     reads: true,
   }),
   'abrupt resets': reset,
+  'huge and malformed HTTP': malformed('/a'),
+  'half-open sockets': halfOpen(HALVES),
 }
 
 /** What this process was started for. */

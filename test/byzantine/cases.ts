@@ -31,7 +31,7 @@ export const PROOFS: Readonly<Record<ByzantineKind, readonly string[]>> = {
 /** It need not say anything that proves it: a forker alone follows nobody, and the others do not let it lead. */
 export const isQuiet = ({ kind }: Lie): boolean => PROOFS[kind].length === 0 || kind === 'fork'
 /** How long a proof may take on a busy machine; audits come every few seconds. */
-export const PROOF_MS = 90_000
+const PROOF_MS = 90_000
 /** Promised: the gateway sends nobody to a proven liar this long after the proof. */
 const DROP_MS_MAX = 10_000
 /** Fewer say nothing about the history; a machine that does much else gets no more done. */

@@ -11,7 +11,7 @@ import {
   type TestNetwork,
   testNetwork,
 } from '#test/support/network.ts'
-import { type Attack, count, drip, flood, open, runAttack } from './attacks.ts'
+import { type Attack, count, drip, flood, halfOpen, malformed, open, runAttack } from './attacks.ts'
 
 /** Derived from these names: the attacker's members are the victim's. */
 export const GATEWAY_SITE = 'wiki'
@@ -96,23 +96,6 @@ const slow = (first: string | Buffer, more: string, connections = 1_000): Attack
 
 const slowBody = (method: string, path: string, bytes: number): string =>
   `${method} ${path} HTTP/1.1\r\nHost: gateway\r\nContent-Length: ${bytes}\r\n\r\n`
-
-/** None of these is HTTP, or none that a gateway should answer with more than a refusal. */
-const MALFORMED: readonly (string | Buffer)[] = [
-  `GET /${'a'.repeat(1024 * 1024)} HTTP/1.1\r\nHost: HOST\r\n\r\n`,
-  `GET / HTTP/1.1\r\nHost: HOST\r\nX: ${'a'.repeat(1024 * 1024)}\r\n\r\n`,
-  `GET / HTTP/1.1\r\nHost: HOST\r\n${'X: a\r\n'.repeat(100_000)}\r\n`,
-  'GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc',
-  'POST /register HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n',
-  'POST /register HTTP/1.1\r\nHost: HOST\r\nContent-Length: -1\r\n\r\n',
-  'POST /register HTTP/1.1\r\nHost: HOST\r\nContent-Length: 99999999999999999999\r\n\r\n',
-  'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-  'GET http://else.where/ HTTP/1.1\r\nHost: HOST\r\n\r\n',
-  'GET //evil.example/%2e%2e/ HTTP/1.1\r\nHost: HOST\r\n\r\n',
-  '\0\0\0\0',
-  Buffer.alloc(256 * 1024, 0xff),
-  Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
-]
 
 const DNS_GARBAGE_BYTES = 400
 /** Messages, or nearly, that nobody's resolver sends. */
@@ -213,18 +196,6 @@ const byteByByte =
       await pass(BYTE_PAUSE_MS)
   }
 
-const malformed: Attack = async (aim, tally, over) => {
-  for (let turn = 0; !over() && turn < Number.MAX_SAFE_INTEGER; turn++) {
-    if (turn * 10 > aim.ms) return
-    const bytes = MALFORMED[turn % MALFORMED.length] ?? ''
-    const socket = open(aim, tally, '127.0.0.2', () =>
-      socket.write(typeof bytes === 'string' ? bytes.replaceAll('HOST', aim.host) : bytes, 'latin1'),
-    )
-    socket.on('data', (chunk) => count(tally, /^HTTP\/1\.1 \d{3}/.exec(chunk.toString('latin1'))?.[0] ?? 'more'))
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
 export const GATEWAY_ATTACKS: Readonly<Record<string, Attack>> = {
   'gateway: redirects and pages': flood(400, 1, (turn) => (turn % 2 === 0 ? site(turn) : page(turn >> 1))),
   'gateway: registrations of strangers': registrations(100, strangers),
@@ -245,7 +216,7 @@ export const GATEWAY_ATTACKS: Readonly<Record<string, Attack>> = {
     '',
     80,
   ),
-  'gateway: huge and malformed HTTP': malformed,
+  'gateway: huge and malformed HTTP': malformed('/register'),
   'gateway: pipelined, nothing taken': drip({
     connections: 300,
     addresses: 1,
@@ -262,18 +233,7 @@ export const GATEWAY_ATTACKS: Readonly<Record<string, Attack>> = {
     pauseMs: 1_000,
     reads: true,
   }),
-  'gateway: half-open sockets': async (aim, tally, over) => {
-    const halves = [site(0), slowBody('POST', '/register', 1_000), site(0).slice(0, 20)]
-    for (let turn = 0; turn < 2_000 && !over(); turn++) {
-      // Its side ends in the midst; it never takes what comes, and never ends the other side.
-      const socket = open(aim, tally, '127.0.0.2', () =>
-        socket.end(halves[turn % 3]?.replaceAll('HOST', aim.host) ?? ''),
-      )
-      socket.pause()
-      if (turn % 100 === 99) await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    await new Promise((resolve) => setTimeout(resolve, aim.ms))
-  },
+  'gateway: half-open sockets': halfOpen([site(0), slowBody('POST', '/register', 1_000), site(0).slice(0, 20)]),
 }
 
 if (import.meta.main) await runAttack(GATEWAY_ATTACKS)

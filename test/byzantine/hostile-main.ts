@@ -7,6 +7,7 @@ import { startGatewayVictim, sufferGateway } from './gateway.ts'
 import { GATEWAY_ATTACKS } from './gateway-attacks.ts'
 import { type Suffered, startVictims, suffer, sufferAtPeerPort, sufferMember, type Times } from './hostile.ts'
 import { PEER_ATTACKS } from './peer-attacks.ts'
+import { STREAM_GARBAGE, sufferStreams } from './streams.ts'
 
 const ATTACK_MS = 8_000
 const MIB = 1024 * 1024
@@ -40,10 +41,11 @@ if (onGateway.length > 0) {
 }
 const onMember = Object.keys(ATTACKS).filter(chosen)
 const onPeerPort = Object.keys(PEER_ATTACKS).filter(chosen)
-if (onMember.length > 0 || onPeerPort.length > 0 || chosen(MEMBER)) {
+if (onMember.length > 0 || onPeerPort.length > 0 || chosen(STREAM_GARBAGE) || chosen(MEMBER)) {
   await using victims = await startVictims()
   for (const name of onMember) tell(await suffer(victims, name, ATTACK_MS))
   for (const name of onPeerPort) tell(await sufferAtPeerPort(victims, name, ATTACK_MS))
+  if (chosen(STREAM_GARBAGE)) tell(await sufferStreams(victims, ATTACK_MS))
   // The last one: it costs the group a member.
   if (chosen(MEMBER)) tell(await sufferMember(victims, ATTACK_MS))
 }

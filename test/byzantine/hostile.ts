@@ -91,14 +91,20 @@ async function honest(
 }
 
 /** Who is attacked, and the others, among whom the last is the one that lends its key to an attack. */
-type Victim = { readonly victim: SeederProcess; readonly origin: string; readonly others: readonly SeederProcess[] }
+export type Victim = {
+  readonly victim: SeederProcess
+  readonly origin: string
+  readonly others: readonly SeederProcess[]
+}
 
 /** Who leads as an attack begins: the one without whom the group has to change its view. */
-async function victimOf(group: Seeders): Promise<Victim> {
-  const [victim, ...others] = await byPart(group, SITE)
-  const origin = (await victim?.site(SITE))?.origin
-  assert(victim !== undefined && origin !== undefined, 'the leader has the site')
-  return { victim, origin, others }
+export async function victimOf(group: Seeders): Promise<Victim> {
+  return until('the leader with its site', async () => {
+    if ((await group.all[0]?.site(SITE)) === undefined) return undefined
+    const [victim, ...others] = await byPart(group, SITE)
+    const origin = (await victim?.site(SITE))?.origin
+    return victim !== undefined && origin !== undefined && { victim, origin, others }
+  })
 }
 
 /** A group whose site has a large and a medium file beside its script. */
@@ -168,7 +174,7 @@ export async function endure(
   }
 }
 
-function asksOf(origin: string): Asks {
+export function asksOf(origin: string): Asks {
   let turn = 0
   return {
     reads: () => exchange(`${origin}/a?honest=${turn++}`, { timeoutMs: HONEST_MS_MAX }),

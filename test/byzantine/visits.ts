@@ -7,11 +7,13 @@ import type { Page } from 'playwright-core'
 import { startChromium, visitor } from '#test/support/chromium.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
-import { forkedHeights, isQuiet, nameOf, OUT, PROOF_MS, PROOFS, proofsAgainst } from './cases.ts'
+import { forkedHeights, isQuiet, nameOf, OUT, PROOFS, proofsAgainst } from './cases.ts'
 import { type HostedFolder, type Lie, type LyingGroup, OBJECTS, startGroup } from './group.ts'
 import { type Load, startLoad } from './load.ts'
 
 export const WIKI: HostedFolder = { name: 'wiki', folder: join(import.meta.dirname, '..', '..', 'examples', 'wiki') }
+/** How long a proof may take on a busy machine that shows a browser pages beside. */
+const PROOF_MS = 120_000
 /** Visits to honest members by the gateway's link. */
 const VISITS = 8
 /** Of these one saves something. */

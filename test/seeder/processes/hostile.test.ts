@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { SERVE_LIMITS, STREAM_CHUNK_BYTES } from '#seeder/serve/limits.ts'
 import { type Suffered, startVictims, suffer, sufferAtPeerPort, sufferMember } from '#test/byzantine/hostile.ts'
+import { sufferStreams } from '#test/byzantine/streams.ts'
 import type { Seeders } from '#test/support/seeders.ts'
 
 const ATTACK_MS = 4_000
@@ -39,6 +40,8 @@ for (const attack of [
   'bodies that never end',
   'pipelined reads, nothing taken',
   'idle connections from one address',
+  'huge and malformed HTTP',
+  'half-open sockets',
 ])
   test(`F31 §7.8 others are served during ${attack}, at the leader`, async (context) => {
     const found = await suffer(victims, attack, ATTACK_MS)
@@ -49,6 +52,14 @@ for (const attack of [
 test('F31 §7.8 others are served, and the group agrees, while strangers send garbage to the peer port', async (context) => {
   const found = await sufferAtPeerPort(victims, 'peer port: a handshake that is none', ATTACK_MS)
   context.diagnostic(JSON.stringify(found))
+  assertServed(found)
+})
+
+test('F31 §7.8 others are served, and the group agrees, while a member sends garbage on its streams', async (context) => {
+  const found = await sufferStreams(victims, ATTACK_MS)
+  const told = JSON.stringify(found)
+  context.diagnostic(told)
+  for (const what of ['streams of no protocol', 'frames that never end']) assert.ok((found.tally[what] ?? 0) > 0, told)
   assertServed(found)
 })
 
