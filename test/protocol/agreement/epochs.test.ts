@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { admitGroup, createDoor, verifyWire } from '#protocol/agreement/door.ts'
+import { admitGroup, createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
 import { verifyEvidence } from '#protocol/agreement/evidence-verdict.ts'
-import { CLOSE_DELTAS } from '#protocol/agreement/limits.ts'
+import { CLOSE_DELTAS, HANDOVER_RESEND_DELTAS } from '#protocol/agreement/limits.ts'
 import { createMember } from '#protocol/agreement/member.ts'
 import { leaderOf } from '#protocol/agreement/members.ts'
 import type { Effect, Input, Restored } from '#protocol/agreement/port.ts'
@@ -315,9 +315,16 @@ test('§6 R1 a QC1 of the new epoch lets go what was carried over from the old o
 })
 
 test('§5 §6 past what an epoch started from, a certificate of the old epoch does not count', () => {
-  const one = new One(follower)
-  one.hear({ type: 'start', start: start(1) })
-  assert.ok(!one.all(one.hear({ type: 'cert', cert: cert(0, Y) })).some(({ type }) => type === 'commit'))
+  for (const hasStarted of [false, true]) {
+    const one = new One(follower)
+    one.all(one.hear(propose(0, Y, null)))
+    if (hasStarted) one.hear({ type: 'start', start: start(1) })
+    const heard = one.all(one.hear({ type: 'cert', cert: cert(0, Y) }))
+    assert.equal(
+      heard.some(({ type }) => type === 'commit'),
+      !hasStarted,
+    )
+  }
   const heir = new One(follower)
   heir.hear({ type: 'start', start: start(1, { qc1: qc1(0, X) }) })
   heir.hear({ type: 'qc1', qc1s: [], content: { block: X, requests: [] } })
@@ -373,6 +380,27 @@ test('§6 READYs of a quorum make RECONFIG the next block, and its certificate t
   assert.equal(sent(entered, 'start').length, 1)
   assert.ok(sent(entered, 'start')[0]?.start.reconfig)
   assert.equal(memberStatus(one.member).epoch, 1)
+})
+
+test('§6 R9 who does not know all that ran within the window says no READY', () => {
+  const before = new One(follower)
+  before.all(before.hear(propose(0, Y, null)))
+  const commit = before.all(before.hear({ type: 'cert', cert: cert(0, Y) })).find(({ type }) => type === 'commit')
+  assert.ok(commit?.type === 'commit')
+  const verified = verifyCert(door(), commit.cert, verify)
+  assert.ok(verified.ok)
+  const states = [{ height: 1, time: Y.time }]
+  const found = { cert: verified.value, record: commit.record, abstain: false, states, bodies: [] }
+  const here = { epoch: 0, height: 1, view: 0, first: 1, snapshot: null, disputed: false } as const
+  const said = (restored: Restored): number => {
+    const one = new One(follower, { restored })
+    for (const seat of [0, 1, 2, 3].filter((each) => each !== follower))
+      one.hear({ type: 'status', job: JOB, ...here, ask: false }, seat)
+    one.now += HANDOVER_RESEND_DELTAS * SETTINGS.deltaMs
+    return sent(one.give({ type: 'tick', now: one.now }), 'ready').length
+  }
+  assert.equal(said({ ...found, recent: [{ height: 1, time: Y.time, requestHashes: [] }], firstBlock: 1 }), 1)
+  assert.equal(said({ ...found, recent: [], firstBlock: 2 }), 0)
 })
 
 test('§6 a RECONFIG with fewer READYs than a quorum, or of another group, passes no door', () => {

@@ -88,7 +88,10 @@ export type RunOptions = {
 export function runInCopy(path: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { exitCodes = [0], timeoutMs = HUNT_MS_MAX } = options
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [path, ...args], { timeout: timeoutMs, maxBuffer: 1 << 22 }, (error, stdout, stderr) => {
+    // Tests of a copy are no part of the run that started them.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+    const limits = { timeout: timeoutMs, maxBuffer: 1 << 22 }
+    execFile(process.execPath, [path, ...args], { env, ...limits }, (error, stdout, stderr) => {
       // Of an exit alone the code is a number: it is null after a signal, and a name where nothing was run or too much was printed.
       const code = error === null ? 0 : error.code
       if (typeof code === 'number' && exitCodes.includes(code)) return resolve(stdout)

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { verifyCert } from '#protocol/agreement/door.ts'
+import { WINDOW_MS } from '#protocol/agreement/limits.ts'
+import type { Restored } from '#protocol/agreement/port.ts'
 import { taggedHash } from '#protocol/codec/digest.ts'
 import { type Block, blockHash } from '#protocol/message/block.ts'
 import type { Request } from '#protocol/message/request.ts'
-import { DOMAIN, requestAt } from './cluster.ts'
+import { DOMAIN, requestAt, verify } from './cluster.ts'
 import { Lone, START, sent } from './lone.ts'
 
 test('R1 a VOTE1 leaves only behind the record that knows of it', () => {
@@ -107,6 +110,39 @@ test('R9 a request that ran 120 s ago in block time does not run again, a moment
   }
 })
 
+/** What a member finds again that took the state of height 1, and has no block before it. */
+function withoutBlocks(): Restored {
+  const lone = new Lone()
+  const block = lone.block([])
+  const commit = lone.execute(lone.fetched(lone.cert(block), [])).find((effect) => effect.type === 'commit')
+  assert.ok(commit?.type === 'commit')
+  const states = [{ height: 1, time: block.time }]
+  const verified = verifyCert(lone.door, commit.cert, verify)
+  assert.ok(verified.ok)
+  return { cert: verified.value, record: commit.record, abstain: false, recent: [], states, firstBlock: 2, bodies: [] }
+}
+
+test('R9 who does not know all that ran within the window votes for no block with requests, and proposes none', () => {
+  for (const [waitMs, votes] of [
+    [WINDOW_MS, 0],
+    [WINDOW_MS + 1, 1],
+  ] as const) {
+    const follower = new Lone({ restored: withoutBlocks() })
+    follower.now += waitMs
+    const requests = [requestAt(follower.now)]
+    const said = follower.execute(follower.hear(follower.propose(follower.block(requests), requests)))
+    assert.equal(sent(said, 'vote1').length, votes)
+    const leader = new Lone({ after: 0, restored: withoutBlocks(), settings: { heartbeatMs: 10 * WINDOW_MS } })
+    leader.now += waitMs
+    const begun = leader.give({ type: 'submit', request: requestAt(leader.now), now: leader.now })
+    assert.equal(begun.filter(({ type }) => type === 'execute').length, votes)
+  }
+  const heartbeat = new Lone({ restored: withoutBlocks() })
+  heartbeat.now += 1
+  const said = heartbeat.execute(heartbeat.hear(heartbeat.propose(heartbeat.block([]), [])))
+  assert.equal(sent(said, 'vote1').length, 1, 'a HEARTBEAT holds none')
+})
+
 test('R2 only the leader of the view proposes', () => {
   const lone = new Lone()
   const effects = lone.hear(lone.propose(lone.block([]), [], { by: lone.leader(1) }))
@@ -143,6 +179,7 @@ test('R2 R4 with a lock: the locked block in a later view, no other block, and n
     ['the locked block', (lone, locked) => lone.propose(locked, [], { view: 1, tc: lone.tc(0) }), 1],
     ['another block', (lone) => lone.propose(lone.block([], { time: START + 1 }), [], { view: 1, tc: lone.tc(0) }), 0],
     ['another block in the view of the lock', (lone) => lone.propose(lone.block([], { time: START + 1 }), []), 0],
+    ['the locked block in the view of the lock', (lone, locked) => lone.propose(locked, []), 0],
   ]
   for (const [name, proposal, votes] of cases) {
     const lone = new Lone()
@@ -218,7 +255,7 @@ test('R4 no VOTE2 when the own execution came to something else', () => {
   const lone = new Lone()
   const block = lone.block([])
   const effects = lone.hear({ type: 'qc1', qc1s: [lone.qc1(block)], content: { block, requests: [] } })
-  assert.equal(sent(lone.execute(effects, true), 'vote2').length, 0)
+  assert.equal(sent([...effects, ...lone.execute(effects, true)], 'vote2').length, 0)
 })
 
 test('R5 VOTE2s of a quorum commit nothing without the QC1 of their view', () => {
