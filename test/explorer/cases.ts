@@ -28,6 +28,7 @@ export const CASES: readonly (readonly [string, Bounds])[] = [
   ['4-liar-second', { ...FOUR, liar: 1 }],
   ['4-liar-follows', { ...FOUR, liar: 2 }],
   ['4-crash', { ...FOUR, crashes: 1 }],
+  ['4-heights-one-view', { ...FOUR, views: 1, timeouts: 0, heights: 2, crashes: 2 }],
   ['4-heights', { ...FOUR, heights: 2 }],
   ['4-epoch', { ...FOUR, epochs: 2, views: 1 }],
   ['4-epoch-reconfig', { ...FOUR, epochs: 2, views: 1, handover: 'reconfig' }],

@@ -18,7 +18,16 @@ import { MASKED } from './mutants-masked.ts'
 import type { Exploration } from './search.ts'
 import { createWorld, NOW, requestOf, SETTINGS } from './world.ts'
 
-const SMALL = ['3all', '3all-crash', '3all-heights', '3all-epoch', '3all-reconfig']
+const SMALL = [
+  '3all',
+  '3all-crash',
+  '3all-heights',
+  '3all-epoch',
+  '3all-reconfig',
+  '4',
+  '4-heights-one-view',
+  '4-epoch-reconfig',
+]
 
 for (const [name, bounds] of CASES.filter(([each]) => SMALL.includes(each)))
   test(`§9 no reachable state of ${name} breaks an invariant`, (context) => {

@@ -1,4 +1,4 @@
-// npm run twins -- [--members 4|7] [--views N] [--blocks N] [--halves] [--twins N] [--from N] [--count N] [--seeds N] [--minutes N] [--json]
+// npm run twins -- [--members 3|4|7] [--views N] [--blocks N] [--halves] [--twins N] [--from N] [--count N] [--seeds N] [--minutes N] [--json]
 //
 // Runs scenarios by their numbers, or sampled ones by seed. Exit codes: 0 nothing breaks, 1 something does, 2 usage.
 
@@ -8,7 +8,7 @@ import { runTwins } from './twins.ts'
 
 const USAGE = `usage: npm run twins -- [options]
 
-  --members N   4 or 7 (default 4)
+  --members N   3 (all must agree), 4 or 7 (default 4)
   --views N     views with a partition of their own (default 2)
   --blocks N    parts that a partition has at most (default 2)
   --halves      a partition for each half of a view
@@ -36,7 +36,7 @@ const { values, count } = startedWith(USAGE, {
   },
 })
 const space: Space = {
-  members: count('--members', values.members, 4, 4),
+  members: count('--members', values.members, 4, 3),
   views: count('--views', values.views, 2, 1),
   blocks: count('--blocks', values.blocks, 2, 1),
   halves: values.halves === true,

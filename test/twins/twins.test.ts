@@ -45,6 +45,14 @@ test('§11 N = 4 with one twin, two views: every fifth scenario is safe, and the
   assert.ok(totals.commits > 20, `${totals.commits} commit in the slots`)
 })
 
+test('§11 N = 3, where all must agree, with one twin, two views: every scenario is safe, and the whole net commits again', () => {
+  const space: Space = { ...FOUR, members: 3 }
+  const numbers = Array.from({ length: sizeOf(space) }, (_, index) => index)
+  const totals = runAll(numbers.map((number) => runTwins(scenarioAt(space, number))))
+  assert.deepEqual([totals.runs, totals.forks], [3 * 8 ** 2, 0])
+  assert.ok(totals.commits > 20, `${totals.commits} commit in the slots`)
+})
+
 test('§11 N = 4 with one twin, partitions that change within a view: a sample is safe', () => {
   const space: Space = { ...FOUR, views: 3, halves: true, blocks: 3 }
   const totals = runAll(Array.from({ length: 100 }, (_, seed) => runTwins(scenarioFromSeed(space, seed + 1))).values())
