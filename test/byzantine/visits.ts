@@ -181,6 +181,8 @@ export async function visitPair(lies: readonly [Lie, Lie]): Promise<Visits> {
       if (at !== undefined) await visits.save(at, TRY_MS)
     }
     await load.end()
+    if ((await forkedHeights(group, WIKI.name)).length > 0)
+      await until('the culprits of the fork', async () => (await proofsAgainst(group, WIKI.name)).length > 0)
     for (const at of group.honest) {
       const home = await visits.page.goto(`${await visits.originOf(at)}/`)
       assert.equal(home?.status(), 200, 'the last certified state is served')

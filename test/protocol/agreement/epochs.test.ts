@@ -346,6 +346,19 @@ test('§6 no RECONFIG within the hand-over time: CLOSE, durable first, and no vo
   assert.equal(sent(one.all(one.hear(propose(0, late, null))), 'vote1').length, 0)
 })
 
+test('§6 a member makes a start of CLOSEs of a quorum, its own among them, with the highest QC1 that they name', () => {
+  const [one, two] = [0, 1, 2, 3].filter((seat) => seat !== follower)
+  assert.ok(one !== undefined && two !== undefined)
+  const maker = new One(follower)
+  maker.now += SETTINGS.handoverMs + CLOSE_DELTAS * SETTINGS.deltaMs
+  assert.equal(sent(maker.give({ type: 'tick', now: maker.now }), 'close').length, 1)
+  assert.equal(sent(maker.hear(close(one, 0, { qc1: qc1(0, X) })), 'start').length, 0)
+  const [made] = sent(maker.hear(close(two, 0)), 'start')
+  assert.equal(made?.start.closes.length, 3)
+  assert.deepEqual(made.start.qc1s, [qc1(0, X)])
+  assert.equal(verdictOf(made), 'ok')
+})
+
 test('§6 a CLOSE while catching up shows what the epoch started from', () => {
   const one = new One(follower)
   one.hear({ type: 'start', start: start(1, { cert: cert(0, X) }) })

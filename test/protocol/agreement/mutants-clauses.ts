@@ -212,6 +212,28 @@ export const CLAUSES: readonly Clause[] = [
   },
   {
     rule: '§6',
+    what: 'a start has CLOSEs of a quorum (whoever makes it)',
+    patches: [
+      edit(
+        'handover',
+        '  if (shown.length < member.quorum) return undefined',
+        '  if (shown.length < 2) return undefined',
+      ),
+    ],
+    file: 'epochs',
+    test: '§6 a member makes a start of CLOSEs of a quorum, its own among them, with the highest QC1 that they name',
+  },
+  {
+    rule: '§6',
+    what: 'a start shows the highest QC1 that its CLOSEs name (whoever makes it)',
+    patches: [
+      edit('handover', 'if (last === undefined || last.height !== height + 1) continue', 'if (height >= 0) continue'),
+    ],
+    file: 'epochs',
+    test: '§6 a member makes a start of CLOSEs of a quorum, its own among them, with the highest QC1 that they name',
+  },
+  {
+    rule: '§6',
     what: 'no vote in a new epoch without its start',
     patches: [
       edit(
