@@ -39,7 +39,8 @@ function cases(): readonly Case[] {
 
 const USAGE = `usage: npm run test:byzantine [-- TEXT…]
 
-  TEXT   cases whose name has one of these: alone:, pair:, fork:, chromium, a kind, a part (default: all)
+  TEXT   cases whose name has one of these: alone:, pair:, fork:, chromium,
+         a kind, a part (default: all)
 
 Exit codes: 0 every case passed, 1 one did not, 2 usage.`
 
