@@ -25,6 +25,7 @@ const SMALL = [
   '3all-epoch',
   '3all-reconfig',
   '4',
+  '4-liar-follows',
   '4-heights-one-view',
   '4-epoch-reconfig',
 ]
