@@ -16,6 +16,7 @@ import { peerName } from '#protocol/identity/keys.ts'
 import { signStatement } from '#protocol/message/domain.ts'
 import { STORE_FILE } from '#seeder/store/store.ts'
 import { published, votersAt, withFaults } from '#test/support/faulty.ts'
+import { isKnown, nameMembers } from '#test/support/hand-over.ts'
 import { agrees, LINES, levelLines, linesAt, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
 import { count, type Points } from '#test/support/persist-points.ts'
 import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
@@ -32,6 +33,7 @@ const WRITES_MAX = 200
 const PAGE_BYTES = 8_192
 const SNAPSHOT_HEIGHTS = 4
 const OLD_ENOUGH_MS = WINDOW_MS + 20_000
+const EPOCH_MS = WINDOW_MS + 180_000
 const LENDING = 'seeder/agree/content-server'
 /** Of the memo, when a store was set aside: that it is lost (draft, name), and that the new store knows (draft, name). */
 const MEMO_POINTS = 4
@@ -259,7 +261,7 @@ test('R1 killed before and after a member holds its state for another one: that 
   const lines: string[] = []
   const write = async (): Promise<void> => {
     const line = `line ${lines.length}`
-    await writeLine(seeders, line, 1)
+    await writeLine({ all: inOrder(seeders) }, line, 1, [307, 503, 504])
     lines.push(line)
   }
   // States are offered that are older than R9's window; before that whoever lacks blocks runs them all.
@@ -269,27 +271,27 @@ test('R1 killed before and after a member holds its state for another one: that 
     await pass(OLD_ENOUGH_MS / (8 * SNAPSHOT_HEIGHTS))
   }
   for (const when of WHEN) {
-    const [victim] = seeders.all
-    assert.ok(victim)
-    await damage(seeders, victim)
-    const lenders = seeders.all.slice(1)
+    const comes = await seeders.start(`t${when}`)
+    await isKnown(seeders, comes)
+    const [leaves, ...lenders] = inOrder(seeders)
+    assert.ok(leaves)
     const dead: SeederProcess[] = []
-    for (const each of lenders) {
+    for (const each of [leaves, ...lenders]) {
       void each.exited.then(() => dead.push(each))
       withFaults(each, { kill: { point: 1, of: 'now', when, by: LENDING } })
     }
-    const again = await seeders.restart(victim)
+    await nameMembers(seeders, SITE, [leaves], [comes])
     await until('a lender dies', () => dead.length > 0, DEATH_MS)
-    for (const each of lenders) if (!dead.includes(each)) withFaults(each, {})
+    for (const each of [leaves, ...lenders]) if (!dead.includes(each)) withFaults(each, {})
     while (dead.length > 0) {
       const [each] = dead.splice(0, 1)
       if (each !== undefined) await backAgain(seeders, each, LENDING, when, points)
     }
-    for (const each of seeders.all.slice(1)) await until(`${each.label} agrees`, () => agrees(each), BACK_MS)
+    for (const each of inOrder(seeders)) await until(`${each.label} agrees`, () => agrees(each), EPOCH_MS)
     await write()
-    await until('its lines', async () => (await linesAt(again))?.length === lines.length, BACK_MS)
+    await until('its lines', async () => (await linesAt(comes))?.length === lines.length, BACK_MS)
   }
   tell(context, points)
-  assert.deepEqual(await levelLines(seeders), lines)
-  await noEvidence(seeders)
+  assert.deepEqual(await levelLines({ all: inOrder(seeders) }), lines)
+  await noEvidence({ all: inOrder(seeders) })
 })
