@@ -1,7 +1,7 @@
 // R5, G6: a certified height becomes the head: executed here with the same roots, made durable by the driver, then answered. What a member
 // computed otherwise than the certificate it takes from the others (a CERT by heads stands, §3) and says that it is degraded.
 
-import { freeBodies } from '#protocol/agreement/bodies.ts'
+import { bodiesHere, freeBodies } from '#protocol/agreement/bodies.ts'
 import { recordAfter } from '#protocol/agreement/durable.ts'
 import { certFits, tryEnter } from '#protocol/agreement/epoch.ts'
 import { inspectCert } from '#protocol/agreement/evidence.ts'
@@ -85,8 +85,10 @@ export function hearState(member: Member, turn: Turn, height: number, cert: Cert
   if (cert === undefined || cert.block.height <= member.head.height || member.committing !== null) return
   if (!certFits(member, cert)) return
   const round = cert.block.height === member.head.height + 1 ? currentRound(member) : undefined
-  const content = round?.contents.get(keyOf(cert.qc1.block_hash)) ?? null
-  commit(member, turn, cert, content, undefined)
+  const content = round?.contents.get(keyOf(cert.qc1.block_hash))
+  // A block counts as held here with all its bodies, or not at all: others are going to ask for it.
+  const whole = content !== undefined && bodiesHere(member.bodies, content.requests)
+  commit(member, turn, cert, whole ? content : null, undefined)
 }
 
 function commit(member: Member, turn: Turn, cert: Cert, content: Content | null, ticket: number | undefined): void {

@@ -55,5 +55,9 @@ export const NAMED_SEEDS: readonly NamedSeed[] = [
     name: 'R9 who takes a state past a block that has a visitor’s request does not let that visitor wait',
     scenario: worldFromSeed(1070284),
   },
+  {
+    name: 'G6 a state that is taken at the height of a block without its bodies does not make that block one that is held',
+    scenario: worldFromSeed(1375486),
+  },
   { name: 'G2 forks beyond the bound name their culprits', scenario: unmeasured(scenarioFromSeed(184, '7', 1)) },
 ]
