@@ -34,6 +34,8 @@ const PAGE_BYTES = 8_192
 const SNAPSHOT_HEIGHTS = 4
 const OLD_ENOUGH_MS = WINDOW_MS + 20_000
 const EPOCH_MS = WINDOW_MS + 180_000
+/** Between two writes of a group that grows old. */
+const BETWEEN_MS = 5_000
 const LENDING = 'seeder/agree/content-server'
 /** Of the memo, when a store was set aside: that it is lost (draft, name), and that the new store knows (draft, name). */
 const MEMO_POINTS = 4
@@ -264,11 +266,12 @@ test('R1 killed before and after a member holds its state for another one: that 
     await writeLine({ all: inOrder(seeders) }, line, 1, [307, 503, 504])
     lines.push(line)
   }
-  // States are offered that are older than R9's window; before that whoever lacks blocks runs them all.
+  // A state is offered when it is older than R9's window, and taken by whoever is further behind than two snapshots.
+  for (let height = 0; height < 4 * SNAPSHOT_HEIGHTS; height++) await write()
   const end = performance.now() + OLD_ENOUGH_MS
   while (performance.now() < end) {
     await write()
-    await pass(OLD_ENOUGH_MS / (8 * SNAPSHOT_HEIGHTS))
+    await pass(BETWEEN_MS)
   }
   for (const when of WHEN) {
     const comes = await seeders.start(`t${when}`)
