@@ -3,17 +3,18 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
-import { appendFileSync, chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import process from 'node:process'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { Finding } from '#cli/doctor/finding.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
 import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
-import { interpeer } from '#test/support/command.ts'
+import { interpeer, ROOT } from '#test/support/command.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
@@ -164,6 +165,7 @@ test('§6 a support bundle has what helps and none of the secrets of the whole n
     'network.json',
     'seeder.json',
     'logs/stderr.log',
+    'logs/recent.jsonl',
   ]
   assert.deepEqual(lines[0]?.files, files)
   const text = gunzipSync(readFileSync(to)).toString('latin1')
@@ -176,6 +178,51 @@ test('§6 a support bundle has what helps and none of the secrets of the whole n
     2,
     'it is not overwritten',
   )
+})
+
+test('§6 the bundle of a seeder whose log a service manager keeps has its newest lines, and what that one gives, without secrets', async () => {
+  const directory = directoryOf('s2')
+  const kept = join(seeders.directory, 's2.log')
+  renameSync(join(directory, 'stderr.log'), kept)
+  try {
+    const to = join(seeders.directory, 'managed.tar.gz')
+    const words = ['support-bundle', '--dir', directory, '--json', '--to']
+    const alone = await interpeer(['support-bundle', '--dir', directory, '--to', to])
+    assert.equal(alone.code, 0)
+    assert.match(alone.stdout + alone.stderr, /No log lies in that directory.*--log/)
+    const recent = spawnSync('tar', ['-xzOf', to, 'logs/recent.jsonl'], { encoding: 'utf8' }).stdout
+    const lines = recent
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { time: string; event: string })
+    assert.ok(lines.length > 1)
+    assert.deepEqual(
+      lines.map(({ time }) => time),
+      lines.map(({ time }) => time).toSorted(),
+      'oldest first',
+    )
+    assert.ok(lines.some(({ event }) => event === 'network_file'))
+    const seed = createPrivateKey(readFileSync(join(directory, 'key.pem'), 'utf8'))
+      .export({ type: 'pkcs8', format: 'der' })
+      .subarray(-32)
+    appendFileSync(kept, `cookie: sid=visitor-7\n{"event":"odd","note":"${seed.toString('hex')}"}\n`)
+    for (const [given, name] of [
+      [kept, 'given.tar.gz'],
+      ['-', 'piped.tar.gz'],
+    ] as const) {
+      const path = join(seeders.directory, name)
+      const shell = ['/bin/sh', '-c', 'cat "$0" | "$@"', kept, process.execPath, join(ROOT, 'cli', 'interpeer.js')]
+      const { code, stderr } = await interpeer([...words, path, '--log', given], { through: shell })
+      assert.deepEqual([code, stderr], [0, ''])
+      const text = spawnSync('tar', ['-xzOf', path, 'logs/given'], { encoding: 'utf8' }).stdout
+      assert.match(text, /"event":"seeder_started"/)
+      assert.match(text, /"event":"odd"/)
+      for (const secret of ['visitor-7', seed.toString('hex')]) assert.ok(!text.includes(secret), secret)
+    }
+    assert.equal((await interpeer([...words, join(seeders.directory, 'none.tar.gz'), '--log', 'no-such-log'])).code, 2)
+  } finally {
+    renameSync(kept, join(directory, 'stderr.log'))
+  }
 })
 
 test('§6 of an ended seeder the doctor tells that it does not run, and the bundle is made all the same', async () => {
