@@ -3,17 +3,21 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
-import { appendFileSync, chmodSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { Finding } from '#cli/doctor/finding.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
+import { signNetworkFile } from '#protocol/directory/network-file.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
+import { loadSigner } from '#seeder/identity/keys.ts'
 import { SCHEMA_VERSION } from '#seeder/store/schema.ts'
+import { STORE_FILE } from '#seeder/store/store.ts'
 import { interpeer, ROOT } from '#test/support/command.ts'
 import { type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -78,8 +82,6 @@ test('§6 a gateway that refuses, one that is 5 s off and one that is 45 s off a
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const file = join(seeders.directory, 'clock.json')
-  const { signNetworkFile } = await import('#protocol/directory/network-file.ts')
-  const { loadSigner } = await import('#seeder/identity/keys.ts')
   const { signature: _, ...unsigned } = seeders.admission.file()
   const write = (gateways: readonly string[]) =>
     writeFileSync(
@@ -116,6 +118,51 @@ test('§6 a network file with a wrong signature, and a key that others may read,
   chmodSync(key, 0o600)
   assert.equal(of(exposed.findings, 'key')?.verdict, 'bad')
   assert.equal(exposed.code, 1)
+})
+
+/** Started by a shell that has limits. */
+async function doctorUnder(limits: string, ...words: string[]) {
+  const through = ['/bin/sh', '-c', `${limits}; exec "$@"`, 'sh', process.execPath, join(ROOT, 'cli', 'interpeer.js')]
+  const { code, lines, stdout } = await interpeer(['doctor', '--json', ...words], { through })
+  return { code, stdout, findings: lines.filter(({ event }) => event === 'finding') as unknown as Finding[] }
+}
+
+test('§6 a disk that takes nothing and too few files are bad, and it is said what to do', async () => {
+  const { code, findings, stdout } = await doctorUnder('ulimit -f 0; ulimit -n 256', '--network', seeders.networkPath)
+  assert.equal(code, 1, stdout)
+  assert.deepEqual([of(findings, 'files')?.verdict, of(findings, 'files')?.facts?.max], ['bad', 256])
+  assert.match(of(findings, 'files')?.remedy ?? '', /LimitNOFILE/)
+  const beside = await doctorUnder('ulimit -f 0', '--dir', directoryOf('s3'))
+  assert.equal(beside.code, 1, beside.stdout)
+  assert.deepEqual(
+    [of(beside.findings, 'fsync')?.verdict, of(beside.findings, 'fsync')?.facts?.error],
+    ['bad', 'EFBIG'],
+  )
+  assert.ok((of(beside.findings, 'fsync')?.remedy ?? '') !== '')
+  assert.equal(of(beside.findings, 'files')?.verdict, 'ok', 'of the seeder that runs, not of this shell')
+})
+
+test('§6 another runtime than the network’s and a store of a newer program are bad, and it is said what to do', async () => {
+  const directory = join(seeders.directory, 'newer')
+  mkdirSync(join(directory, 'store'), { recursive: true })
+  const store = new DatabaseSync(join(directory, 'store', STORE_FILE))
+  store.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}; CREATE TABLE later (a)`)
+  store.close()
+  const file = join(seeders.directory, 'runtime.json')
+  const { signature: _, ...unsigned } = seeders.admission.file()
+  writeFileSync(
+    file,
+    JSON.stringify(signNetworkFile({ ...unsigned, image: 'ab'.repeat(32) }, loadSigner(seeders.networkKey))),
+  )
+  const { code, findings, stdout } = await doctor('--dir', directory, '--network', file)
+  assert.equal(code, 1, stdout)
+  for (const [subject, remedy] of [
+    ['store', /install that version again/],
+    ['runtime', /Install the version of interpeer/],
+  ] as const) {
+    assert.equal(of(findings, subject)?.verdict, 'bad', stdout)
+    assert.match(of(findings, subject)?.remedy ?? '', remedy)
+  }
 })
 
 test('§6 wrong words are a wrong usage', async () => {
