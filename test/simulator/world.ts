@@ -3,6 +3,7 @@
 // the net is good and everybody is back, and every pending write has to be answered soon (G10) and stay (G11).
 
 import { admitGroup, createDoor, verifyCert, verifyWire } from '#protocol/agreement/door.ts'
+import { WINDOW_MS } from '#protocol/agreement/limits.ts'
 import { hears, keyOf, rosterOf } from '#protocol/agreement/members.ts'
 import type { Effect } from '#protocol/agreement/port.ts'
 import { type Digest, sha256, taggedHash } from '#protocol/codec/digest.ts'
@@ -155,6 +156,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
   const makers = new Map<number, number>()
   /** Targets that stand in certified blocks. */
   const ran = new Set<string>()
+  /** Block time of the state that a member took last, by seat: what ran before it, it does not know. */
+  const tookAt = new Map<number, number>()
 
   const at = (time: number, event: (now: number) => void) => queue.push(Math.max(now, time), event)
   const settings = {
@@ -247,6 +250,8 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       // R8: after views that ended for nothing a leader takes few requests into a block, one of each line at the least.
       scenario.goneChance > 0 ||
       (qc1.view > 0 && requests.length >= scenario.seats) ||
+      // R9: who does not know all that ran within the window proposes nothing but HEARTBEATs.
+      (tookAt.get(leader) ?? Number.NEGATIVE_INFINITY) >= block.time - WINDOW_MS ||
       block.time - EPOCH_MS < quiet ||
       time > scenario.goodAt + FRESH_MS
     )
@@ -312,6 +317,7 @@ export function runWorld(scenario: Scenario, options: { readonly trace?: boolean
       const { cert, requests, requestHashes } = effect
       if (!effect.snapshot && !known.has(cert.block.height))
         known.set(cert.block.height, { cert, requests, requestHashes })
+      if (effect.snapshot) tookAt.set(seat.index, cert.block.time)
       chronicle.mix(0xc1, seat.index, cert.block.height, brief(cert.qc1.block_hash))
       moved = true
       const height = judge.chain.size
