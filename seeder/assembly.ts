@@ -281,6 +281,7 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
           keepCertificates({
             settings: https,
             directory: place.tlsDirectory,
+            points: place.points,
             hosts: () => host.all().map(({ name }) => `${name}.${https.name}`),
             onChange: () => late.registrar?.announce(),
             registry,

@@ -17,6 +17,7 @@ import { UNCOVERED_HEADERS } from '#protocol/site/response-hash.ts'
 import { OPERATIONS } from '#seeder/execute/host/host.ts'
 import { signerFromSeed } from '#seeder/identity/keys.ts'
 import { VECTORS, type Vectors } from '#test/seeder/execute/vector.ts'
+import { expected } from '#test/wpt/suite.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -182,4 +183,13 @@ test('PROTOCOL.md names every statement and every header of the fixed lists', ()
   ]
   const uncovered = [...UNCOVERED_HEADERS].filter((name) => !hopByHop.includes(name) && !text.includes(`\`${name}\``))
   assert.deepEqual(uncovered, [])
+})
+
+test('SITES.md says how many web-platform tests fail, and how many files are not run', () => {
+  const lists = Object.values(expected())
+  const failing = lists.reduce((sum, list) => sum + (typeof list === 'string' ? 0 : list.length), 0)
+  const notRun = lists.filter((list) => typeof list === 'string').length
+  const said = textOf('docs/SITES.md')
+  assert(said.includes(`The ${failing.toLocaleString('en')} that fail stand by name`), `${failing}`)
+  assert(said.includes(`with ${notRun} files that are not run`), `${notRun}`)
 })

@@ -2,7 +2,7 @@
 //
 // The one thing that is written is a file of a few bytes whose name is gone before its bytes come: nothing is left, even by a SIGKILL.
 
-import { closeSync, fsyncSync, openSync, readFileSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, statfsSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { median } from '#cli/doctor/clock.ts'
@@ -46,7 +46,7 @@ function timeFsyncs(directory: string): readonly number[] {
     unlinkSync(path)
     return Array.from({ length: FSYNCS }, () => {
       const began = performance.now()
-      writeSync(handle, Buffer.alloc(FSYNC_BYTES))
+      writeFileSync(handle, Buffer.alloc(FSYNC_BYTES))
       fsyncSync(handle)
       return performance.now() - began
     })

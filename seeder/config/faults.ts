@@ -1,7 +1,8 @@
 // Faults of a machine, rehearsed: a seeder of the `local` profile can be told, by a file that is looked at again and again, that its
 // disk is full, read-only, slow or fails to sync, that its clock is wrong, and to end at its N-th persist point.
 //
-//   {"disk": "full" | "read_only" | "fsync" | "slow", "slowMs": 800, "aheadMs": 7200000, "behindMs": 0, "kill": {"point": 7, "of": "start", "when": "before"}}
+//   {"disk": "full" | "read_only" | "fsync" | "slow", "slowMs": 800, "aheadMs": 7200000, "behindMs": 0,
+//    "kill": {"point": 7, "of": "start" | "now", "when": "before" | "after", "by": "seeder/agree/site"}}
 //
 // A persist point is a moment at which something becomes durable: each COMMIT of the store, each file that is written whole, the
 // key. Every one is noted in `<file>.points`: its number since the start and who asked for it. What the kernel itself does when a disk
@@ -9,21 +10,29 @@
 
 import { openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import process from 'node:process'
-import { object, oneOf, optional, readShape, type Shaped, uint } from '#protocol/codec/shape.ts'
+import { object, oneOf, optional, readShape, type Shaped, text, uint } from '#protocol/codec/shape.ts'
 import type { PersistPoints } from '#seeder/store/points.ts'
 
 const CLOCK_MS_MAX = 365 * 24 * 3_600_000
 const SLOW_MS_MAX = 60_000
 const POINTS_MAX = 1_000_000
 const FILE_BYTES_MAX = 4_096
+const BY_LENGTH_MAX = 64
 
 const faultsShape = object({
   disk: optional(oneOf('full', 'read_only', 'fsync', 'slow')),
   slowMs: optional(uint(SLOW_MS_MAX)),
   aheadMs: optional(uint(CLOCK_MS_MAX)),
   behindMs: optional(uint(CLOCK_MS_MAX)),
-  /** `point` counts from the start of the process, or from when this was read. */
-  kill: optional(object({ point: uint(POINTS_MAX), of: oneOf('start', 'now'), when: oneOf('before', 'after') })),
+  /** `point` counts from the start of the process, or from when this was read; `by`: those alone for which this asked, from when it was read. */
+  kill: optional(
+    object({
+      point: uint(POINTS_MAX),
+      of: oneOf('start', 'now'),
+      when: oneOf('before', 'after'),
+      by: optional(text(BY_LENGTH_MAX)),
+    }),
+  ),
 })
 type FaultsFile = Shaped<typeof faultsShape>
 
@@ -48,6 +57,9 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
   let present: FaultsFile = {}
   let count = 0
   let countThen = 0
+  /** Of those that `by` means; whether the last point is one of them. */
+  let countBy = 0
+  let isMeant = false
 
   const look = (): FaultsFile => {
     const found = statSync(path, { throwIfNoEntry: false, bigint: true })
@@ -56,6 +68,7 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
     if (seen === stamp) return present
     stamp = seen
     countThen = count
+    countBy = 0
     present = {}
     try {
       const shaped = seen === '' ? undefined : readShape(faultsShape, JSON.parse(readFileSync(path, 'utf8')))
@@ -69,16 +82,20 @@ export function rehearsedFaults(path: string, wall: () => number = Date.now): Fa
 
   const endAt = (when: 'before' | 'after'): void => {
     const { kill } = present
-    const at = kill?.of === 'now' ? count - countThen : count
+    if (kill?.by !== undefined && !isMeant) return
+    const at = kill?.by !== undefined ? countBy : kill?.of === 'now' ? count - countThen : count
     if (kill?.point === at && kill.when === when) process.kill(process.pid, 'SIGKILL')
   }
 
   return {
     points: {
       before(synced) {
-        const { disk, slowMs = 0 } = look()
+        const { disk, slowMs = 0, kill } = look()
+        const who = callers()
         count++
-        writeSync(noted, `${count} ${callers()}\n`)
+        isMeant = kill?.by !== undefined && who.startsWith(kill.by)
+        if (isMeant) countBy++
+        writeSync(noted, `${count} ${who}\n`)
         endAt('before')
         if (disk === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, slowMs)
         else if (disk !== undefined && (disk !== 'fsync' || synced)) throw diskError(disk)

@@ -5,7 +5,7 @@
 //   tls/…          account and certificates of an authority
 //   runtime/…      metered binaries, made again when missing     log    structured log, when not on stderr
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 
@@ -40,7 +40,8 @@ export function writeWhole(path: string, text: string, points: PersistPoints = N
   const draft = `${path}.new`
   const handle = openSync(draft, 'w', mode)
   try {
-    writeSync(handle, text)
+    // Not `writeSync`: a disk that has room for a part takes that, and says nothing.
+    writeFileSync(handle, text)
     fsyncSync(handle)
   } finally {
     closeSync(handle)

@@ -1,7 +1,8 @@
 // Keys on this machine: an Ed25519 secret in a file of its own, and the native half of the one verification rule.
 //
 // Invariant: a secret is never in a file that others may read, and a key file that exists is never written again.
-// The file is PKCS #8 PEM (RFC 8410), so that `openssl pkey -in FILE -text` reads it too.
+// The file is PKCS #8 PEM (RFC 8410), so that `openssl pkey -in FILE -text` reads it too. In front of it stands whose key it is: a byte of the
+// secret that the disk changes makes another good key, and its seeder a stranger. A file without that line (of another tool) is taken as it is.
 
 import {
   createPrivateKey,
@@ -12,12 +13,23 @@ import {
   verify as nodeVerify,
   randomBytes,
 } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { assert } from '#protocol/codec/result.ts'
 import {
   PUBLIC_KEY_BYTES,
   type PublicKey,
+  peerName,
   publicKeyFromBytes,
   type Signature,
   type Signer,
@@ -29,6 +41,9 @@ import { NOBODY_LISTENS, type PersistPoints } from '#seeder/store/points.ts'
 const KEY_OBJECTS_MAX = 4096
 export const SEED_BYTES = 32
 
+/** What stands in front of the key, with the public key as the network names it. */
+const WHOSE = 'interpeer key of '
+
 /** DER of an Ed25519 key up to its 32 bytes (RFC 8410 §4 and §7). */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -36,17 +51,25 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 export type KeyFileRefusal =
   | { readonly code: 'key_file_exposed'; readonly file: string; readonly mode: string }
   | { readonly code: 'key_file_form'; readonly file: string }
+  | { readonly code: 'key_file_damaged'; readonly file: string }
 
 /** A key file that must not or cannot be used; the message says what to do. */
 export class KeyFileError extends Error {
   readonly reason: KeyFileRefusal
   constructor(reason: KeyFileRefusal) {
-    super(
-      reason.code === 'key_file_exposed'
-        ? `${reason.file} can be read by others (mode ${reason.mode}): chmod 600 it, and make a new key if others had access`
-        : `${reason.file} is not an Ed25519 key in PKCS #8 PEM`,
-    )
+    super(messageOf(reason))
     this.reason = reason
+  }
+}
+
+function messageOf(reason: KeyFileRefusal): string {
+  switch (reason.code) {
+    case 'key_file_exposed':
+      return `${reason.file} can be read by others (mode ${reason.mode}): chmod 600 it, and make a new key if others had access`
+    case 'key_file_form':
+      return `${reason.file} is not an Ed25519 key in PKCS #8 PEM`
+    case 'key_file_damaged':
+      return `${reason.file} is not as it was written: its secret is not of the key that its first line names. Put its backup in its place`
   }
 }
 
@@ -73,14 +96,22 @@ export function ephemeralSigner(): Signer {
 export function loadSigner(file: string): Signer {
   const mode = statSync(file).mode & 0o777
   if ((mode & 0o077) !== 0) throw new KeyFileError({ code: 'key_file_exposed', file, mode: mode.toString(8) })
+  const text = readFileSync(file, 'utf8')
   let secret: KeyObject
   try {
-    secret = createPrivateKey(readFileSync(file, 'utf8'))
+    secret = createPrivateKey(text)
   } catch {
     throw new KeyFileError({ code: 'key_file_form', file })
   }
   if (secret.asymmetricKeyType !== 'ed25519') throw new KeyFileError({ code: 'key_file_form', file })
-  return signerOf(secret)
+  const signer = signerOf(secret)
+  const [first = ''] = text.split('\n')
+  if (first.startsWith(WHOSE) && first !== whose(signer)) throw new KeyFileError({ code: 'key_file_damaged', file })
+  return signer
+}
+
+function whose({ publicKey }: Signer): string {
+  return `${WHOSE}${peerName(publicKey)}`
 }
 
 /**
@@ -94,22 +125,23 @@ export function loadOrCreateSigner(file: string, points: PersistPoints = NOBODY_
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
   }
   mkdirSync(dirname(file), { recursive: true })
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+  const secret = generateKeyPairSync('ed25519').privateKey
+  const text = `${whose(signerOf(secret))}\n${secret.export({ type: 'pkcs8', format: 'pem' })}`
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   points.before(true)
-  const handle = openSync(draft, 'wx', 0o600)
   try {
-    writeSync(handle, String(pem))
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-  try {
+    const handle = openSync(draft, 'wx', 0o600)
+    try {
+      writeFileSync(handle, text)
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
     linkSync(draft, file)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause
   } finally {
-    rmSync(draft)
+    rmSync(draft, { force: true })
   }
   syncDirectory(dirname(file))
   points.after()

@@ -1,6 +1,6 @@
 // Whether the disk of a store takes and keeps anything at present: asked of a file of its own, which nothing relies on.
 
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A few pages of a database and some of its log. */
@@ -12,7 +12,7 @@ export function diskRefusal(directory: string): string | undefined {
   try {
     const handle = openSync(path, 'w', 0o600)
     try {
-      writeSync(handle, PROBE)
+      writeFileSync(handle, PROBE)
       fsyncSync(handle)
     } finally {
       closeSync(handle)

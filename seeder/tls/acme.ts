@@ -14,9 +14,10 @@ import type { Log } from '#seeder/config/log.ts'
 import { writeWhole } from '#seeder/config/place.ts'
 import { shownText } from '#seeder/config/shown-text.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
-import { NOBODY_LISTENS } from '#seeder/store/points.ts'
+import type { PersistPoints } from '#seeder/store/points.ts'
 import { type Certificate, readCertificate } from '#seeder/tls/certificate.ts'
 import type { Certificates } from '#seeder/tls/port.ts'
+import { pemOfSealed, sealedText } from '#seeder/tls/sealed.ts'
 
 /** Let's Encrypt gives 50 a week for one registered name, and takes 5 failures of a host an hour. */
 const ORDERS_BURST = 20
@@ -43,6 +44,7 @@ export type AcmeOptions = {
   readonly email?: string
   /** Account and certificates lie here. */
   readonly directory: string
+  readonly points?: PersistPoints | undefined
   /** The best first. */
   readonly challenges: readonly ('tls-alpn-01' | 'http-01')[]
   readonly hosts: () => readonly string[]
@@ -91,13 +93,13 @@ export function keepAcmeCertificates(options: AcmeOptions): Certificates & Dispo
     return join(hostsDirectory, `${host}.pem`)
   }
 
-  /** What an earlier run was given; what has ended is thrown away. */
+  /** What an earlier run was given; what has ended, or is not as it was written, is thrown away. */
   function readKept(): void {
     for (const file of readdirSync(hostsDirectory)) {
       if (!file.endsWith('.pem')) continue
       const host = file.slice(0, -'.pem'.length)
-      const text = readFileSync(join(hostsDirectory, file), 'utf8')
-      const held = certificateIn(text, host, now())
+      const pem = pemOfSealed(readFileSync(join(hostsDirectory, file), 'utf8'))
+      const held = pem === undefined ? undefined : certificateIn(pem, host, now())
       if (held === undefined) rmSync(join(hostsDirectory, file), { force: true })
       else stateByHost.set(host, { held, nextAt: renewAt(held), failures: 0, problem: undefined })
     }
@@ -121,13 +123,15 @@ export function keepAcmeCertificates(options: AcmeOptions): Certificates & Dispo
     const acme = (await import('acme-client')).default
     acme.axios.defaults.timeout = CALL_MS
     const accountFile = join(options.directory, 'account.pem')
-    let accountKey: string
+    let accountKey: string | undefined
     try {
-      accountKey = readFileSync(accountFile, 'utf8')
+      accountKey = pemOfSealed(readFileSync(accountFile, 'utf8'))
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    }
+    if (accountKey === undefined) {
       accountKey = (await acme.crypto.createPrivateEcdsaKey()).toString()
-      writeWhole(accountFile, accountKey, NOBODY_LISTENS, OWN_ONLY)
+      writeWhole(accountFile, sealedText(accountKey), options.points, OWN_ONLY)
     }
     const opened = new acme.Client({
       directoryUrl: options.directoryUrl,
@@ -168,7 +172,7 @@ export function keepAcmeCertificates(options: AcmeOptions): Certificates & Dispo
     const text = `${chain.trim()}\n${key.toString().trim()}\n`
     const held = certificateIn(text, host, now())
     if (held === undefined) throw new Error('the authority gave something that is no certificate for this host now')
-    writeWhole(fileOf(host), text, NOBODY_LISTENS, OWN_ONLY)
+    writeWhole(fileOf(host), sealedText(text), options.points, OWN_ONLY)
     return held
   }
 

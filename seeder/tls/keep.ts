@@ -3,6 +3,7 @@
 import type { HttpsSettings } from '#seeder/config/https.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { Registry } from '#seeder/control/metrics.ts'
+import type { PersistPoints } from '#seeder/store/points.ts'
 import { keepAcmeCertificates } from '#seeder/tls/acme.ts'
 import { watchCertificateFiles } from '#seeder/tls/certificate-files.ts'
 import type { Certificates } from '#seeder/tls/port.ts'
@@ -13,6 +14,7 @@ export type KeepOptions = {
   readonly settings: HttpsSettings
   /** For what an authority gives. */
   readonly directory: string
+  readonly points: PersistPoints
   /** Hosts that there should be certificates for, as of now. */
   readonly hosts: () => readonly string[]
   readonly onChange: () => void
@@ -33,6 +35,7 @@ export function keepCertificates(options: KeepOptions): Certificates & Disposabl
     directoryUrl: source.directory,
     ...(source.email === undefined ? {} : { email: source.email }),
     directory: options.directory,
+    points: options.points,
     challenges: overTls ? ['tls-alpn-01', 'http-01'] : ['http-01', 'tls-alpn-01'],
     ...{ hosts, onChange, now, log },
     registry: options.registry,

@@ -2,13 +2,13 @@
 // acknowledged is lost, and the member is back by itself.
 
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { limitFiles, smallDisk, straced } from '#test/faults/support/tools.ts'
+import { breakDisk, type DiskFault, limitFiles, smallDisk, straced } from '#test/faults/support/tools.ts'
 import { published, votersAt } from '#test/support/faulty.ts'
 import { agrees, levelLines, noEvidence, SITE, writeLine } from '#test/support/lines.ts'
-import type { SeederProcess, Seeders } from '#test/support/seeders.ts'
+import { type SeederProcess, type Seeders, startSeeders, type Wrap } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const LINES_MAX = 400
@@ -33,6 +33,7 @@ async function suffers(seeders: Seeders, says: RegExp, heal: () => unknown, star
     if (site?.state === 'degraded') said = site.degraded
   }
   assert.match(said, says)
+  assert.match(await victim.metrics(), /interpeer_site_state\{site="lines",state="degraded"\} 1/)
   for (let more = 0; more < 3; more++) await write()
   const voters = await votersAt(seeders, other)
   assert.ok(!voters.includes(victim.label), `of ${voters.join()} it votes`)
@@ -68,6 +69,47 @@ test('a disk that is full (ENOSPC): it is degraded until there is room, in the s
   await Promise.all(seeders.all.map((seeder) => seeder.exited))
   stack.dispose()
 })
+
+for (const fault of ['full', 'read-only'] as const) {
+  test(`a disk that is ${fault} at the start, of a new seeder and of one with a store: it ends with 75, and starts when the disk is well`, async () => {
+    using stack = new DisposableStack()
+    const folder = (words: readonly string[]): string => words[words.indexOf('--dir') + 1] ?? ''
+    const heal: { now?: () => void } = {}
+    const suffer = (directory: string, what: DiskFault): void => {
+      heal.now = breakDisk(directory, what)
+    }
+    let isNew = true
+    const wraps: Record<string, Wrap> = {
+      s1: (words, start) => {
+        if (start === 0) {
+          stack.use(smallDisk(folder(words), 4))
+          suffer(folder(words), fault)
+        } else heal.now?.()
+        return words
+      },
+      s2: (words, start) => {
+        const store = join(folder(words), 'store')
+        if (start === 0 && isNew) {
+          mkdirSync(store)
+          stack.use(smallDisk(store, 4))
+        } else if (start === 0) suffer(store, fault)
+        else heal.now?.()
+        return words
+      },
+    }
+    await using seeders = await startSeeders({ count: 2, faults: true, wraps })
+    const [fresh, second] = seeders.all
+    assert.ok(fresh && second)
+    assert.deepEqual([fresh.starts(), second.starts()], [2, 1])
+    isNew = false
+    second.kill('SIGTERM')
+    const again = await seeders.restart(second)
+    assert.deepEqual([again.starts(), again.ready.peer], [2, second.ready.peer])
+    for (const seeder of seeders.all) seeder.kill('SIGKILL')
+    await Promise.all(seeders.all.map((seeder) => seeder.exited))
+    stack.dispose()
+  })
+}
 
 test('files that cannot grow (EFBIG by RLIMIT_FSIZE): it is degraded until they can, in the same process', async () => {
   await using seeders = await published()

@@ -70,8 +70,15 @@ test('`up` starts a seeder again whose sync failed: another process with the sam
       return answer && (JSON.parse(answer.body.toString()) as SeederReport).sites[0]?.state
     }
     await until('it agrees', async () => (await state()) === 'agreeing', AGAIN_MS)
+    const atGateway = async (): Promise<string | undefined> => {
+      const answer = await exchange(`${network.gateway}/lookup/name/lines`)
+      const { members } = JSON.parse(answer.body.toString()) as { members: { peer: string; state: string }[] }
+      return members.find(({ peer }) => peer === victim.peer)?.state
+    }
+    await until('the gateway sends visitors to it', async () => (await atGateway()) === 'living', AGAIN_MS)
     writeFileSync(faults, JSON.stringify({ disk: 'fsync' }))
     await until('it is degraded', async () => (await state()) === 'degraded', AGAIN_MS)
+    await until('the gateway sends nobody to it', async () => (await atGateway()) !== 'living', AGAIN_MS)
     assert.deepEqual(ended, [], 'it answers as long as the disk fails')
     writeFileSync(faults, '{}')
     await until('it ended', () => ended.length > 0, AGAIN_MS)

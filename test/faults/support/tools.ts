@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -38,7 +39,9 @@ export async function straced(seeder: SeederProcess, inject: string): Promise<As
       if (/attached/.test(line)) attached = true
       else refused = line
     })
-  await until(`strace at the process${refused}`, () => attached, ATTACHED_MS)
+  await until('strace at the process', () => attached, ATTACHED_MS).catch((cause: Error) => {
+    throw new Error(`${cause.message} ${refused}`, { cause })
+  })
   return {
     async [Symbol.asyncDispose]() {
       child.kill('SIGINT')
@@ -53,6 +56,30 @@ export function smallDisk(directory: string, megabytes: number): Disposable {
   const done = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'interpeer-test', directory])
   assert.equal(done.status, 0, `this test mounts a tmpfs, which takes root: ${done.stderr}`)
   return { [Symbol.dispose]: () => void spawnSync('umount', ['-l', directory]) }
+}
+
+export type DiskFault = 'full' | 'read-only'
+
+/** Makes a disk of its own (`smallDisk`), in which no file is open for writing, one that takes nothing; returns what makes it well. */
+export function breakDisk(directory: string, fault: DiskFault): () => void {
+  if (fault === 'read-only') {
+    const remount = (how: string): void => {
+      const done = spawnSync('mount', ['-o', `remount,${how}`, directory])
+      assert.equal(done.status, 0, String(done.stderr))
+    }
+    remount('ro')
+    return () => remount('rw')
+  }
+  const filler = join(directory, 'filler')
+  const handle = openSync(filler, 'w')
+  try {
+    for (;;) writeSync(handle, Buffer.alloc(4_096))
+  } catch (cause) {
+    assert.equal((cause as NodeJS.ErrnoException).code, 'ENOSPC')
+  } finally {
+    closeSync(handle)
+  }
+  return () => rmSync(filler)
 }
 
 /** Sets the soft limit of a running process; what of a file lies beyond it cannot be written (EFBIG). */

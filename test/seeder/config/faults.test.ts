@@ -52,6 +52,7 @@ test('what is no such file makes nothing fail', () => {
     '{"slowMs":999999999}',
     '{"kill":{}}',
     '{"kill":{"point":1,"of":"ever","when":"before"}}',
+    '{"kill":{"point":1,"of":"now","when":"before","by":7}}',
     `{"disk":"full"}${' '.repeat(5_000)}`,
     '\ud800',
   ]) {

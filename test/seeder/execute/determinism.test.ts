@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { olderNode } from '#test/seeder/execute/older-node.ts'
+import { newerNode, olderNode, versionOf } from '#test/seeder/execute/older-node.ts'
 
 const run = promisify(execFile)
 const REPLAY = fileURLToPath(new URL('./replay.ts', import.meta.url))
@@ -30,7 +30,7 @@ function assertSame(log: string, expected: string, what: string): void {
   assert.equal(lines.length, expected.split('\n').length)
 }
 
-const plain = replay([process.execPath], { TZ: 'UTC', LANG: 'C' })
+const plain = replay([newerNode()], { TZ: 'UTC', LANG: 'C' })
 
 test('the log is not trivial: blocks, failures and reads of all kinds', async () => {
   const log = await plain
@@ -42,18 +42,19 @@ test('the log is not trivial: blocks, failures and reads of all kinds', async ()
 
 test('in another process, time zone and language, after a thousand other requests', async () => {
   const env = { TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }
-  assertSame(await replay([process.execPath, REPLAY, '--before', '1000'], env), await plain, 'after 1000')
+  assertSame(await replay([newerNode(), REPLAY, '--before', '1000'], env), await plain, 'after 1000')
 })
 
 test('on Node 24', async () => {
   const node = await olderNode()
-  const { stdout: version } = await run(node, ['--version'])
+  const version = await versionOf(node)
   assert.match(version, /^v24\./)
+  assert.match(await versionOf(newerNode()), /^v26\./)
   assertSame(await replay([node], { TZ: 'America/New_York' }), await plain, version)
 })
 
 test('compiled by the baseline compiler alone, and by the optimising one alone', async () => {
   for (const option of ['--liftoff-only', '--no-liftoff']) {
-    assertSame(await replay([process.execPath, option]), await plain, option)
+    assertSame(await replay([newerNode(), option]), await plain, option)
   }
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -7,6 +7,8 @@ import { openNetworkHolder } from '#seeder/host/network-holder.ts'
 import { testNetwork } from '#test/support/network.ts'
 import { until } from '#test/support/until.ts'
 
+/** Between two bytes that are tried. */
+const STEP = 23
 const SITES = [{ name: 'wiki', members: ['a', 'b', 'c', 'd'] }]
 
 function directory(): { readonly path: string; readonly kept: string } & Disposable {
@@ -64,4 +66,21 @@ test('without any valid file there is no start', () => {
   assert.throws(() => openNetworkHolder({ path: place.path, keptPath: place.kept }), /not there/)
   writeFileSync(place.path, 'no network')
   assert.throws(() => openNetworkHolder({ path: place.path, keptPath: place.kept }), /no valid network file/)
+})
+
+test('a kept file of which the disk changed a byte is not believed: the operator’s is taken, and newer ones are again', () => {
+  using place = directory()
+  const first = testNetwork({ sites: SITES })
+  const second = first.next({})
+  writeFileSync(place.path, first.text)
+  writeFileSync(place.kept, second.text)
+  const sound = readFileSync(place.kept)
+  for (let at = 0; at < sound.length; at += STEP) {
+    const changed = Buffer.from(sound)
+    changed[at] = (changed[at] ?? 0) ^ 0x02
+    writeFileSync(place.kept, changed)
+    using holder = openNetworkHolder({ path: place.path, keptPath: place.kept })
+    assert.equal(holder.file().version, 1, `byte ${at}`)
+    assert.deepEqual(holder.offer(second.text), { ok: true, value: true })
+  }
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -60,4 +60,33 @@ test('a key file that others can read is refused, and so is one that is no key',
     () => loadOrCreateSigner(nonsense),
     (error) => error instanceof KeyFileError && error.reason.code === 'key_file_form',
   )
+})
+
+test('a byte of a key file that the disk changes gives the same key or none, never another one', () => {
+  const file = join(directory, 'damaged.key')
+  const { publicKey } = loadOrCreateSigner(file)
+  const sound = readFileSync(file)
+  const codes = new Map<string, number>()
+  for (let bit = 0; bit < sound.length * 8; bit++) {
+    const changed = Buffer.from(sound)
+    changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    writeFileSync(file, changed)
+    try {
+      assert.deepEqual(loadSigner(file).publicKey, publicKey, `bit ${bit}`)
+    } catch (error) {
+      assert.ok(error instanceof KeyFileError, String(error))
+      codes.set(error.reason.code, (codes.get(error.reason.code) ?? 0) + 1)
+    }
+  }
+  assert.ok((codes.get('key_file_damaged') ?? 0) > 100 && (codes.get('key_file_form') ?? 0) > 100)
+})
+
+test('a key file that another tool wrote, with words in front of the key or none, is taken as it is', () => {
+  const file = join(directory, 'foreign.key')
+  const { publicKey } = loadOrCreateSigner(file)
+  const [, ...pem] = readFileSync(file, 'utf8').split('\n')
+  for (const text of [pem.join('\n'), ['Bag Attributes: <No Attributes>', ...pem].join('\n')]) {
+    writeFileSync(file, text)
+    assert.deepEqual(loadSigner(file).publicKey, publicKey)
+  }
 })

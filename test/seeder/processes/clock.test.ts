@@ -33,6 +33,9 @@ for (const ms of [-5_000, 2 * HOUR_MS]) {
     await writeLine(seeders, 'before', 0)
     withFaults(victim, jump(ms))
     await until('it says that its clock is wrong', () => saysClock(victim))
+    await until('in its metrics too', async () =>
+      /interpeer_site_state\{site="lines",state="degraded"\} 1/.test(await victim.metrics()),
+    )
     const others = ['one', 'two', 'three']
     for (const line of others) await writeLine(seeders, line, 1)
     const before = await cpuSeconds(victim)

@@ -1,7 +1,7 @@
 // A whole seeder inside the test's own process: what it keeps across a restart, and how it publishes and serves.
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -194,4 +194,19 @@ test('a network file from the admission endpoint is taken when it is higher', as
   writeFileSync(given, JSON.stringify(file))
   await using seeder = await start(join(place.path, 'seeder'), given)
   await until('version 5', () => seeder.networkVersion() === 5)
+})
+
+test('a seeder whose key the disk changed does not start as a stranger: it says so, and its backup heals it', async () => {
+  await using seeders = await startSeeders({ count: 1 })
+  const [first] = seeders.all
+  assert.ok(first)
+  first.kill('SIGTERM')
+  await first.exited
+  const path = join(first.ready.dir, 'key.pem')
+  const sound = readFileSync(path, 'utf8')
+  const at = sound.indexOf('-----END') - 20
+  writeFileSync(path, sound.slice(0, at) + (sound[at] === 'A' ? 'B' : 'A') + sound.slice(at + 1))
+  await assert.rejects(seeders.restart(first), /key\.pem is not as it was written/)
+  writeFileSync(path, sound)
+  assert.equal((await seeders.restart(first)).ready.peer, first.ready.peer)
 })

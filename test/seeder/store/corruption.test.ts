@@ -2,7 +2,7 @@
 // comes out is what went in or is not there; what holds votes back is never silently forgotten; and blocks that others have heal it.
 
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
@@ -46,6 +46,9 @@ type Written = {
   readonly otherVotes: Uint8Array
   readonly evidence: EvidenceRow
 }
+
+/** The index of the log of what was copied to that directory. */
+const indexBeside = (copied: string): string => `${copied}.shm`
 
 /** Writes a store in `directory` and copies its files, log and all, to `copied`, as a crash would leave them. */
 function write(directory: string, copied: string): Written {
@@ -127,6 +130,7 @@ function goOn(
   mkdirSync(copied)
   for (const part of [STORE_FILE, `${STORE_FILE}-wal`, HOLDER_FILE])
     copyFileSync(join(directory, part), join(copied, part))
+  copyFileSync(join(directory, `${STORE_FILE}-shm`), indexBeside(copied))
   return { blocks, heights, truths }
 }
 
@@ -256,4 +260,20 @@ test(`any byte of a store that changes on disk is noticed, harmless or healed ($
   }
   console.log(JSON.stringify(Object.fromEntries(counts)))
   assert.ok((counts.get('set aside') ?? 0) > 0 && (counts.get('healed') ?? 0) > 0)
+})
+
+test('the index of the log is made anew at a start, whatever the disk has there', () => {
+  using scratch = temporaryDirectory()
+  const sound = join(scratch.path, 'sound')
+  const written = write(join(scratch.path, 'written'), sound)
+  const chance = dice(SEED)
+  for (const share of [0.001, 0.1, 1]) {
+    const directory = join(scratch.path, `index ${share}`)
+    cpSync(sound, directory, { recursive: true })
+    // As a crash leaves it, then changed: its beginning is what SQLite looks at first.
+    const index = readFileSync(indexBeside(sound))
+    for (let at = 0; at < index.length; at++) if (chance() < share) index[at] = Math.floor(chance() * 256)
+    writeFileSync(join(directory, `${STORE_FILE}-shm`), index)
+    assert.equal(examine(directory, written, false), 'no matter')
+  }
 })

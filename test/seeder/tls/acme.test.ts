@@ -8,6 +8,7 @@ import { after, test } from 'node:test'
 import { createLog } from '#seeder/config/log.ts'
 import { createRegistry } from '#seeder/control/metrics.ts'
 import { type AcmeOptions, keepAcmeCertificates } from '#seeder/tls/acme.ts'
+import { pemOfSealed } from '#seeder/tls/sealed.ts'
 import { type AcmeServer, startAcmeServer } from '#test/support/acme-server.ts'
 import { type Edge, startEdge } from '#test/support/edge.ts'
 import { hostedGroup } from '#test/support/hosted-group.ts'
@@ -17,6 +18,8 @@ import { until } from '#test/support/until.ts'
 const NAME = 's1.example.org'
 const HOST = `demo.${NAME}`
 const DAY_MS = 86_400_000
+/** From the end of a file. */
+const IN_THE_KEY = 60
 const root = mkdtempSync(join(tmpdir(), 'interpeer-acme-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 let made = 0
@@ -121,6 +124,34 @@ test('a start takes what the one before was given, and asks for nothing; the acc
   await using third = await seeder(server, ports, { directory })
   await until('a new one for what is none', () => third.edge.server.secureOriginOf('demo') !== undefined)
   assert.deepEqual([server.orders.length, server.accounts], [2, 1])
+})
+
+test('a certificate or an account of which the disk has changed a byte, any byte, is asked for anew and never shown', async () => {
+  const { server, ports } = await start()
+  await using _ = server
+  let directory = ''
+  {
+    await using first = await seeder(server, ports)
+    ;({ directory } = first)
+    await until('the certificate', () => first.edge.server.secureOriginOf('demo') !== undefined)
+  }
+  const files = [join(directory, 'hosts', `${HOST}.pem`), join(directory, 'account.pem')]
+  for (const file of files) {
+    const sound = readFileSync(file, 'utf8')
+    for (let at = 0; at < sound.length; at++) {
+      const changed = sound.slice(0, at) + (sound[at] === 'x' ? 'y' : 'x') + sound.slice(at + 1)
+      const pem = pemOfSealed(changed)
+      // Of a line with a sum that is none any more the rest is as it was.
+      assert.ok(pem === undefined || pem.endsWith(sound.slice(sound.indexOf('\n') + 1)), `${file} ${at}`)
+    }
+    const at = sound.length - IN_THE_KEY
+    writeFileSync(file, sound.slice(0, at) + (sound[at] === 'A' ? 'B' : 'A') + sound.slice(at + 1))
+  }
+  await using second = await seeder(server, ports, { directory })
+  assert.equal(second.edge.server.secureOriginOf('demo'), undefined)
+  await until('a new one', () => second.edge.server.secureOriginOf('demo') !== undefined)
+  assert.deepEqual([server.orders.length, server.accounts], [2, 2])
+  assert.notEqual(await serialAt(ports.tls, server.authority.certificate), '')
 })
 
 test('it is renewed after two thirds of its life, and the old one is shown until the new one is there', async () => {

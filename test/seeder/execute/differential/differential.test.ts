@@ -9,7 +9,7 @@ import { compiledModules } from '#test/seeder/execute/differential/compiled.ts'
 import type { Work } from '#test/seeder/execute/differential/core.ts'
 import { nodeLines } from '#test/seeder/execute/differential/lines.ts'
 import { linesInWorkerd } from '#test/seeder/execute/differential/workerd.ts'
-import { olderNode } from '#test/seeder/execute/older-node.ts'
+import { newerNode, olderNode, versionOf } from '#test/seeder/execute/older-node.ts'
 
 const work: Work = {
   seed: process.env.INTERPEER_PROGRAM_SEED ?? 'a',
@@ -17,7 +17,7 @@ const work: Work = {
   vectors: true,
 }
 const compiled = compiledModules()
-const reference = nodeLines(process.execPath, work)
+const reference = nodeLines(newerNode(), work)
 
 test('the programs are not trivial: they answer, and in different ways', async () => {
   const programs = (await reference).slice(1, 1 + work.programs)
@@ -27,6 +27,10 @@ test('the programs are not trivial: they answer, and in different ways', async (
 })
 
 test('on Node 24, in another time zone and language', async () => {
+  assert.deepEqual(
+    [await versionOf(newerNode()), await versionOf(await olderNode())].map((version) => version.slice(0, 4)),
+    ['v26.', 'v24.'],
+  )
   const env = { TZ: 'America/St_Johns', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }
   assert.deepEqual(await nodeLines(await olderNode(), work, env), await reference)
 })
@@ -36,6 +40,6 @@ test('in workerd, by other cryptography and with the binaries metered anew', asy
 })
 
 test('after other programs', async () => {
-  const [, ...alone] = await nodeLines(process.execPath, { ...work, programs: 20, vectors: false })
+  const [, ...alone] = await nodeLines(newerNode(), { ...work, programs: 20, vectors: false })
   assert.deepEqual(alone, (await reference).slice(1, 21))
 })

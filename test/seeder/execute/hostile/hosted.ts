@@ -1,6 +1,8 @@
 // A site whose script does what its request's body says, and a block in which a good request follows a hostile one.
 
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import process from 'node:process'
 import { type Cid, EMPTY_DIRECTORY, textFromCid } from '#protocol/content/cid.ts'
 import { leafOf } from '#seeder/agree/execution.ts'
 import { Engine } from '#seeder/execute/engine/engine.ts'
@@ -22,6 +24,9 @@ import {
   textOf,
   updateStep,
 } from '#test/seeder/execute/pool/site.ts'
+
+/** A file to which each attack's result is added, for whoever compares what other machines make of them (differential/attacks.test.ts). */
+const NOTES = process.env.INTERPEER_ATTACK_NOTES
 
 const engine = new Engine()
 const sqlite = new SqliteBox()
@@ -113,6 +118,7 @@ export class Site {
     const result = this.block(requests)
     const again = this.block(requests, true)
     assert.deepEqual(shownResult(again), shownResult(result))
+    if (NOTES !== undefined) appendFileSync(NOTES, `${JSON.stringify([body.slice(0, 200), shownResult(result)])}\n`)
     const [hostile, good] = result.outcomes
     assert(hostile !== undefined && good !== undefined)
     assert.match(textOf(good.response), /^good \d+$/)
