@@ -19,6 +19,7 @@ import type { Member } from '#seeder/agree/driver.ts'
 import { createMachine } from '#seeder/agree/machine.ts'
 import { createPublisher } from '#seeder/agree/publish.ts'
 import { createPublishHandler, type PublishHandler as OwnHandler } from '#seeder/agree/publish-http.ts'
+import type { Site } from '#seeder/agree/site.ts'
 import { createSpreading, fetchHere } from '#seeder/agree/spread.ts'
 import { updateFromBytes } from '#seeder/agree/update.ts'
 import { type ByzantineKind, liarOf } from '#seeder/byzantine/kinds.ts'
@@ -454,13 +455,13 @@ export async function assemble(options: SeederOptions, onDamaged: (error: unknow
       log,
     }),
   )
-  const watched = new Set<string>()
+  // Objects, not jobs: a site that left and came again is another one.
+  const watched = new WeakSet<Site>()
   const watch = (): void => {
     registrar.announce()
     for (const site of host.all()) {
-      const name = hexFromBytes(site.job)
-      if (watched.has(name)) continue
-      watched.add(name)
+      if (watched.has(site)) continue
+      watched.add(site)
       site.onEvidence(() => registrar.announce())
       site.onEpoch(() => registrar.announce())
       // A site is announced when it has something to show.

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Command } from '#cli/command.ts'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { cborFromValue } from '#protocol/codec/cbor.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
@@ -20,6 +21,7 @@ import { expected } from '#test/wpt/suite.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
+const operated = readdirSync(join(root, 'docs', 'operate')).map((name) => join('docs', 'operate', name))
 const documents = [
   'README.md',
   ...readdirSync(join(root, 'docs'), { recursive: true }).map((name) => join('docs', String(name))),
@@ -32,6 +34,45 @@ test('links between the documents lead somewhere', () => {
       .map((target) => `${path}: ${target}`),
   )
   assert.deepEqual(broken, [])
+})
+
+test('commands that the documents show are there, with those options', async () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
+  const commands = new Map<string, readonly string[]>()
+  for (const file of readdirSync(join(root, 'cli', 'command'))) {
+    const { command } = (await import(`#cli/command/${file}`)) as { readonly command: Command }
+    commands.set(command.name, ['json', 'help', ...Object.keys(command.options)])
+  }
+  const benches = new Map(
+    ['LIMITS', 'BESIDE'].map((list) => {
+      const body = new RegExp(`const ${list}[^{]*\\{([^}]*)\\n\\}`).exec(textOf('test/bench/main.ts'))?.[1] ?? ''
+      return [list, Array.from(body.matchAll(/^ {2}'?([a-z-]+)'?:/gm), (match) => match[1] ?? '')]
+    }),
+  )
+  assert.ok((benches.get('LIMITS')?.length ?? 0) > 5 && (benches.get('BESIDE')?.length ?? 0) > 5)
+  const wrong = [...documents, ...operated].flatMap((path) => {
+    const text = textOf(path)
+    return [
+      ...Array.from(text.matchAll(/npm run (?:--silent )?([a-z:]+)/g))
+        .filter(([, name = '']) => scripts[name] === undefined)
+        .map(([said]) => said),
+      ...Array.from(text.matchAll(/npm run bench(:beside)? --((?: [a-z-]+)+)/g)).flatMap(([said, beside, words = '']) =>
+        words
+          .trim()
+          .split(' ')
+          .filter((word) => !word.startsWith('-') && !benches.get(beside ? 'BESIDE' : 'LIMITS')?.includes(word))
+          .map((word) => `${said}: ${word}`),
+      ),
+      ...Array.from(text.matchAll(/\binterpeer ([a-z][a-z-]*)([^\n`|]*)/g)).flatMap(([said, name = '', rest = '']) => {
+        const options = commands.get(name)
+        if (options === undefined) return [said]
+        return Array.from(rest.matchAll(/(?<![\w-])--([a-z][a-z0-9-]*)/g), (match) => match[1] ?? '')
+          .filter((option) => !options.includes(option))
+          .map((option) => `${said}: --${option}`)
+      }),
+    ].map((said) => `${path}: ${said}`)
+  })
+  assert.deepEqual(wrong, [])
 })
 
 test('no document was left in the midst of a merge', () => {

@@ -1,6 +1,9 @@
 // The support bundle of one seeder: what somebody else needs to see to help, and nothing that they must not see (redact.ts).
 //
 //   doctor.jsonl  status.json  metrics.txt  versions.json  network.json  seeder.json  config.json  logs/…
+//
+// A seeder says its log to standard error. Where that is a file of its directory (`interpeer up`) its end is packed; where it is a service manager's, what
+// that one gives is handed over as `given`, and of a seeder that runs the newest lines are in its memory.
 
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { release } from 'node:os'
@@ -22,6 +25,28 @@ const LOG_FILES = ['stderr.log', 'log', 'log.1'] as const
 const PLAIN_BYTES_MAX = NETWORK_FILE_BYTES_MAX
 const PLAIN_FILES = ['network.json', 'seeder.json', 'config.json'] as const
 
+/** From the beginning of a line on. */
+function fromLine(text: string, isCut: boolean): string {
+  return isCut ? text.slice(text.indexOf('\n') + 1) : text
+}
+
+/** The last bytes of what comes, from the beginning of a line on. */
+export async function tailOfStream(stream: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const kept: Buffer[] = []
+  let length = 0
+  let all = 0
+  for await (const chunk of stream) {
+    kept.push(chunk)
+    length += chunk.length
+    all += chunk.length
+    for (let first = kept[0]; first !== undefined && length - first.length >= bytesMax; first = kept[0]) {
+      length -= first.length
+      kept.shift()
+    }
+  }
+  return fromLine(Buffer.concat(kept).subarray(-bytesMax).toString('utf8'), all > bytesMax)
+}
+
 /** The last bytes of a file from the beginning of a line on. Throws for what is no file: whoever packs may read what the seeder's user may not. */
 export function tailOf(path: string, bytesMax: number): string {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -32,7 +57,7 @@ export function tailOf(path: string, bytesMax: number): string {
     const length = Math.min(size, bytesMax)
     const bytes = Buffer.alloc(length)
     const text = bytes.subarray(0, readSync(handle, bytes, 0, length, size - length)).toString('utf8')
-    return size > length ? text.slice(text.indexOf('\n') + 1) : text
+    return fromLine(text, size > length)
   } finally {
     closeSync(handle)
   }
@@ -64,10 +89,22 @@ function versions(directory: string): string {
   )}\n`
 }
 
+/** The newest lines of a seeder that runs; undefined of one that is too old to show them. */
+async function recentLog(controlUrl: string): Promise<string | undefined> {
+  const { status, body } = await ask(`${controlUrl}/log`)
+  return status === 200 ? body : undefined
+}
+
+/** Whether a log lies in the directory itself. */
+export function hasLog(directory: string): boolean {
+  return LOG_FILES.some((name) => existsSync(join(directory, name)))
+}
+
 export async function bundleFiles(
   directory: string,
   scene: Scene,
   findings: readonly Finding[],
+  given?: string,
 ): Promise<readonly TarFile[]> {
   const texts = new Map<string, string | undefined>([
     ['doctor.jsonl', findings.map((finding) => `${JSON.stringify(finding)}\n`).join('')],
@@ -87,6 +124,8 @@ export async function bundleFiles(
     const path = join(directory, name)
     texts.set(`logs/${name}`, existsSync(path) ? readable(() => tailOf(path, LOG_BYTES_MAX)) : undefined)
   }
+  texts.set('logs/given', given)
+  if (scene.controlUrl !== undefined) texts.set('logs/recent.jsonl', await recentLog(scene.controlUrl))
   const redact = createRedactor(secretsNear(directory))
   return [...texts].flatMap(([name, text]) => (text === undefined ? [] : [{ name, bytes: Buffer.from(redact(text)) }]))
 }

@@ -1,7 +1,7 @@
 // The control port: metrics, status and health for whoever runs this seeder. Loopback only, read only; a page of another origin cannot
 // read it (no CORS) and a name that was pointed at 127.0.0.1 is refused (DNS rebinding).
 //
-//   /  dashboard · /status JSON · /metrics Prometheus · /healthz the process lives · /readyz every site has something to show
+//   /  dashboard · /status JSON · /log its newest lines, JSON lines · /metrics Prometheus · /healthz the process lives · /readyz every site has something to show
 //
 // Who can open a connection to loopback is on this machine, and may read what Prometheus does. Pages of others are kept out: they are told nothing
 // (no CORS), may frame or embed nothing, and a browser that says it asks for another site's page is refused.
@@ -64,6 +64,13 @@ export async function startControl(options: ControlOptions): Promise<Control> {
         return { status: 200, type: 'image/svg+xml', body: DASHBOARD_ICON }
       case '/status':
         return { status: 200, type: 'application/json', body: `${JSON.stringify(seederFacts(options))}\n` }
+      case '/log': {
+        const lines = (options.recent?.() ?? []).toReversed()
+        const text = lines.map(
+          ({ time, ...line }) => `${JSON.stringify({ time: new Date(time).toISOString(), ...line })}\n`,
+        )
+        return { status: 200, type: 'application/jsonl', body: text.join('') }
+      }
       case '/metrics':
         return { status: 200, type: CONTENT_TYPE, body: registry.text() }
       case '/healthz':

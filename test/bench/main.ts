@@ -1,5 +1,5 @@
 // npm run bench -- [name…] [--json]
-// npm run bench:beside -- [name…] [--json]       beside the programs of others, which have to be installed
+// npm run bench:beside -- [name…] [--json] [--quick]       beside the programs of others, which have to be installed
 //
 // Runs the named benchmarks, or all of them, one after the other: each measures ours and the limit or the program beside it in the same run.
 // What they write is in one directory, which is gone when this process ends, however it ends.
@@ -27,6 +27,7 @@ const LIMITS: Readonly<Record<string, () => Promise<Bench>>> = {
 }
 const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
   write: async () => (await import('#test/bench/beside/write.ts')).writeBeside,
+  stopped: async () => (await import('#test/bench/beside/stopped.ts')).stopped,
   killed: async () => (await import('#test/bench/beside/killed.ts')).killed,
   page: async () => (await import('#test/bench/beside/page.ts')).pageBeside,
   static: async () => (await import('#test/bench/beside/static.ts')).staticBeside,
@@ -35,20 +36,27 @@ const BESIDE: Readonly<Record<string, () => Promise<Bench>>> = {
 }
 
 const USAGE = `usage: npm run bench -- [name…] [--json]
-       npm run bench:beside -- [name…] [--json]
+       npm run bench:beside -- [name…] [--json] [--quick]
 
 Measures ours and the bare limit, or (beside) programs of others that are installed, in one run.
 
   bench          ${Object.keys(LIMITS).join(', ')}
   bench:beside   ${Object.keys(BESIDE).join(', ')}
   --json         a line of JSON for each figure
+  --quick        beside: one short round of each, to see that everything is there;
+                 its figures say nothing
 
 Exit codes: 0 all was measured, 1 something could not be, 2 usage, 130 interrupted.`
 
 const { values, positionals, wrong } = startedWith(USAGE, {
-  options: { json: { type: 'boolean', default: false }, beside: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    beside: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
+if (values.quick && !values.beside) wrong('--quick is for bench:beside')
 const BENCHES = values.beside ? BESIDE : LIMITS
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name))
@@ -65,7 +73,7 @@ let failed = false
 for (const name of names) {
   try {
     const bench = await BENCHES[name]?.()
-    const found = (await bench?.({ note: (text) => console.error(`${name}: ${text}`) })) ?? []
+    const found = (await bench?.({ note: (text) => console.error(`${name}: ${text}`), quick: values.quick })) ?? []
     results.push(...found)
     if (values.json) for (const result of found) console.log(jsonLine(result))
   } catch (cause) {

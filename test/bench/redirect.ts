@@ -12,8 +12,9 @@ import { RENEW_MS } from '#gateway/settings.ts'
 import { type Place, placeFromText } from '#protocol/place/place.ts'
 import { freePort } from '#test/bench/beside/program.ts'
 import { cpuMs, drive } from '#test/bench/load.ts'
+import { startPeer } from '#test/bench/processes.ts'
 import { type Bench, compared } from '#test/bench/report.ts'
-import { registrationBytes, signRegistration, testNetwork } from '#test/support/network.ts'
+import { registrationBytes, signRegistration, type TestNetwork, testNetwork } from '#test/support/network.ts'
 import { until } from '#test/support/until.ts'
 
 export const MEMBERS = ['ana', 'ben', 'cleo', 'dan']
@@ -71,7 +72,7 @@ export async function startWarmGateway(
   note: (text: string) => void,
   placeOf: (peer: string) => Place | undefined = () => undefined,
 ): Promise<WarmGateway> {
-  const network = testNetwork({ sites: [{ name: 'wiki', members: MEMBERS }] })
+  const network = warmNetwork()
   const gateway = await startGateway({
     port: 0,
     directory: join(directory, 'gateway'),
@@ -79,36 +80,76 @@ export async function startWarmGateway(
     networkFile: network.text,
   })
   const [pid] = workerdChildren()
+  try {
+    if (pid === undefined) throw new Error('the gateway is running')
+    const members = await keepRegistered(network, gateway.url, note, placeOf)
+    return {
+      port: Number(new URL(gateway.url).port),
+      pid,
+      async [Symbol.asyncDispose]() {
+        members[Symbol.dispose]()
+        await gateway.dispose()
+      },
+    }
+  } catch (cause) {
+    await gateway.dispose()
+    throw cause
+  }
+}
+
+/** The same on Node, as `interpeer gateway` runs it, in a process of its own. */
+export async function startWarmNodeGateway(directory: string, note: (text: string) => void): Promise<WarmGateway> {
+  const network = warmNetwork()
+  const peer = await startPeer('gateway', {
+    directory: join(directory, 'gateway-on-node'),
+    networkKey: network.file.network_key,
+    networkFile: network.text,
+  })
+  try {
+    const url = String(peer.ready.url)
+    const members = await keepRegistered(network, url, note)
+    return {
+      port: Number(new URL(url).port),
+      pid: peer.pid,
+      async [Symbol.asyncDispose]() {
+        members[Symbol.dispose]()
+        await peer[Symbol.asyncDispose]()
+      },
+    }
+  } catch (cause) {
+    await peer[Symbol.asyncDispose]()
+    throw cause
+  }
+}
+
+function warmNetwork(): TestNetwork {
+  return testNetwork({ sites: [{ name: 'wiki', members: MEMBERS }] })
+}
+
+/** Members that register at a gateway, and renew that until they are disposed of. */
+async function keepRegistered(
+  network: TestNetwork,
+  gateway: string,
+  note: (text: string) => void,
+  placeOf: (peer: string) => Place | undefined = () => undefined,
+): Promise<Disposable> {
   const register = async (): Promise<void> => {
     for (const peer of MEMBERS) {
       const registration = signRegistration(network, peer, {
-        gateway: gateway.url,
+        gateway,
         time: Date.now(),
         sites: { wiki: `http://wiki.${peer}.localhost:8080` },
         sees: MEMBERS.filter((other) => other !== peer),
         ...placed(placeOf(peer)),
       })
       const body = registrationBytes(registration) as Uint8Array<ArrayBuffer>
-      const response = await fetch(`${gateway.url}/register`, { method: 'POST', body })
+      const response = await fetch(`${gateway}/register`, { method: 'POST', body })
       if (!response.ok) throw new Error(await response.text())
     }
   }
-  try {
-    if (pid === undefined) throw new Error('the gateway is running')
-    await register()
-  } catch (cause) {
-    await gateway.dispose()
-    throw cause
-  }
+  await register()
   const renewal = setInterval(() => void register().catch((cause) => note(String(cause))), RENEW_MS)
-  return {
-    port: Number(new URL(gateway.url).port),
-    pid,
-    async [Symbol.asyncDispose]() {
-      clearInterval(renewal)
-      await gateway.dispose()
-    },
-  }
+  return { [Symbol.dispose]: () => clearInterval(renewal) }
 }
 
 function placed(place: Place | undefined): { readonly place?: Place } {

@@ -12,8 +12,13 @@ export type BenchResult = {
   readonly unit: string
 }
 
-/** `note` is said to people while it runs. */
-export type Bench = (context: { readonly note: (text: string) => void }) => Promise<readonly BenchResult[]>
+export type BenchContext = {
+  /** Said to people while it runs. */
+  readonly note: (text: string) => void
+  /** One short round of each, which shows that everything is there; figures then say nothing. Of those beside the programs of others. */
+  readonly quick: boolean
+}
+export type Bench = (context: BenchContext) => Promise<readonly BenchResult[]>
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)

@@ -1,7 +1,7 @@
 // What `npm pack` gives: JavaScript alone, all that it needs beside it, and a command that runs from it as from the clone.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -10,17 +10,19 @@ import process from 'node:process'
 import { after, before, test } from 'node:test'
 import { hexFromBytes } from '#protocol/codec/bytes.ts'
 import { runtimeImage } from '#seeder/execute/pool/runtime.ts'
+import { olderNode } from '#test/seeder/execute/older-node.ts'
 import { interpeer, ROOT, startCommand, type UpReady } from '#test/support/command.ts'
 
 const { dependencies, imports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>
   imports: Record<string, string>
 }
+const READY_MS = 180_000
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\s]+)["']/g
 
 let folder = ''
 let installed = ''
-const through = () => [process.execPath, join(installed, 'cli', 'interpeer.js')]
+const through = (node = process.execPath) => [node, join(installed, 'cli', 'interpeer.js')]
 
 /** The package as npm would lay it down, with the packages of this clone: what npm installs is npm's business. */
 before(() => {
@@ -112,23 +114,42 @@ test('the installed command says what it can, and has the runtime of the clone',
   assert.equal((await interpeer(['init', 'my-site'], { through: through(), cwd: folder })).code, 0)
 })
 
-test('the installed command runs a whole network: gateway, seeders, the example sites', async () => {
-  const directory = join(folder, 'net')
-  await using up = startCommand(['up', '--dir', directory, '--port', '0', '--seeders', '4', '--target', 'plain'], {
-    through: through(),
-    cwd: folder,
-    env: { HOME: folder },
-  })
-  const { sites, seeders, network } = await up.event<UpReady>('ready')
-  assert.deepEqual(sites.map(({ name }) => name).sort(), ['guestbook', 'welcome', 'wiki'])
-  for (const { url } of sites) assert.equal((await fetch(url)).status, 200, url)
-  const { code, lines, stdout } = await interpeer(
-    ['doctor', '--json', '--dir', seeders[0]?.dir ?? '', '--network', network],
-    {
-      through: through(),
-    },
-  )
-  assert.equal(code, 0, stdout)
-  const runtime = lines.find(({ subject }) => subject === 'runtime') as { facts: { ours: string } }
-  assert.equal(runtime.facts.ours, hexFromBytes(runtimeImage()))
+test('of what is native the lock file has the binaries for arm64 too', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { os?: string[]; cpu?: string[]; integrity?: string }>
+  }
+  assert.ok(dependencies.esbuild && dependencies.workerd)
+  for (const name of ['@esbuild/linux-arm64', '@cloudflare/workerd-linux-arm64']) {
+    const { os, cpu, integrity = '' } = packages[`node_modules/${name}`] ?? {}
+    assert.deepEqual([os, cpu, integrity.slice(0, 7)], [['linux'], ['arm64'], 'sha512-'], name)
+  }
 })
+
+for (const [name, node] of [
+  ['this Node', async () => process.execPath],
+  ['the oldest that it says it runs on', olderNode],
+] as const)
+  test(`the installed command runs a whole network on ${name}: gateway, seeders, the example sites`, async () => {
+    const binary = await node()
+    const directory = join(folder, `net ${name}`)
+    await using up = startCommand(['up', '--dir', directory, '--port', '0', '--seeders', '4', '--target', 'plain'], {
+      through: through(binary),
+      cwd: folder,
+      env: { HOME: folder },
+    })
+    const { sites, seeders, network } = await up.event<UpReady>('ready', () => true, READY_MS)
+    assert.deepEqual(sites.map(({ name }) => name).sort(), ['guestbook', 'welcome', 'wiki'])
+    for (const { url } of sites) assert.equal((await fetch(url)).status, 200, url)
+    const { code, lines, stdout } = await interpeer(
+      ['doctor', '--json', '--dir', seeders[0]?.dir ?? '', '--network', network],
+      {
+        through: through(binary),
+      },
+    )
+    assert.equal(code, 0, stdout)
+    const factsOf = (subject: string) =>
+      lines.find((line) => line.subject === subject)?.facts as { ours?: string; node?: string }
+    assert.equal(factsOf('runtime').ours, hexFromBytes(runtimeImage()))
+    // The seeder's own, not the doctor's.
+    assert.equal(factsOf('node').node, execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim())
+  })

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { tailOf } from '#cli/support/bundle.ts'
+import { tailOf, tailOfStream } from '#cli/support/bundle.ts'
 import { createRedactor, REDACTED } from '#cli/support/redact.ts'
 import { tarOf } from '#cli/support/tar.ts'
 
@@ -66,6 +66,15 @@ test('§6 a line that a stranger wrote holds nobody up', () => {
   const redact = createRedactor([])
   for (const piece of ['a-', 'a.', 'passw', 'session', 'token-', 'Bearer ', 'http://a', '-----BEGIN A', 'body=', 'aA1'])
     assert.ok(redact(piece.repeat(100_000)).length > 0)
+})
+
+test('§6 of what is piped in the end is packed, from the beginning of a line on', async () => {
+  async function* pieces(...texts: readonly string[]) {
+    for (const text of texts) yield Buffer.from(text)
+  }
+  assert.equal(await tailOfStream(pieces('on', 'e\ntwo\nth', 'ree\n'), 8), 'three\n')
+  assert.equal(await tailOfStream(pieces('one\n', 'two\n'), 8), 'one\ntwo\n')
+  assert.equal(await tailOfStream(pieces(), 8), '')
 })
 
 test('§6 of a link or a pipe in the place of a log nothing is packed', () => {

@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
+import { EXIT } from '#cli/failure.ts'
 import { exchange } from '#cli/network/http.ts'
 import type { SeederReport } from '#cli/network/peers.ts'
 import { publishSite } from '#cli/publish/publish.ts'
 import { startLocalNetwork } from '#cli/up/local-network.ts'
-import { EXIT_AGAIN, EXIT_USAGE } from '#seeder/config/exit-code.ts'
+import { EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE } from '#seeder/config/exit-code.ts'
 import { ROOT, startCommand, type UpSeeder } from '#test/support/command.ts'
 import { startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
@@ -35,7 +36,8 @@ test('`seed` starts a seeder again and again while its disk takes nothing, and i
   const ready = await seed.event<UpSeeder>('ready', () => true, AGAIN_MS)
   const status = await exchange(`${ready.http}/.well-known/interpeer/status`)
   assert.equal((JSON.parse(status.body.toString()) as SeederReport).peer, ready.peer)
-  seed.kill('SIGINT')
+  // As a service manager ends it.
+  seed.kill('SIGTERM')
   assert.equal(await seed.exited, 130)
 })
 
@@ -89,7 +91,7 @@ test('`up` starts a seeder again whose sync failed: another process with the sam
   }
 })
 
-test('the unit for systemd starts it again whatever it ended with but for wrong usage, however often', () => {
+test('the unit for systemd starts it again whatever it ended with but for wrong usage, however often, and takes a stop for no failure', () => {
   const unit = readFileSync(join(ROOT, 'docs', 'operate', 'interpeer-seeder.service'), 'utf8')
   const settings = new Map(
     unit
@@ -99,7 +101,10 @@ test('the unit for systemd starts it again whatever it ended with but for wrong 
   )
   assert.equal(settings.get('Restart'), 'on-failure')
   assert.equal(settings.get('RestartPreventExitStatus'), String(EXIT_USAGE))
-  assert.ok(!(settings.get('SuccessExitStatus') ?? '').split(' ').includes(String(EXIT_AGAIN)))
+  // What `interpeer seed` ends with at SIGTERM, as above; and nothing that is a failure.
+  const fine = (settings.get('SuccessExitStatus') ?? '').split(' ')
+  assert.ok(fine.includes(String(EXIT.interrupted)))
+  for (const code of [EXIT_AGAIN, EXIT_FAILED, EXIT_USAGE]) assert.ok(!fine.includes(String(code)))
   assert.equal(settings.get('StartLimitIntervalSec'), '0')
   assert.match(settings.get('ExecStart') ?? '', /^\/usr\/local\/bin\/interpeer seed /)
 })

@@ -6,25 +6,16 @@ import { type ClientHttp2Session, connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TYPE } from '#protocol/dns/constants.ts'
-import {
-  debianProgram,
-  freePort,
-  npmModule,
-  type Program,
-  startProgram,
-  treeCpuMs,
-} from '#test/bench/beside/program.ts'
+import { debianProgram, freePort, type Program, startProgram, treeCpuMs } from '#test/bench/beside/program.ts'
+import { sizesOf } from '#test/bench/beside/sides.ts'
 import { load } from '#test/bench/client.ts'
-import { startPeer } from '#test/bench/processes.ts'
-import { MEMBERS, startWarmGateway } from '#test/bench/redirect.ts'
+import { startWarmGateway, startWarmNodeGateway } from '#test/bench/redirect.ts'
 import { type Bench, compared } from '#test/bench/report.ts'
 import { base64url, queryOf } from '#test/support/dns.ts'
 import { until } from '#test/support/until.ts'
 
 const UNDER_WAY = 16
-const ROUNDS = 6
-const ROUND_MS = 1_000
-const WARM_MS = 1_500
+const SIZES = { connections: UNDER_WAY, rounds: 6, roundMs: 1_000, warmMs: 1_500 }
 const READY_MS = 20_000
 const HTTP2_TABLE = { enablePush: false } as const
 const PATH = `/dns-query?dns=${base64url(queryOf('wiki.peer', TYPE.A))}`
@@ -135,28 +126,28 @@ remote-control:
   return { program, port }
 }
 
-export const dnsBeside: Bench = async ({ note }) => {
-  const server = npmModule('@hono/node-server', join('dist', 'index.mjs'))
+export const dnsBeside: Bench = async ({ note, quick }) => {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const unbound = await startUnbound(directory)
   stack.use(unbound.program)
   const gateway = stack.use(await startWarmGateway(directory, note))
-  const onNode = stack.use(await startPeer('gateway', { server, members: MEMBERS }))
+  const onNode = stack.use(await startWarmNodeGateway(directory, note))
   const servers: readonly Server[] = [
     overHttp1('on workerd', gateway.port, gateway.pid),
-    overHttp1('on Node', Number(onNode.ready.port), onNode.pid),
+    overHttp1('on Node', onNode.port, onNode.pid),
     overHttp2('unbound', unbound.port, unbound.program.pid),
   ]
   const rounds = new Map<string, Asked[]>(servers.map(({ name }) => [name, []]))
-  for (const { ask } of servers) await ask(WARM_MS)
-  for (let round = 0; round < ROUNDS; round++)
+  const sizes = sizesOf(SIZES, quick)
+  for (const { ask } of servers) await ask(sizes.warmMs)
+  for (let round = 0; round < sizes.rounds; round++)
     for (let index = 0; index < servers.length; index++) {
       const each = servers[(index + round) % servers.length]
       if (each === undefined) throw new Error('there is a server')
       const before = each.cpuMs()
-      const { answers, perSecond } = await each.ask(ROUND_MS)
+      const { answers, perSecond } = await each.ask(sizes.roundMs)
       rounds.get(each.name)?.push({ perSecond, cpuUs: (1_000 * (each.cpuMs() - before)) / answers })
     }
   const paired = (name: string, figure: keyof Asked) =>

@@ -13,6 +13,11 @@ const AGREEING_MS = 20_000
 /** ms; etcd's own are 100 and 1000. */
 export type EtcdTimes = { readonly heartbeatMs: number; readonly electionMs: number }
 
+/** Its own. */
+export const ETCD_TIMES: EtcdTimes = { heartbeatMs: 100, electionMs: 1_000 }
+/** As short as loopback allows: etcd asks for an election time-out of five heartbeats or more. */
+export const ETCD_TIMES_SHORT: EtcdTimes = { heartbeatMs: 30, electionMs: 300 }
+
 export type EtcdMember = { readonly program: Program; readonly target: Target; readonly url: string }
 
 export type Etcd = AsyncDisposable & {

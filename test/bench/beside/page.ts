@@ -1,5 +1,5 @@
 // A page of fifty rows out of SQL: computed for each visitor and from memory, beside nginx + php-fpm + SQLite and Hono on Node with
-// `node:sqlite`. The rows and the bytes of the page are the same; ours also carries its evidence, two kilobytes of headers.
+// `node:sqlite`. The rows and the bytes of the page are the same; ours also carries its evidence, two kilobytes of headers, and the bar's element.
 //
 // Ours is computed anew whenever the address is (`?n=…`); php-fpm and Hono compute each time they are asked, nginx remembers only where
 // its FastCGI cache is on.
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exchange } from '#cli/network/http.ts'
 import { debianProgram, npmModule, treeCpuMs } from '#test/bench/beside/program.ts'
-import { type Side, sideBySide } from '#test/bench/beside/sides.ts'
+import { type Side, sideBySide, sizesOf, withoutBar } from '#test/bench/beside/sides.ts'
 import { rowsDatabase, startNginx, startPhp, toPhp } from '#test/bench/beside/web.ts'
 import type { Target } from '#test/bench/client.ts'
 import { startGroup } from '#test/bench/group.ts'
@@ -19,7 +19,7 @@ import type { Bench } from '#test/bench/report.ts'
 const COLD = { connections: 8, rounds: 5, roundMs: 1_500, warmMs: 8_000 }
 const CACHED = { connections: 16, rounds: 5, roundMs: 1_000, warmMs: 1_000 }
 
-export const pageBeside: Bench = async ({ note }) => {
+export const pageBeside: Bench = async ({ note, quick }) => {
   const modules = {
     hono: npmModule('hono', join('dist', 'index.js')),
     server: npmModule('@hono/node-server', join('dist', 'index.mjs')),
@@ -70,21 +70,29 @@ export const pageBeside: Bench = async ({ note }) => {
   const remembered = side('nginx with its cache of php-fpm', nginx.target, at(nginx.target), () => '/cached', phpPids)
 
   const bodies: string[] = []
+  const ourPage = `http://${group.host(seeder)}/rows`
   for (const url of [
-    `http://${group.host(seeder)}/rows`,
+    ourPage,
     `http://${at(nginx.target)}/rows`,
     `http://${at(nginx.target)}/cached`,
     `http://${at(honoTarget)}/rows`,
   ]) {
     const answer = await exchange(url)
     if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}: ${answer.body}`)
-    bodies.push(answer.body.toString())
+    const page = answer.body.toString()
+    bodies.push(url === ourPage ? withoutBar(page) : page)
   }
-  if (new Set(bodies).size !== 1) throw new Error(`they send different pages: ${JSON.stringify(bodies)}`)
+  if (new Set(bodies).size !== 1)
+    throw new Error(`they send different pages: ${JSON.stringify(bodies.map((body) => body.slice(0, 300)))}`)
   note(`the same page of ${bodies[0]?.length} bytes from each`)
 
   return [
-    ...(await sideBySide('dynamic page, computed', ours(anew), [viaPhp, viaHono], COLD)),
-    ...(await sideBySide('dynamic page, from memory', ours(same), [viaPhp, viaHono, remembered], CACHED)),
+    ...(await sideBySide('dynamic page, computed', ours(anew), [viaPhp, viaHono], sizesOf(COLD, quick))),
+    ...(await sideBySide(
+      'dynamic page, from memory',
+      ours(same),
+      [viaPhp, viaHono, remembered],
+      sizesOf(CACHED, quick),
+    )),
   ]
 }

@@ -1,25 +1,23 @@
-// The redirect to a living member, on workerd and on Node, beside workerd that answers with a constant and nginx's `return 307`.
+// The redirect to a living member, by the gateway on workerd and by `interpeer gateway` on Node, beside workerd that answers with a constant and nginx's `return 307`.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { debianProgram, npmModule, treeCpuMs } from '#test/bench/beside/program.ts'
-import { against, alternate, type Side } from '#test/bench/beside/sides.ts'
+import { debianProgram, treeCpuMs } from '#test/bench/beside/program.ts'
+import { against, alternate, type Side, sizesOf } from '#test/bench/beside/sides.ts'
 import { startNginx } from '#test/bench/beside/web.ts'
-import { startPeer } from '#test/bench/processes.ts'
-import { MEMBERS, startBare, startWarmGateway } from '#test/bench/redirect.ts'
+import { startBare, startWarmGateway, startWarmNodeGateway } from '#test/bench/redirect.ts'
 import type { Bench } from '#test/bench/report.ts'
 
 const SIZES = { connections: 16, rounds: 6, roundMs: 1_000, warmMs: 1_500 }
 
-export const redirectBeside: Bench = async ({ note }) => {
-  const server = npmModule('@hono/node-server', join('dist', 'index.mjs'))
+export const redirectBeside: Bench = async ({ note, quick }) => {
   debianProgram('nginx-light')
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const gateway = stack.use(await startWarmGateway(directory, note))
-  const onNode = stack.use(await startPeer('gateway', { server, members: MEMBERS }))
+  const onNode = stack.use(await startWarmNodeGateway(directory, note))
   const bare = await startBare(directory)
   stack.defer(() => void bare.child.kill('SIGKILL'))
   const nginx = await startNginx(directory, 'location / { return 307 http://wiki.ana.localhost:8080$request_uri; }')
@@ -32,15 +30,12 @@ export const redirectBeside: Bench = async ({ note }) => {
     request: (index) => `GET /wiki/page-${index % 97}?q=1 HTTP/1.1\r\nHost: gateway.example\r\nAccept: */*\r\n\r\n`,
     cpuMs: () => treeCpuMs(pid),
   })
-  const ours = [
-    side('on workerd', gateway.port, gateway.pid),
-    side('on Node', Number(onNode.ready.port), onNode.pid),
-  ] as const
+  const ours = [side('on workerd', gateway.port, gateway.pid), side('on Node', onNode.port, onNode.pid)] as const
   const others = [
     side('bare workerd', bare.port, bare.child.pid ?? 0),
     side('nginx', nginx.target.port, nginx.program.pid),
   ] as const
-  const rounds = await alternate([...ours, ...others], SIZES)
+  const rounds = await alternate([...ours, ...others], sizesOf(SIZES, quick))
   return ours.flatMap((our) =>
     others.flatMap((other) => {
       const both = [rounds.get(our.name), rounds.get(other.name)] as const

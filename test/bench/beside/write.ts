@@ -1,52 +1,42 @@
-// Committed writes beside three etcd that write durably: p50 and rate at 1, 8 and 64 clients, CPU a write of all processes together, and
-// the first write after the leader stops. The same HTTP client asks both: ours a POST, etcd a POST of `/v3/kv/put`.
+// Committed writes beside three etcd that write durably: p50 and rate at 1, 8 and 64 clients, CPU a write of all processes together. The same HTTP client asks both: ours a POST, etcd a POST of `/v3/kv/put`.
 //
 // They promise different things. etcd's three trust each other and store a value; ours are four strangers of whom one may lie, each of
 // whom runs the site's script for each write, and who sign the answer.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Etcd, type EtcdTimes, putBody, startEtcd } from '#test/bench/beside/etcd.ts'
-import { firstWriteAfter, type Write } from '#test/bench/beside/failover.ts'
+import { ETCD_TIMES, type Etcd, putBody, startEtcd } from '#test/bench/beside/etcd.ts'
+import type { Write } from '#test/bench/beside/failover.ts'
 import { debianProgram, treeCpuMs } from '#test/bench/beside/program.ts'
-import { against, alternate, type Side } from '#test/bench/beside/sides.ts'
+import { against, alternate, type Side, sizesOf } from '#test/bench/beside/sides.ts'
 import { type BenchGroup, SITE, startGroup } from '#test/bench/group.ts'
-import { type Bench, type BenchResult, compared } from '#test/bench/report.ts'
+import type { Bench, BenchResult } from '#test/bench/report.ts'
 import type { SeederProcess } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const CLIENTS = [1, 8, 64] as const
-const SIZES = { rounds: 4, roundMs: 1_500, warmMs: 3_000 }
+const SIZES = { connections: 1, rounds: 4, roundMs: 1_500, warmMs: 3_000 }
 const SCRIPTS = [
   { name: 'no database', path: '/none' },
   { name: 'one INSERT', path: '/insert' },
 ] as const
-const DEFAULT: EtcdTimes = { heartbeatMs: 100, electionMs: 1_000 }
-/** As short as loopback allows: etcd asks for an election time-out of five heartbeats or more. */
-const TUNED: EtcdTimes = { heartbeatMs: 30, electionMs: 300 }
-const STOPS = 5
 const AGREEING_MS = 60_000
 
-export const writeBeside: Bench = async ({ note }) => {
+export const writeBeside: Bench = async ({ note, quick }) => {
   debianProgram('etcd-server')
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'interpeer-bench-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
-  const started = async (name: string, times: EtcdTimes): Promise<Etcd> => {
-    mkdirSync(join(directory, name))
-    const etcd = stack.use(await startEtcd(join(directory, name), times))
-    await etcd.leader()
-    return etcd
-  }
   const group = stack.use(await startGroup())
-  const etcd = await started('default', DEFAULT)
+  const etcd = stack.use(await startEtcd(directory, ETCD_TIMES))
+  await etcd.leader()
   const theirs = etcdSide(etcd)
   const results: BenchResult[] = []
   for (const { name, path } of SCRIPTS) {
     const ours = groupSide(group, path)
     for (const connections of CLIENTS) {
-      const rounds = await alternate([ours, theirs], { ...SIZES, connections })
+      const rounds = await alternate([ours, theirs], { ...sizesOf(SIZES, quick), connections })
       const both = [rounds.get(ours.name), rounds.get(theirs.name)] as const
       const at = `${connections} ${connections === 1 ? 'client' : 'clients'}, ${name}, against etcd`
       results.push(
@@ -62,35 +52,10 @@ export const writeBeside: Bench = async ({ note }) => {
       )
     }
   }
-  const tuned = await started('tuned', TUNED)
-  const stops: { readonly ours: number; readonly default: number; readonly tuned: number }[] = []
-  for (let round = 0; round < STOPS; round++) {
-    const stop = {
-      ours: await groupStop(group),
-      default: await etcdStop(etcd),
-      tuned: await etcdStop(tuned),
-    }
-    stops.push(stop)
-    note(
-      `leader stopped: ${stop.ours.toFixed(0)} ms, etcd ${stop.default.toFixed(0)} ms, tuned ${stop.tuned.toFixed(0)} ms`,
-    )
-  }
-  return [
-    ...results,
-    compared(
-      `first write after the leader stops, against etcd (election time-out ${DEFAULT.electionMs} ms)`,
-      'ms',
-      stops.map((stop) => ({ ours: stop.ours, peer: stop.default })),
-    ),
-    compared(
-      `first write after the leader stops, against etcd (election time-out ${TUNED.electionMs} ms)`,
-      'ms',
-      stops.map((stop) => ({ ours: stop.ours, peer: stop.tuned })),
-    ),
-  ]
+  return results
 }
 
-const content = (index: number): string => `line ${index} of a visitor`
+export const content = (index: number): string => `line ${index} of a visitor`
 
 function groupSide(group: BenchGroup, path: string): Side {
   const members = group.seeders.all
@@ -120,21 +85,6 @@ function etcdSide(etcd: Etcd): Side {
   }
 }
 
-/** The leader is stopped while nothing is under way, and goes on afterwards. */
-async function groupStop(group: BenchGroup): Promise<number> {
-  const leader = await groupLeader(group)
-  const other = group.seeders.all.find((seeder) => seeder !== leader)
-  if (other === undefined) throw new Error('there is another member')
-  try {
-    return await firstWriteAfter(
-      () => leader.kill('SIGSTOP'),
-      (index) => insertAt(group, other, index),
-    )
-  } finally {
-    leader.kill('SIGCONT')
-  }
-}
-
 export function insertAt(group: BenchGroup, member: SeederProcess, index: number): Write {
   return {
     url: `http://${group.host(member)}/insert`,
@@ -155,22 +105,4 @@ export function groupLeader(group: BenchGroup): Promise<SeederProcess> {
     },
     AGREEING_MS,
   )
-}
-
-async function etcdStop(etcd: Etcd): Promise<number> {
-  const leader = await etcd.leader()
-  const other = etcd.members.find((member) => member !== leader)
-  if (other === undefined) throw new Error('there is another member')
-  try {
-    return await firstWriteAfter(
-      () => leader.program.kill('SIGSTOP'),
-      (index) => ({
-        url: `${other.url}/v3/kv/put`,
-        options: { method: 'POST', body: Buffer.from(putBody(index, content(index))) },
-        status: 200,
-      }),
-    )
-  } finally {
-    leader.program.kill('SIGCONT')
-  }
 }

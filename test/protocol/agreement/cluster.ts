@@ -122,6 +122,8 @@ export class Cluster {
   now = 1_000_000
   /** True drops the message. */
   drop: (from: number, to: number, message: WireMessage) => boolean = () => false
+  /** False: what one asks of the other (bodies, blocks, states) is not answered; messages are `drop`'s. */
+  reaches: (from: number, to: number) => boolean = () => true
   /** What an execution takes; ms. */
   executionMs: (context: ExecutionContext) => number = () => 0
   #queue: Delivery[] = []
@@ -335,7 +337,9 @@ export class Cluster {
       case 'fetchBodies':
         return this.#later(index, () => {
           const peer = this.node(effect.from)
-          const found = effect.hashes.filter((hash) => peer.up && peer.bodies.has(hexFromBytes(hash)))
+          const found = effect.hashes.filter(
+            (hash) => peer.up && this.reaches(index, effect.from) && peer.bodies.has(hexFromBytes(hash)),
+          )
           for (const hash of found)
             node.bodies.set(hexFromBytes(hash), peer.bodies.get(hexFromBytes(hash)) as Uint8Array)
           return { type: 'bodies', hashes: found, now: at() }
@@ -343,8 +347,9 @@ export class Cluster {
       case 'fetchBlocks':
         return this.#later(index, () => {
           const { disk, up } = this.node(effect.from)
+          const answers = up && this.reaches(index, effect.from)
           const blocks = []
-          for (let height = effect.fromHeight; up && blocks.length < 8; height++) {
+          for (let height = effect.fromHeight; answers && blocks.length < 8; height++) {
             const block = disk.blocks.get(height)
             if (block === undefined || height < disk.firstBlock) break
             for (const { body_bytes, body_hash } of block.requests) {
@@ -361,7 +366,11 @@ export class Cluster {
         return this.#later(index, () => {
           const { disk, up } = this.node(effect.from)
           const block = disk.blocks.get(effect.height)
-          const here = up && block !== undefined && disk.states.some(({ height }) => height === effect.height)
+          const here =
+            up &&
+            this.reaches(index, effect.from) &&
+            block !== undefined &&
+            disk.states.some(({ height }) => height === effect.height)
           if (!here) return { type: 'state', height: effect.height, now: at() }
           const verified = verifyCert(node.door, block.cert, verify)
           assert(verified.ok, 'an honest member hands out what verifies')

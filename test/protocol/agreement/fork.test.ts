@@ -51,7 +51,7 @@ test('a VOTE2 of a view below the certificate is no sign of another one', () => 
   assert.deepEqual(sent(lone.hear(lone.vote2(first, other, 0), first), 'cert'), [])
 })
 
-test('G2 another certificate of the same height names whoever stands in both, and is answered with the own one', () => {
+test('F31 §7.2 G2 another certificate of the same height names whoever stands in both, and is answered with the own one', () => {
   const { lone, mine, other, first, second, third } = certified()
   const effects = lone.hear({ type: 'cert', cert: certBy(lone, other, 0, [first, second, lone.self]) }, third)
   const names = [first, second].flatMap((by) => [`double_vote1 ${by}`, `double_vote2 ${by}`])

@@ -154,6 +154,12 @@ test('§4 what the log said last is on the page, without what visitors asked for
   const page = String((await seeder.get('/')).body)
   assert.match(page, /script_answer.*target=\/find\?…/s)
   assert.doesNotMatch(page, /secret|<i>|not_kept/)
+  const lines = String((await seeder.get('/log')).body)
+    .trimEnd()
+    .split('\n')
+  assert.equal(lines.length, LINES_KEPT)
+  const { event, level, facts } = JSON.parse(lines.at(-1) ?? '') as Record<string, string>
+  assert.deepEqual([event, level, facts], ['script_answer', 'warn', 'site=demo target=/find?…'], 'the newest last')
 })
 
 test('§4 a browser that another page sends gets nothing, a person who follows a link gets the page', async () => {

@@ -2,7 +2,7 @@
 // Names are those of a real seeder with a site.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { exchange } from '#cli/network/http.ts'
@@ -17,7 +17,7 @@ let text = ''
 before(async () => {
   // One of them with everything that counts something; its authority is nowhere.
   const https = ['--https-name', 's1.localhost', '--https-port', '0', '--acme', 'http://127.0.0.1:1/directory']
-  seeders = await startSeeders({ arguments: { s1: https } })
+  seeders = await startSeeders({ arguments: { s1: [...https, '--dns', '0'] } })
   await seeders.publish(join(import.meta.dirname, '..', 'processes', 'lines'))
   const [seeder] = seeders.all
   await until('the site', async () => ((await seeder?.site('lines'))?.height ?? 0) > 0)
@@ -71,6 +71,23 @@ test('§6 every metric has help, a base unit and a name by the conventions', () 
       )
     }
   }
+})
+
+test('§6 no metric is anywhere in the seeder that was not looked at here', () => {
+  const known = new Set(families().map(({ name }) => name))
+  const folder = join(ROOT, 'seeder')
+  const sources = readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((path) => path.endsWith('.ts'))
+  const named = sources.flatMap(
+    (path) =>
+      readFileSync(join(folder, path), 'utf8').match(/(?<=')(?:interpeer|process|nodejs)_[a-z0-9_]+(?=')/g) ?? [],
+  )
+  assert.ok(new Set(named).size > 40)
+  assert.deepEqual(
+    named.filter((name) => !known.has(name)),
+    [],
+  )
 })
 
 /** Metrics that a query names. */

@@ -9,7 +9,7 @@ test('F31 G11 a leader that says two things: no certified lie, no lost write, an
   context.diagnostic(JSON.stringify(await runAlone({ kind: 'equivocate', part: 'leader' }, LOAD_MS)))
 })
 
-test('G2 two liars of four: nobody honest is accused, and what was certified is served', async (context) => {
+test('F31 §7.2 G2 two liars of four: nobody honest is accused, and what was certified is served', async (context) => {
   const lies = [
     { kind: 'wrong-result', part: 'leader' },
     { kind: 'silent', part: 'follower' },
@@ -17,6 +17,6 @@ test('G2 two liars of four: nobody honest is accused, and what was certified is 
   context.diagnostic(JSON.stringify(await runPair(lies, LOAD_MS)))
 })
 
-test('G2 two liars of four make two certificates of one height, and every honest member names the two and nobody else', async (context) => {
+test('F31 §7.2 G2 two liars of four make two certificates of one height, and every honest member names the two and nobody else', async (context) => {
   context.diagnostic(JSON.stringify(await runFork()))
 })
