@@ -12,6 +12,7 @@ import { aboutSite } from '#gateway/about/about.ts'
 import { bootstrapOf } from '#gateway/bootstrap/bootstrap.ts'
 import { siteOfHost, visitSite } from '#gateway/carry/site-host.ts'
 import { visitSocket } from '#gateway/carry/socket.ts'
+import type { RequestKind } from '#gateway/counts.ts'
 import { CRAWL_HEADERS, robotsText, sitemapIndex } from '#gateway/crawl/files.ts'
 import { carryDenyList, denied } from '#gateway/deny/denials.ts'
 import { securityText } from '#gateway/deny/security.ts'
@@ -48,25 +49,26 @@ import { asksForSocket } from '#protocol/socket/handshake.ts'
 
 const READ = 'GET, HEAD, OPTIONS'
 
-/** Each path of the gateway's own with the methods it takes; everything else is a site's. */
-const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOrigins: boolean])[] = [
-  ['/', READ, false],
-  ['/robots.txt', READ, false],
-  ['/sitemap.xml', READ, false],
-  ['/favicon.ico', READ, false],
-  ['/-/about/*', READ, true],
-  ['/-/*', READ, false],
-  ['/bootstrap', READ, true],
-  ['/lookup/*', READ, true],
-  ['/network', `${READ}, PUT`, true],
-  ['/register', 'POST, OPTIONS', false],
-  ['/evidence', 'POST, OPTIONS', false],
-  ['/tunnel/*', READ, false],
-  ['/dns-query', `${READ}, POST`, true],
-  ['/deny', READ, true],
-  ['/deny/*', `${READ}, PUT`, true],
-  ['/.well-known/security.txt', READ, false],
-]
+/** Each path of the gateway's own with the methods it takes, and what it counts as; everything else is a site's. */
+const METHODS: readonly (readonly [path: string, allow: string, readableAcrossOrigins: boolean, kind: RequestKind])[] =
+  [
+    ['/', READ, false, 'page'],
+    ['/robots.txt', READ, false, 'page'],
+    ['/sitemap.xml', READ, false, 'page'],
+    ['/favicon.ico', READ, false, 'page'],
+    ['/-/about/*', READ, true, 'page'],
+    ['/-/*', READ, false, 'page'],
+    ['/bootstrap', READ, true, 'api'],
+    ['/lookup/*', READ, true, 'api'],
+    ['/network', `${READ}, PUT`, true, 'api'],
+    ['/register', 'POST, OPTIONS', false, 'api'],
+    ['/evidence', 'POST, OPTIONS', false, 'api'],
+    ['/tunnel/*', READ, false, 'tunnel'],
+    ['/dns-query', `${READ}, POST`, true, 'names'],
+    ['/deny', READ, true, 'page'],
+    ['/deny/*', `${READ}, PUT`, true, 'api'],
+    ['/.well-known/security.txt', READ, false, 'page'],
+  ]
 
 /** Who is asking, for the limits: everybody together where no address is known. */
 function addressOf(gateway: Gateway, request: Request): string {
@@ -74,12 +76,31 @@ function addressOf(gateway: Gateway, request: Request): string {
 }
 
 /** `later` absent: nothing goes on behind an answer. */
-type Env = { Bindings: { readonly later?: Later } }
+type Env = {
+  Bindings: { readonly later?: Later }
+  /** `kind` absent: it leads to a site. `refused`: by which code. */
+  Variables: { kind?: RequestKind; refused?: GatewayError['code'] }
+}
 
 export function createApp(gateway: Gateway): Hono<Env> {
   const app = new Hono<Env>()
   const { ports } = gateway
+  const { counts } = ports
 
+  if (counts !== undefined)
+    app.use(async (context, next) => {
+      const began = counts.now()
+      await next()
+      const kind = context.get('kind') ?? 'redirect'
+      const code = context.get('refused')
+      const { status } = context.res
+      // What a WebSocket is accepted with where there is no 101 to answer with.
+      const isOpened = status === 204 && asksForSocket(context.req.method, context.req.header('Upgrade'))
+      counts.answered(kind, isOpened ? 101 : status, began)
+      if (code === undefined) return
+      counts.refused(code)
+      ports.log('debug', 'refused', { kind, code })
+    })
   app.use(async (context, next) => {
     // A host, or a target such as `*`, of which no address can be made: a stranger's doing, and no bug to be written down.
     if (!URL.canParse(context.req.url)) return context.body(null, 400)
@@ -88,6 +109,7 @@ export function createApp(gateway: Gateway): Hono<Env> {
   app.use(async (context, next) => {
     const name = siteOfHost(new URL(context.req.url).host, gateway.config.sitesDomain)
     if (name === undefined) return next()
+    context.set('kind', 'carried')
     const request = context.req.raw
     const address = addressOf(gateway, request)
     const { sockets } = ports
@@ -103,7 +125,9 @@ export function createApp(gateway: Gateway): Hono<Env> {
     return redirectToSite(gateway, context, name, targetOf(context.req.url), gateway.config.publicUrl)
   })
   app.onError((cause, context) => {
-    ports.log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+    ports.log('error', 'internal_error', {
+      cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+    })
     return refuse(context, { code: 'internal' })
   })
   app.use(securityHeaders(gateway.config.publicUrl.startsWith('https:')))
@@ -113,8 +137,9 @@ export function createApp(gateway: Gateway): Hono<Env> {
       return refuse(context, { code: 'target_too_long', actualBytes, maxBytes: TARGET_BYTES_MAX })
     return next()
   })
-  for (const [path, allow, readableAcrossOrigins] of METHODS) {
+  for (const [path, allow, readableAcrossOrigins, kind] of METHODS) {
     app.use(path, async (context, next) => {
+      if (context.get('kind') === undefined) context.set('kind', kind)
       if (readableAcrossOrigins) context.header('Access-Control-Allow-Origin', '*')
       const { method } = context.req
       if (method === 'OPTIONS') {
@@ -201,7 +226,10 @@ export function createApp(gateway: Gateway): Hono<Env> {
   })
   app.post('/register', async (context) => {
     const body = await gateway.bodies.read(context.req.raw, REGISTRATION_BYTES_MAX)
-    return answer(context, body.ok ? await register(gateway, body.value, addressOf(gateway, context.req.raw)) : body)
+    const lease = body.ok ? await register(gateway, body.value, addressOf(gateway, context.req.raw)) : body
+    counts?.registered(lease.ok ? 'taken' : lease.error.code)
+    if (!lease.ok) ports.log('debug', 'registration_refused', lease.error)
+    return answer(context, lease)
   })
   app.post('/evidence', async (context) => {
     const body = await limitedBody(gateway, context.req.raw, WIRE_BYTES_MAX)

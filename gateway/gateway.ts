@@ -9,6 +9,7 @@ import { createKnownEvidence, type KnownEvidence } from '#gateway/carry/known-ev
 import { Lengths } from '#gateway/carry/length.ts'
 import { createRooms, type Rooms } from '#gateway/carry/room.ts'
 import type { Sockets } from '#gateway/carry/socket-port.ts'
+import type { Counts } from '#gateway/counts.ts'
 import { Denials } from '#gateway/deny/denials.ts'
 import { namesTlsProblem } from '#gateway/dns/names-tls.ts'
 import { type Bodies, createBodies } from '#gateway/http/body.ts'
@@ -73,6 +74,13 @@ export type Later = (work: Promise<void>) => void
 
 export type Limiter = (key: string) => Promise<boolean>
 
+/** One line of the operator's log. From `info` on it has no visitor's address, and no query of theirs. */
+export type GatewayLog = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  event: string,
+  facts: Readonly<Record<string, unknown>>,
+) => void
+
 export type GatewayPorts = {
   readonly store: Store
   /** ms since the epoch. */
@@ -98,8 +106,9 @@ export type GatewayPorts = {
   /** Of visitors; absent: a request for one is answered as any other. */
   readonly sockets?: Sockets
   readonly random: (bytes: number) => Uint8Array
-  /** One line of the operator's log. */
-  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+  /** Absent: nobody counts. */
+  readonly counts?: Counts
+  readonly log: GatewayLog
 }
 
 /** The newest network file that verified. */

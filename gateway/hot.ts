@@ -30,8 +30,20 @@ export function isPlainHost(host: string): boolean {
 /** A redirect or an answer of DNS; undefined: the router decides. Of what comes to the sites domain nothing may be asked here. */
 export function hotAnswer(gateway: Gateway, request: Request, now: number): Response | undefined {
   const { url } = request
+  const { counts } = gateway.ports
   const name = siteNamedBy(hostOf(url))
-  if (name !== undefined) return hotRedirectTo(gateway.locations, name, url, now, request)
-  if (wantsFrame(url)) return undefined
-  return hotDns(gateway, request, now) ?? hotRedirect(gateway.locations, url, now, request)
+  if (name === undefined) {
+    if (wantsFrame(url)) return undefined
+    const answer = hotDns(gateway, request, now)
+    if (answer !== undefined) {
+      counts?.hotNames()
+      return answer
+    }
+  }
+  const redirect =
+    name === undefined
+      ? hotRedirect(gateway.locations, url, now, request)
+      : hotRedirectTo(gateway.locations, name, url, now, request)
+  if (redirect !== undefined) counts?.hotRedirect()
+  return redirect
 }

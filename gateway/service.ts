@@ -23,7 +23,7 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
 
   /** The database could not be reached: said in the log, and memory goes on serving. */
   const refilled = (): Promise<void> =>
-    refill(gateway).catch((cause: unknown) => ports.log('refill_failed', { cause: String(cause) }))
+    refill(gateway).catch((cause: unknown) => ports.log('warn', 'refill_failed', { cause: String(cause) }))
 
   async function viaRouter(request: Request, later: Later): Promise<Response> {
     if (gateway.startedAt === undefined) await refilled()
@@ -34,7 +34,10 @@ export function createService(config: GatewayConfig, ports: GatewayPorts): Servi
     gateway,
     answer(request, later) {
       const host = hostOf(request.url)
-      if (!isPlainHost(host)) return new Response(null, { status: 400 })
+      if (!isPlainHost(host)) {
+        ports.counts?.unread(400)
+        return new Response(null, { status: 400 })
+      }
       const now = ports.now()
       if (gateway.startedAt !== undefined && refillIsDue(gateway, now)) later(refilled())
       if (gateway.reach.isDue(now)) later(gateway.reach.turn(gateway.locations.registrations()))

@@ -98,7 +98,9 @@ function open(env: Env): Service {
       ...(env.TUNNEL === undefined ? {} : { tunnels: durableTunnels(env.TUNNEL, env.PUBLIC_URL) }),
       sockets: pairedSockets,
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-      log: (event, facts) => console.log(JSON.stringify({ event, ...facts })),
+      log: (level, event, facts) => {
+        if (level !== 'debug') console.log(JSON.stringify({ level, event, ...facts }))
+      },
     },
   )
 }

@@ -2,13 +2,17 @@
 
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import process from 'node:process'
 import { type Command, type CommandContext, NETWORK_OPTION, numberOf, stringOf } from '#cli/command.ts'
-import { EXIT, failed, usageFailure } from '#cli/failure.ts'
+import { EXIT, type Failure, failed, usageFailure } from '#cli/failure.ts'
 import { networkPath, newestNetwork } from '#cli/network/place.ts'
 import { namesTlsProblem } from '#gateway/dns/names-tls.ts'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
+import { CONTENT_TYPE, createRegistry, type Registry } from '#protocol/metrics/registry.ts'
 import { PLACE_WORDS, placeFromText } from '#protocol/place/place.ts'
-import { stderrSink } from '#seeder/config/log.ts'
+import { createLog, LOG_LEVELS, type Log, type LogLevel, stderrSink } from '#seeder/config/log.ts'
+import { type Loopback, startLoopback } from '#seeder/control/loopback.ts'
+import { observeProcess } from '#seeder/control/process.ts'
 
 const PORT = 8_787
 
@@ -53,6 +57,21 @@ export const command: Command = {
     position: { type: 'string', value: 'PLACE', help: "where this gateway stands: a country (DE) or '52.5,13.4'" },
     deny: { type: 'string', value: 'KEY,…', help: 'whose deny-lists it follows (default: nobody’s)' },
     contact: { type: 'string', value: 'URL', help: 'for security.txt: https:// or mailto: (default: there is none)' },
+    'control-port': {
+      type: 'string',
+      value: 'PORT',
+      help: 'metrics and health, on loopback (default: any; not with --on workerd)',
+    },
+    'log-level': {
+      type: 'string',
+      value: 'LEVEL',
+      help: `least that is logged: ${LOG_LEVELS.join(', ')} (default info; not with --on workerd)`,
+    },
+    'log-form': {
+      type: 'string',
+      value: 'json|text',
+      help: 'default: text on a terminal, else json (not with --on workerd)',
+    },
     on: {
       type: 'string',
       value: 'node|workerd',
@@ -99,15 +118,18 @@ async function run(context: CommandContext): Promise<number> {
     denyKeys: denyKeysOf(context),
     securityContact: stringOf(context, 'contact'),
   }
-  await using gateway = await started(on, settings)
+  const watching = watchingOf(context, on)
+  await using gateway = await (watching === undefined ? startedWorkerd(settings) : startedNode(settings, watching))
   const called = publicUrl ?? gateway.url
-  output.event({ event: 'ready', url: gateway.url, publicUrl: called })
+  const { control } = gateway
+  output.event({ event: 'ready', url: gateway.url, publicUrl: called, ...(control === undefined ? {} : { control }) })
   output.line(`${output.style.good('✓')} the gateway ${called} listens at ${gateway.url}`)
   warnOf(file, called, context)
   await new Promise<void>((ended) => {
     if (signal.aborted) ended()
     signal.addEventListener('abort', () => ended(), { once: true })
   })
+  watching?.log.info('stopping')
   return EXIT.interrupted
 }
 
@@ -129,49 +151,112 @@ type Settings = {
   readonly securityContact: string | undefined
 }
 
-async function started(
-  on: 'node' | 'workerd',
-  settings: Settings,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  const { sitesDomain, addressHeader, placeHeader, positionHeader, securityContact, addresses, denyKeys } = settings
-  const { namesTls, position, port, directory, networkKey, networkFile, host, publicUrl } = settings
-  const rest = {
-    ...{ port, directory, networkKey, networkFile },
-    ...(host === undefined ? {} : { host }),
-    ...(publicUrl === undefined ? {} : { publicUrl }),
+type Started = AsyncDisposable & {
+  readonly url: string
+  /** Where its metrics are. */
+  readonly control?: string
+}
+
+/** What an operator sees of it, beside visitors. */
+type Watching = { readonly log: Log; readonly controlPort: number }
+
+/** Undefined: workerd has its own. */
+function watchingOf(context: CommandContext, on: 'node' | 'workerd'): Watching | undefined {
+  if (on === 'workerd') {
+    const given = ['control-port', 'log-level', 'log-form'].find((name) => stringOf(context, name) !== undefined)
+    if (given !== undefined) throw usageFailure(`--${given} is not for --on workerd`)
+    return undefined
   }
+  const controlPort = numberOf(context, 'control-port', { default: 0, min: 0, max: 65_535 })
+  const level = stringOf(context, 'log-level') ?? 'info'
+  if (!LOG_LEVELS.some((each) => each === level))
+    throw usageFailure(`--log-level is one of ${LOG_LEVELS.join(', ')}, not '${level}'`)
+  const form = stringOf(context, 'log-form') ?? (process.stderr.isTTY ? 'text' : 'json')
+  if (form !== 'json' && form !== 'text') throw usageFailure(`--log-form is json or text, not '${form}'`)
+  return { log: createLog({ level: level as LogLevel, form, sink: stderrSink }), controlPort }
+}
+
+async function startedNode(settings: Settings, { log, controlPort }: Watching): Promise<Started> {
+  const { position, sitesDomain, addressHeader, namesTls, placeHeader, positionHeader, securityContact, ...rest } =
+    settings
   const place = position === undefined ? undefined : placeFromText(position)
+  const registry = createRegistry()
+  observeProcess(registry, 'interpeer_gateway_build_info')
+  await using stack = new AsyncDisposableStack()
   try {
-    if (on === 'node') {
-      const { startNodeGateway } = await import('#gateway/node/start.ts')
-      return await startNodeGateway({
-        ...rest,
-        addresses,
-        denyKeys,
-        ...(namesTls === undefined ? {} : { namesTls }),
-        ...(placeHeader === undefined ? {} : { placeHeader }),
-        ...(positionHeader === undefined ? {} : { positionHeader }),
-        ...(place === undefined ? {} : { position: place }),
-        ...(securityContact === undefined ? {} : { securityContact }),
-        ...(sitesDomain === undefined ? {} : { sitesDomain }),
-        ...(addressHeader === undefined ? {} : { addressHeader }),
-        log: (event, facts) => stderrSink(JSON.stringify({ time: new Date().toISOString(), event, ...facts })),
-      })
-    }
-    const { startGateway } = await import('#gateway/local/start.ts')
-    const domain = sitesDomain ?? (rest.publicUrl === undefined ? undefined : '')
-    const vars = {
-      ADDRESSES: addresses.join(','),
-      NAMES_TLS: namesTls?.join(',') ?? '',
-      DENY_KEYS: denyKeys.join(','),
-      SECURITY_CONTACT: securityContact ?? '',
-      POSITION: position ?? '',
-      ...(domain === undefined ? {} : { SITES_DOMAIN: domain }),
-    }
-    return await startGateway({ ...rest, vars })
+    let isReady = false
+    const control = await startControl(registry, { log, controlPort }, () => isReady)
+    stack.defer(() => control.close())
+    const { startNodeGateway } = await import('#gateway/node/start.ts')
+    const gateway = await startNodeGateway({
+      ...rest,
+      ...(namesTls === undefined ? {} : { namesTls }),
+      ...(placeHeader === undefined ? {} : { placeHeader }),
+      ...(positionHeader === undefined ? {} : { positionHeader }),
+      ...(place === undefined ? {} : { position: place }),
+      ...(securityContact === undefined ? {} : { securityContact }),
+      ...(sitesDomain === undefined ? {} : { sitesDomain }),
+      ...(addressHeader === undefined ? {} : { addressHeader }),
+      registry,
+      log: (level, event, facts) => log[level](event, facts),
+    })
+    stack.defer(() => log.info('gateway_stopped'))
+    stack.use(gateway)
+    isReady = true
+    const { url } = gateway
+    log.info('gateway_started', { url, publicUrl: settings.publicUrl ?? url, control: control.url })
+    const stopping = stack.move()
+    return { url, control: control.url, [Symbol.asyncDispose]: () => stopping.disposeAsync() }
   } catch (cause) {
-    throw failed('not_started', `the gateway did not start: ${(cause as Error).message}`)
+    throw notStarted(cause)
   }
+}
+
+/** `/metrics` Prometheus · `/healthz` the process lives · `/readyz` it answers visitors. */
+function startControl(registry: Registry, { log, controlPort }: Watching, isReady: () => boolean): Promise<Loopback> {
+  const text = (status: number, body: string, type = 'text/plain; charset=utf-8') => ({ status, type, body })
+  return startLoopback({
+    port: controlPort,
+    log,
+    pageOf(path) {
+      switch (path) {
+        case '/metrics':
+          return text(200, registry.text(), CONTENT_TYPE)
+        case '/healthz':
+          return text(200, 'ok\n')
+        case '/readyz':
+          return isReady() ? text(200, 'ready\n') : text(503, 'not ready\n')
+        default:
+          return undefined
+      }
+    },
+  })
+}
+
+async function startedWorkerd(settings: Settings): Promise<Started> {
+  const { port, directory, networkKey, networkFile, publicUrl, sitesDomain, addresses, namesTls, denyKeys } = settings
+  const domain = sitesDomain ?? (publicUrl === undefined ? undefined : '')
+  const vars = {
+    ADDRESSES: addresses.join(','),
+    NAMES_TLS: namesTls?.join(',') ?? '',
+    DENY_KEYS: denyKeys.join(','),
+    SECURITY_CONTACT: settings.securityContact ?? '',
+    POSITION: settings.position ?? '',
+    ...(domain === undefined ? {} : { SITES_DOMAIN: domain }),
+  }
+  try {
+    const { startGateway } = await import('#gateway/local/start.ts')
+    return await startGateway({
+      ...{ port, directory, networkKey, networkFile, vars },
+      ...(publicUrl === undefined ? {} : { publicUrl }),
+    })
+  } catch (cause) {
+    throw notStarted(cause)
+  }
+}
+
+function notStarted(cause: unknown): Failure {
+  return failed('not_started', `the gateway did not start: ${(cause as Error).message}`)
 }
 
 function addressOf(context: CommandContext, on: 'node' | 'workerd'): string | undefined {

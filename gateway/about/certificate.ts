@@ -122,7 +122,10 @@ async function look(gateway: Gateway, job: NetworkJob, known: Look | undefined, 
   } finally {
     room.leave()
   }
-  for (const peer of wrong) ports.log('lie_not_shown', { peer, site: job.name, check: 'certificate' })
+  for (const peer of wrong) {
+    ports.counts?.lied('certificate')
+    ports.log('warn', 'lie_not_shown', { peer, site: job.name, check: 'certificate' })
+  }
   return { newest, wrong, silent, notAsked: undefined, at: ports.now() }
 }
 

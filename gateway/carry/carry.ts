@@ -192,10 +192,11 @@ function noted(course: Course, host: Host, reason: NoAnswer): void {
   if (reason.code === 'unshown') course.liars.add(host.peer)
   if (reason.code !== 'lie') return
   course.liars.add(host.peer)
-  course.gateway.ports.log('lie_not_shown', {
+  course.gateway.ports.counts?.lied(reason.check)
+  course.gateway.ports.log('warn', 'lie_not_shown', {
     peer: host.peer,
     site: course.site.name,
-    target: course.question.target,
+    path: course.question.target.split('?', 1)[0],
     check: reason.check,
   })
 }

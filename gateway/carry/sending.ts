@@ -10,14 +10,20 @@ const PIECE_BYTES = 64 * 1024
 
 /**
  * The body as it is sent; one that ends before its `length` is seen to have broken off. `left` is called once: nothing of it is held here any
- * more, since the last byte was taken, or nobody takes any more.
+ * more, since the last byte was taken, or nobody takes any more. `took` is told of each piece.
  */
-export function sending(body: Body, length: number | undefined, left: () => void): Body {
+export function sending(
+  body: Body,
+  length: number | undefined,
+  left: () => void,
+  took?: (bytes: number) => void,
+): Body {
   if (body instanceof Uint8Array && body.length <= PIECE_BYTES) {
     left()
+    took?.(body.length)
     return body
   }
-  const stream = streamOf(body instanceof Uint8Array ? piecesOf(body) : partsOf(body), left)
+  const stream = streamOf(body instanceof Uint8Array ? piecesOf(body) : partsOf(body), left, took)
   // Where there is none, a length in the head of the answer does the same.
   const { FixedLengthStream } = globalThis as Edge
   return length === undefined || FixedLengthStream === undefined
@@ -29,13 +35,17 @@ export function sending(body: Body, length: number | undefined, left: () => void
 export function streamOf(
   pieces: AsyncGenerator<Uint8Array, void, undefined>,
   left: () => void = () => {},
+  took?: (bytes: number) => void,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           const next = await pieces.next()
-          if (next.done !== true) return controller.enqueue(next.value)
+          if (next.done !== true) {
+            took?.(next.value.length)
+            return controller.enqueue(next.value)
+          }
           left()
           controller.close()
         } catch (cause) {

@@ -104,6 +104,7 @@ export async function visitSite(
   try {
     const sent = await gateway.visitBodies.read(request, BODY_BYTES_MAX, room.take)
     if (!sent.ok) return sent
+    ports.counts?.received(sent.value.length)
     const question = questionOf(request, sent.value, { url: askedUrl(gateway, request), target, source, random })
     const asked = { gateway, tunnels, request, name, job: job.job }
     const visit: SiteVisit = { ...asked, question, room, floor, turn: found.next++ }
@@ -191,7 +192,8 @@ function sent(
   if (wrote !== undefined) floor.height = Math.max(floor.height, wrote)
   const floors = wrote === undefined || isClient(request) ? [] : [floorField(wrote, question.scheme)]
   const fields = copy === undefined ? [] : copyFields(copy, now(), isClient(request))
-  return responseOf(request.method, { ...shown, headers: [...linked, ...floors] }, fields, room.leave)
+  const took = gateway.ports.counts?.sent
+  return responseOf(request.method, { ...shown, headers: [...linked, ...floors] }, fields, room.leave, took)
 }
 
 /** Behind the answer to a visitor: the same address, asked on nobody's behalf. */
@@ -291,12 +293,13 @@ function turned<T>(list: readonly T[], by: number): readonly T[] {
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-/** `own`: in the place of what a member said under these names. `left` is called when nothing of the answer is held here any more. */
+/** `own`: in the place of what a member said under these names. `left` is called when nothing of the answer is held here any more, `took` with each piece. */
 function responseOf(
   method: string,
   { status, headers, body, length }: Carried,
   own: CertifiedHeaders,
   left: () => void,
+  took: ((bytes: number) => void) | undefined,
 ): Response {
   const fields = new Headers()
   for (const [name, value] of headers) {
@@ -312,7 +315,7 @@ function responseOf(
     return new Response(null, { status, headers: fields })
   }
   if (length !== undefined) fields.set('Content-Length', String(length))
-  const sent = sending(body, length, left)
+  const sent = sending(body, length, left, took)
   return new Response(sent as Uint8Array<ArrayBuffer> | ReadableStream, { status, headers: fields })
 }
 

@@ -94,11 +94,15 @@ export async function carryDenyList(
   try {
     await gateway.ports.store.saveDenyList(issuer, held.list.version, held.text)
   } catch (cause) {
-    gateway.ports.log('store_failed', { what: 'deny_list', cause: String(cause) })
+    gateway.ports.log('warn', 'store_failed', { what: 'deny_list', cause: String(cause) })
     return err({ code: 'store_unavailable' })
   }
   hold(gateway, held)
-  gateway.ports.log('deny_list_taken', { issuer, version: held.list.version, entries: held.list.entries.length })
+  gateway.ports.log('info', 'deny_list_taken', {
+    issuer,
+    version: held.list.version,
+    entries: held.list.entries.length,
+  })
   return ok(held)
 }
 
@@ -110,7 +114,7 @@ export async function takeStoredDenyList(gateway: Gateway, issuer: string, versi
   const checked = await verified(gateway, issuer, text)
   if (checked.ok) hold(gateway, checked.value)
   else if (checked.error.code !== 'old_deny_list')
-    gateway.ports.log('stored_deny_list_refused', { issuer, code: checked.error.code })
+    gateway.ports.log('warn', 'stored_deny_list_refused', { issuer, code: checked.error.code })
 }
 
 function hold(gateway: Gateway, held: HeldList): void {

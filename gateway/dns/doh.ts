@@ -37,11 +37,13 @@ function answered(gateway: Gateway, message: Uint8Array, now: number): Result<Do
   const query = queryFromBytes(message)
   if (query.ok) {
     const answer = answerOf(gateway, query.value, now)
+    gateway.ports.counts?.named(answer.rcode)
     const bytes = answerToBytes(query.value, answer, { maxBytes: DNS_MESSAGE_BYTES_MAX, isPrivate: true })
     return ok({ bytes, type: MESSAGE_TYPE, cacheControl: cacheControlOf(answer) })
   }
   switch (query.error.code) {
     case 'bad_query':
+      gateway.ports.counts?.named(query.error.rcode)
       return ok({ bytes: query.error.answer, type: MESSAGE_TYPE, cacheControl: NOT_KEPT })
     case 'too_long':
       return err({ code: 'body_too_large', maxBytes: DNS_MESSAGE_BYTES_MAX })
@@ -70,6 +72,7 @@ export function answerGet(gateway: Gateway, url: string, now: number): Result<Do
   const query = queryOfNames(name, type, /^(1|true)$/.test(searchParams.get('cd') ?? ''))
   if (query === undefined) return bad('`name` is no domain name in ASCII, or `type` no type')
   const answer = answerOf(gateway, query, now)
+  gateway.ports.counts?.named(answer.rcode)
   const bytes = bytesFromText(JSON.stringify(jsonOfAnswer(query, answer)))
   return ok({ bytes, type: JSON_TYPE, cacheControl: cacheControlOf(answer) })
 }

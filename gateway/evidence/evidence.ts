@@ -25,14 +25,18 @@ export async function takeEvidence(gateway: Gateway, bytes: Uint8Array): Promise
     return found === undefined ? undefined : groupsOf(found)
   }
   const judged = await ports.judge(network.domain, groupsOfJob, bytes)
-  if (!judged.ok) return err({ code: 'bad_evidence', detail: judged.error.code })
+  if (!judged.ok) {
+    ports.counts?.judged('bad_evidence')
+    return err({ code: 'bad_evidence', detail: judged.error.code })
+  }
   const { accused, kind, hash, job, isProven } = judged.value
   const answer = { accused: peerName(accused), kind, evidence: hexFromBytes(hash), proven: isProven }
   rememberJudged(gateway, answer.evidence)
+  ports.counts?.judged(!isProven ? 'unproven' : locations.isLiar(answer.accused) ? 'known' : 'proven')
   // One lie is enough, and the same one can be told in many ways.
   if (!isProven || gateway.savedLiars.has(answer.accused)) return ok(answer)
   locations.setLiar(answer.accused)
-  ports.log('liar_proven', answer)
+  ports.log('warn', 'liar_proven', answer)
   try {
     await ports.store.saveLiar({
       peer: answer.accused,
@@ -44,7 +48,7 @@ export async function takeEvidence(gateway: Gateway, bytes: Uint8Array): Promise
     })
     gateway.savedLiars.add(answer.accused)
   } catch (cause) {
-    ports.log('store_failed', { what: 'liar', cause: String(cause) })
+    ports.log('warn', 'store_failed', { what: 'liar', cause: String(cause) })
     return err({ code: 'store_unavailable' })
   }
   return ok(answer)

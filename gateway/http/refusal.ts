@@ -10,6 +10,7 @@ import { SOCKET_VERSION } from '#protocol/socket/handshake.ts'
 /** `base`: the gateway's own address, where the host of the request is a site's. */
 export function refuse(context: Context, error: GatewayError, base = ''): Response | Promise<Response> {
   const status = statusOf(error)
+  context.set('refused', error.code)
   const { method } = context.req
   const again = method === 'GET' || method === 'HEAD'
   context.header('Cache-Control', 'no-store')

@@ -173,6 +173,10 @@ export class Locations {
     this.forgetTargetsOf(registration.peer)
   }
 
+  get liarCount(): number {
+    return this.#liars.size
+  }
+
   isLiar(peer: PeerName): boolean {
     return this.#liars.has(peer)
   }

@@ -60,11 +60,11 @@ export async function carryNetwork(gateway: Gateway, text: string): Promise<Resu
   try {
     await gateway.ports.store.saveNetwork(held.file.version, held.text)
   } catch (cause) {
-    gateway.ports.log('store_failed', { what: 'network', cause: String(cause) })
+    gateway.ports.log('warn', 'store_failed', { what: 'network', cause: String(cause) })
     return err({ code: 'store_unavailable' })
   }
   hold(gateway, held)
-  gateway.ports.log('network_taken', { version: held.file.version, jobs: held.file.jobs.length })
+  gateway.ports.log('info', 'network_taken', { version: held.file.version, jobs: held.file.jobs.length })
   return ok(held)
 }
 
@@ -75,5 +75,5 @@ export async function takeStoredNetwork(gateway: Gateway, version: number): Prom
   const checked = await verified(gateway, text)
   if (checked.ok) hold(gateway, checked.value)
   else if (checked.error.code !== 'old_network')
-    gateway.ports.log('stored_network_refused', { version, code: checked.error.code })
+    gateway.ports.log('warn', 'stored_network_refused', { version, code: checked.error.code })
 }

@@ -19,6 +19,8 @@ export type NodeSockets = Sockets & {
   /** Goes on with a handshake that was accepted; false: it was not. */
   upgrade(request: Request, message: IncomingMessage, socket: Duplex, head: Buffer): boolean
   close(): void
+  /** So many are open. */
+  readonly open: number
 }
 
 type Begin = (socket: VisitorSocket) => SocketListener
@@ -117,6 +119,9 @@ export function nodeSockets(pingMs = SOCKET_PING_MS, silenceMs = SOCKET_SILENCE_
         setTimeout(() => socket.terminate(), SOCKET_CLOSE_MS).unref()
       }
       server.close()
+    },
+    get open() {
+      return server.clients.size
     },
   }
 }

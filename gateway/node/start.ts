@@ -10,10 +10,11 @@ import { type Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { evidenceJudge } from '#gateway/evidence/judge.ts'
-import type { GatewayPorts } from '#gateway/gateway.ts'
+import type { GatewayLog, GatewayPorts, Limiter } from '#gateway/gateway.ts'
 import { gatewayKey } from '#gateway/local/key.ts'
 import { carryNetwork } from '#gateway/network/carry.ts'
 import { createLimiter } from '#gateway/node/limiter.ts'
+import { countAnswers, observeGateway } from '#gateway/node/metrics.ts'
 import { createProbe } from '#gateway/node/probe.ts'
 import { nodeSockets } from '#gateway/node/sockets.ts'
 import { openSqlite } from '#gateway/node/sqlite.ts'
@@ -22,6 +23,7 @@ import { createService } from '#gateway/service.ts'
 import { refill } from '#gateway/store/refill.ts'
 import { sqlStore } from '#gateway/store/sql.ts'
 import { signerFromPem, verify } from '#gateway/web-crypto.ts'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import { type Place, placeFromText } from '#protocol/place/place.ts'
 import { asksForSocket } from '#protocol/socket/handshake.ts'
 
@@ -56,7 +58,9 @@ export type NodeGatewayOptions = {
   /** Keys whose deny-lists it follows. */
   readonly denyKeys?: readonly string[]
   readonly securityContact?: string
-  readonly log: (event: string, facts: Readonly<Record<string, unknown>>) => void
+  /** Where it counts; absent: nowhere. */
+  readonly registry?: Registry
+  readonly log: GatewayLog
 }
 
 export type NodeGateway = AsyncDisposable & {
@@ -76,7 +80,8 @@ const CONNECTIONS_MAX = 8_192
 const STOP_MS_MAX = 3_000
 
 export async function startNodeGateway(options: NodeGatewayOptions): Promise<NodeGateway> {
-  const { directory, host = '127.0.0.1', log } = options
+  const { directory, host = '127.0.0.1', log, registry } = options
+  const counts = registry === undefined ? undefined : countAnswers(registry)
   mkdirSync(directory, { recursive: true })
   const database = openSqlite(join(directory, 'gateway.sqlite'))
   /** Requests of a connection without their whole answer: no upgrade comes in the midst of one. */
@@ -98,15 +103,21 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const publicUrl = options.publicUrl ?? url
   const signer = signerFromPem(gatewayKey(join(directory, 'gateway.key')))
-  const tunnels = socketTunnels({ gateway: publicUrl, verify })
+  const tunnels = socketTunnels({ gateway: publicUrl, verify, log })
   const sockets = nodeSockets()
   const addresses = new WeakMap<Request, string | undefined>()
   const prober = createProbe({
     isLocal: () => service.gateway.network?.file.profile === 'local',
     ...(options.authorities === undefined ? {} : { authorities: options.authorities }),
   })
+  const limited = (limit: 'register' | 'carry', limiter: Limiter): Limiter => counts?.limited(limit, limiter) ?? limiter
   const ports: GatewayPorts = {
-    store: sqlStore(database.run),
+    store: sqlStore((statements) =>
+      database.run(statements).catch((cause: unknown) => {
+        counts?.storeFailed()
+        throw cause
+      }),
+    ),
     now: Date.now,
     verify,
     signer: () => signer,
@@ -123,10 +134,11 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     addressOf: (request) =>
       (options.addressHeader === undefined ? undefined : request.headers.get(options.addressHeader)) ??
       addresses.get(request),
-    registerLimit: createLimiter(REGISTER_LIMIT, LIMIT_WINDOW_MS, Date.now),
-    carryLimit: createLimiter(CARRY_LIMIT, LIMIT_WINDOW_MS, Date.now),
+    registerLimit: limited('register', createLimiter(REGISTER_LIMIT, LIMIT_WINDOW_MS, Date.now)),
+    carryLimit: limited('carry', createLimiter(CARRY_LIMIT, LIMIT_WINDOW_MS, Date.now)),
     tunnels,
     sockets,
+    ...(counts === undefined ? {} : { counts }),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     log,
   }
@@ -144,13 +156,25 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     },
     ports,
   )
+  let connections = 0
+  server.on('connection', (socket) => {
+    connections++
+    socket.once('close', () => connections--)
+  })
+  server.on('drop', () => counts?.dropped())
+  if (registry !== undefined)
+    observeGateway(registry, { gateway: service.gateway, connections: () => connections, tunnels, sockets })
   const answer = (request: Request, message: IncomingMessage): Response | Promise<Response> => {
     addresses.set(request, message.socket.remoteAddress)
     return service.answer(request, (work) => void work)
   }
   const listener = getRequestListener((request, { incoming }) => answer(request, incoming as IncomingMessage), {
     overrideGlobalObjects: false,
-    errorHandler: (cause) => failed(cause, log),
+    errorHandler(cause) {
+      const response = failed(cause, log)
+      counts?.unread(response.status)
+      return response
+    },
   })
   server.on('request', (message, response) => {
     const { socket } = message
@@ -161,7 +185,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     upgraded(message, socket, head).catch((cause) => {
-      log('internal_error', { cause: String(cause) })
+      log('error', 'internal_error', { cause: String(cause) })
       socket.destroy()
     })
   })
@@ -169,6 +193,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   async function upgraded(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const request = requestOf(message, url)
     if (request !== undefined) sockets.expect(request)
+    if (request === undefined) counts?.unread(400)
     const response = request === undefined ? new Response(null, { status: 400 }) : await answer(request, message)
     if (request !== undefined && tunnels.upgrade(request, message, socket, head)) return
     if (request !== undefined && sockets.upgrade(request, message, socket, head)) return
@@ -176,7 +201,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   }
 
   const expiring = setInterval(() => {
-    service.expire().catch((cause: unknown) => log('expire_failed', { cause: String(cause) }))
+    service.expire().catch((cause: unknown) => log('warn', 'expire_failed', { cause: String(cause) }))
   }, EXPIRE_MS)
   expiring.unref()
 
@@ -253,6 +278,6 @@ function hasBody(headers: IncomingMessage['headers']): boolean {
 function failed(cause: unknown, log: NodeGatewayOptions['log']): Response {
   // A host, or a path, of which no address can be made.
   if (cause instanceof RequestError) return new Response(null, { status: 400 })
-  log('internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+  log('error', 'internal_error', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
   return new Response(null, { status: 500 })
 }

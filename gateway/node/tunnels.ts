@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { GatewayLog } from '#gateway/gateway.ts'
 import { CLOSE, TunnelConnection } from '#gateway/tunnel/connection.ts'
 import type { Tunnels } from '#gateway/tunnel/port.ts'
 import { CHALLENGE_BYTES, checkProof, PING, PONG, PROOF_MS, PROVEN } from '#gateway/tunnel/proof.ts'
@@ -28,15 +29,18 @@ export type SocketTunnels = Tunnels & {
   /** Goes on with an upgrade that the app has let in by `accept`; false: it has not. */
   upgrade(request: Request, message: IncomingMessage, socket: Duplex, head: Buffer): boolean
   close(): void
+  /** So many have proven whose they are. */
+  readonly open: number
 }
 
 export type SocketTunnelOptions = {
   /** The gateway's own address, which proofs name. */
   readonly gateway: string
   readonly verify: (key: PublicKey, message: Uint8Array, signature: Signature) => Promise<boolean>
+  readonly log: GatewayLog
 }
 
-export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketTunnels {
+export function socketTunnels({ gateway, verify, log }: SocketTunnelOptions): SocketTunnels {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: FRAME_BYTES_MAX,
@@ -85,6 +89,7 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
       )
       proven.set(peer, connection)
       older?.close(CLOSE.replaced, 'a newer one is here')
+      log('debug', 'tunnel_open', { peer })
       socket.send(PROVEN)
     }
 
@@ -106,9 +111,10 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
       else socket.pong(data)
     })
     socket.on('error', () => socket.terminate())
-    socket.once('close', () => {
+    socket.once('close', (code) => {
       decided()
       connection?.closed()
+      log('debug', connection === undefined ? 'tunnel_unproven' : 'tunnel_closed', { peer, code })
       if (connection !== undefined && proven.get(peer) === connection) proven.delete(peer)
     })
     socket.send(challenge)
@@ -132,6 +138,9 @@ export function socketTunnels({ gateway, verify }: SocketTunnelOptions): SocketT
     close() {
       for (const socket of server.clients) socket.close(CLOSE.stopping, 'the gateway stops')
       server.close()
+    },
+    get open() {
+      return proven.size
     },
   }
 }

@@ -140,7 +140,7 @@ export async function register(
       }
     } catch (cause) {
       // Memory still serves it, and its next registration tries again.
-      ports.log('store_failed', { what: 'registration', peer, cause: String(cause) })
+      ports.log('warn', 'store_failed', { what: 'registration', peer, cause: String(cause) })
     }
   }
   if ((locations.registration(peer)?.time ?? 0) < body.time) {

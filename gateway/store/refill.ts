@@ -38,7 +38,7 @@ function takeRow(gateway: Gateway, row: StoredRegistration): void {
   const record = bytesFromBase64(row.record)
   const read = record.ok ? readCbor(registerShape, record.value, REGISTRATION_BYTES_MAX) : record
   if (!read.ok) {
-    gateway.ports.log('stored_registration_refused', { peer: row.peer, code: read.error.code })
+    gateway.ports.log('warn', 'stored_registration_refused', { peer: row.peer, code: read.error.code })
     return
   }
   const { body } = read.value

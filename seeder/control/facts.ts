@@ -1,11 +1,11 @@
 // What an operator wants to know about a seeder, gathered when somebody looks: for `/status`, the page and the gauges.
 
-import { readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { NetworkFile } from '#protocol/directory/network-file.ts'
 import { type PeerName, peerName } from '#protocol/identity/keys.ts'
+import { one, type Registry } from '#protocol/metrics/registry.ts'
 import type { LoadFacts } from '#seeder/control/load.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
+import { observeProcess } from '#seeder/control/process.ts'
 import type { QuotaFacts } from '#seeder/control/quota-keeper.ts'
 import type { PeerNetwork, RelayFacts } from '#seeder/network/port.ts'
 import type { ReachFacts } from '#seeder/register/reach.ts'
@@ -211,9 +211,8 @@ function relayedLinks(network: ControlParts['network']): SeederFacts['network'][
 export function observeFacts(parts: ControlParts): void {
   const { registry, sites } = parts
   const now = parts.now ?? Date.now
-  const one = (value: number): { labels: readonly string[]; value: number }[] => [{ labels: [], value }]
-  observeProcess(registry, one)
-  observeRelays(parts, one)
+  observeProcess(registry, 'interpeer_build_info')
+  observeRelays(parts)
   registry.observed('interpeer_store_bytes', 'Size on disk.', ['part'], () => {
     const { fileBytes, walBytes } = parts.store.stats()
     return [
@@ -273,7 +272,7 @@ export function observeFacts(parts: ControlParts): void {
   )
 }
 
-function observeRelays({ registry, network }: ControlParts, one: One): void {
+function observeRelays({ registry, network }: ControlParts): void {
   registry.observed('interpeer_peers_relayed', 'Peers whose link goes through a peer that relays.', [], () =>
     one(relayedLinks(network).length),
   )
@@ -295,53 +294,4 @@ function observeRelays({ registry, network }: ControlParts, one: One): void {
   ofRelaying('interpeer_relay_circuits', 'Circuits between others through this one.', (facts) => facts.circuits)
   ofRelaying('interpeer_relay_bytes_total', 'Relayed between others.', (facts) => facts.relayedBytes)
   ofRelaying('interpeer_relay_refused_total', 'Reservations and circuits that were refused.', (facts) => facts.refused)
-}
-
-type One = (value: number) => { labels: readonly string[]; value: number }[]
-
-/** Named as Prometheus' own client libraries name them, so that ready-made dashboards and alerts find them. */
-function observeProcess(registry: Registry, one: One): void {
-  const startedAt = Math.round(performance.timeOrigin) / 1000
-  registry.observed('process_resident_memory_bytes', 'Resident memory size in bytes.', [], () =>
-    one(process.memoryUsage.rss()),
-  )
-  registry.observed('nodejs_heap_size_used_bytes', 'Used JavaScript heap in bytes.', [], () =>
-    one(process.memoryUsage().heapUsed),
-  )
-  registry.observed('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', [], () => {
-    const { user, system } = process.cpuUsage()
-    return one((user + system) / 1_000_000)
-  })
-  registry.observed('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', [], () =>
-    one(startedAt),
-  )
-  // Where the system does not tell (it is no Linux), they are absent.
-  registry.observed('process_open_fds', 'Number of open file descriptors.', [], () => {
-    const open = openFiles()
-    return open === undefined ? [] : one(open)
-  })
-  const most = openFilesMax()
-  registry.observed('process_max_fds', 'Maximum number of open file descriptors.', [], () =>
-    most === undefined ? [] : one(most),
-  )
-  registry.observed('interpeer_build_info', 'What runs here; always 1.', ['node', 'platform'], () => [
-    { labels: [process.version, `${process.platform}-${process.arch}`], value: 1 },
-  ])
-}
-
-function openFiles(): number | undefined {
-  try {
-    return readdirSync('/proc/self/fd').length
-  } catch {
-    return undefined
-  }
-}
-
-function openFilesMax(): number | undefined {
-  try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-    return soft === undefined ? undefined : Number(soft)
-  } catch {
-    return undefined
-  }
 }

@@ -8,10 +8,10 @@
 
 import process from 'node:process'
 import { DatabaseSync } from 'node:sqlite'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { Log } from '#seeder/config/log.ts'
 import type { QuotaReason, Quotas } from '#seeder/config/quota.ts'
 import { giveMemoryBack } from '#seeder/control/collection.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
 import type { Store } from '#seeder/store/port.ts'
 
 export const WATCH_MS = 2_000

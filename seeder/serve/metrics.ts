@@ -1,7 +1,7 @@
 // What the HTTP edge tells of itself: answers counted as they leave, everything else looked up when somebody asks.
 
 import type { Share } from '#protocol/bounds/share.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { Bandwidth } from '#seeder/serve/bandwidth.ts'
 import type { Connections } from '#seeder/serve/connections.ts'
 import type { EventStreams } from '#seeder/serve/event-streams.ts'

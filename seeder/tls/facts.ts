@@ -1,6 +1,6 @@
 // What an operator is told of a seeder's HTTPS: at `/status`, to Prometheus, by the doctor.
 
-import type { Registry } from '#seeder/control/metrics.ts'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { CertificateFacts, CertificateProblem, Certificates } from '#seeder/tls/port.ts'
 
 export type HttpsFacts = {

@@ -1,8 +1,8 @@
 // Who keeps the certificates of a seeder, as its operator chose.
 
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { HttpsSettings } from '#seeder/config/https.ts'
 import type { Log } from '#seeder/config/log.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
 import type { PersistPoints } from '#seeder/store/points.ts'
 import { keepAcmeCertificates } from '#seeder/tls/acme.ts'
 import { watchCertificateFiles } from '#seeder/tls/certificate-files.ts'

@@ -9,7 +9,7 @@ import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket, TlsOptions } from 'node:tls'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { Certificates } from '#seeder/tls/port.ts'
 
 const HANDSHAKE_MS = 10_000

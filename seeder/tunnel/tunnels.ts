@@ -2,8 +2,8 @@
 
 import type { Signer } from '#protocol/identity/keys.ts'
 import type { Domain } from '#protocol/message/domain.ts'
+import type { Registry } from '#protocol/metrics/registry.ts'
 import type { Log } from '#seeder/config/log.ts'
-import type { Registry } from '#seeder/control/metrics.ts'
 import type { Carry } from '#seeder/tunnel/bridge.ts'
 import { type SeederTunnel, startTunnel } from '#seeder/tunnel/tunnel.ts'
 

@@ -5,6 +5,6 @@ import { answering, argument } from './answer.ts'
 
 const { directory, networkKey, networkFile } =
   argument<Readonly<Record<'directory' | 'networkKey' | 'networkFile', string>>>()
-const log = (event: string, facts: object): void => console.error(event, JSON.stringify(facts))
+const log = (level: string, event: string, facts: object): void => console.error(level, event, JSON.stringify(facts))
 const { url } = await startNodeGateway({ port: 0, directory, networkKey, networkFile, log })
 answering({ url }, () => ({}))

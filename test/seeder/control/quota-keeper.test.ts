@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createRegistry } from '#protocol/metrics/registry.ts'
 import { createLog } from '#seeder/config/log.ts'
 import { QUOTA_DEFAULTS } from '#seeder/config/quota.ts'
 import { giveMemoryBack } from '#seeder/control/collection.ts'
-import { createRegistry } from '#seeder/control/metrics.ts'
 import { type QuotaKeeper, startQuotaKeeper } from '#seeder/control/quota-keeper.ts'
 
 const MIB = 1024 * 1024

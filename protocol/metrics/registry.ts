@@ -37,6 +37,11 @@ export type Registry = {
 }
 export type Observed = { readonly labels: readonly string[]; readonly value: number }
 
+/** The value of a metric without labels. */
+export function one(value: number): readonly Observed[] {
+  return [{ labels: [], value }]
+}
+
 const NAME = /^[a-z_][a-z0-9_]*$/
 
 function escaped(text: string): string {
