@@ -6,11 +6,52 @@
 import { type Counts, REQUEST_KINDS, type RequestKind } from '#gateway/counts.ts'
 import type { Gateway, Limiter } from '#gateway/gateway.ts'
 import { VISITS_BYTES_MAX } from '#gateway/settings.ts'
+import type { CheckError } from '#protocol/answer/check.ts'
+import type { EvidenceError } from '#protocol/answer/evidence.ts'
 import { RCODE } from '#protocol/dns/constants.ts'
 import { one, type Registry } from '#protocol/metrics/registry.ts'
 
 /** RFC 1035 §4.1.1. */
 const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, rcode]) => [rcode, name]))
+
+/** All that a member's answer can fail. */
+const CHECKS: Readonly<
+  Record<
+    | CheckError['code']
+    | Exclude<EvidenceError['code'], 'no_receipt' | 'certificate_elsewhere'>
+    | 'body_root'
+    | 'certificate',
+    true
+  >
+> = {
+  wrong_job: true,
+  cert_epoch: true,
+  cert_too_few_votes: true,
+  cert_voter_order: true,
+  cert_not_a_member: true,
+  cert_jview: true,
+  cert_signature: true,
+  cert_different_blocks: true,
+  cert_block_hash: true,
+  stale: true,
+  from_the_future: true,
+  receipt_not_member: true,
+  receipt_epoch: true,
+  receipt_height: true,
+  receipt_signature: true,
+  state_root: true,
+  request_hash: true,
+  response_hash: true,
+  path: true,
+  receipt_form: true,
+  no_certificate: true,
+  certificate_form: true,
+  path_form: true,
+  no_salt_hash: true,
+  salt_hash_form: true,
+  body_root: true,
+  certificate: true,
+}
 
 export type NodeCounts = Counts & {
   /** The same limit, which counts whom it refuses. */
@@ -52,6 +93,8 @@ export function countAnswers(registry: Registry): NodeCounts {
   ])
   // Known before they are met, so that a rate shows the first of them too.
   for (const code of ['rate_limited', 'internal', 'no_honest_member']) refused.inc([code], 0)
+  for (const check of Object.keys(CHECKS)) lied.inc([check], 0)
+  requests.inc(['unread', '500'], 0)
   for (const limit of ['register', 'carry']) limits.inc([limit], 0)
   for (const outcome of ['proven', 'unproven', 'known', 'bad_evidence']) judged.inc([outcome], 0)
   registered.inc(['taken'], 0)
