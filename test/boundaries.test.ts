@@ -157,6 +157,17 @@ test('the Worker imports only what runs on Workers', () => {
   assert.deepEqual(wrong, [])
 })
 
+test('the Worker takes nothing along that is for a machine of one’s own', () => {
+  const wrong = all
+    .filter((source) => source.folder === 'gateway' && !/^gateway\/(local|node)\//.test(source.path))
+    .flatMap((source) =>
+      source.imports
+        .filter((name) => /^#gateway\/(node|local)\/|^#protocol\/metrics\//.test(name))
+        .map((name) => `${source.path}: ${name}`),
+    )
+  assert.deepEqual(wrong, [])
+})
+
 test('the environment and the arguments are read by the entries alone', () => {
   const entries = /^(cli\/|seeder\/(main|start)\.ts|seeder\/config\/|gateway\/(local|node)\/|test\/|examples\/)/
   const wrong = all.filter((source) => !entries.test(source.path) && /\bprocess\.(env|argv)\b/.test(bare(source.text)))

@@ -293,6 +293,12 @@ test('the control port says that it lives and is ready, on loopback names alone,
   assert.equal(await status('/metrics'), 404, 'visitors see none of it')
 })
 
+test('a control port that somebody has is said, and nothing runs on', async () => {
+  const second = start('second', '--control-port', new URL(control).port)
+  assert.equal(await second.exited, 1)
+  assert.equal(second.events.at(-1)?.code, 'not_started')
+})
+
 type Line = { readonly level: string; readonly event: string; readonly [fact: string]: unknown }
 
 function lines({ stderr }: Running): readonly Line[] {
