@@ -3,6 +3,7 @@
 //
 // Invariant: nothing here takes a name, an address or a path, of which strangers could make as many as they like: only kinds and codes of our own.
 
+import type { LieCheck } from '#gateway/carry/answer.ts'
 import type { GatewayError } from '#gateway/http/errors.ts'
 
 /** What a request was: a link to a site, a site that the gateway carries, DNS, a page of its own, a question or statement of a program, a tunnel. */
@@ -28,8 +29,8 @@ export type Counts = {
   readonly registered: (outcome: 'taken' | Code) => void
   /** Evidence: a new liar, one that was known, a lie that only a re-execution can show, or nothing. */
   readonly judged: (outcome: 'proven' | 'known' | 'unproven' | Code) => void
-  /** A member's answer did not hold; `check`: which check of ours it failed. */
-  readonly lied: (check: string) => void
+  /** A member's answer did not hold; `certificate`: the newest one, which it was asked for by itself. */
+  readonly lied: (check: LieCheck | 'certificate') => void
   /** Bytes of bodies of carried sites, from visitors and to them. */
   readonly received: (bytes: number) => void
   readonly sent: (bytes: number) => void

@@ -24,6 +24,7 @@ import {
   certificateFromBytes,
   EVIDENCE_BYTES_MAX,
   type Evidence,
+  type EvidenceError,
   evidenceFromHeaders,
 } from '#protocol/answer/evidence.ts'
 import { bytesFromBase64 } from '#protocol/codec/bytes.ts'
@@ -54,6 +55,9 @@ export type CertifiedAnswer =
   /** `body` is not checked yet; empty of a HEAD. */
   | (Common & { readonly kind: 'rooted'; readonly root: Digest; readonly body: ReadableStream<Uint8Array> | undefined })
 
+/** What an answer that does not hold failed: its evidence, its body as a whole, or a piece of it. */
+export type LieCheck = CheckError['code'] | EvidenceError['code'] | 'body_root' | 'chunk'
+
 export type NoAnswer =
   | { readonly code: 'unreachable'; readonly why: AskError['code'] | Unread }
   /** It holds, of a state from before what this visitor wrote. */
@@ -63,7 +67,7 @@ export type NoAnswer =
   /** The member said no by itself, without evidence. */
   | { readonly code: 'refused'; readonly status: number }
   /** What it said does not hold. `proof`: evidence that stands for itself, where it is. */
-  | { readonly code: 'lie'; readonly check: string; readonly proof?: Uint8Array }
+  | { readonly code: 'lie'; readonly check: LieCheck; readonly proof?: Uint8Array }
 
 export type Verify = (key: PublicKey, message: Uint8Array, signature: Signature) => Promise<boolean>
 
@@ -87,7 +91,7 @@ export async function answerOf(
   const begun = await beginningOf(answered.value.body, isLarge ? 0 : WHOLE_BYTES_MAX, room)
   if (!begun.ok) return err({ code: 'unreachable', why: begun.error })
   const body = begun.value
-  const lie = async (check: string, proof?: Uint8Array): Promise<Result<never, NoAnswer>> => {
+  const lie = async (check: LieCheck, proof?: Uint8Array): Promise<Result<never, NoAnswer>> => {
     room.give(body.bytes.length)
     if (body.rest !== undefined) await discard(body.rest)
     return err({ code: 'lie', check, ...(proof === undefined ? {} : { proof }) })

@@ -6,8 +6,6 @@
 import { type Counts, REQUEST_KINDS, type RequestKind } from '#gateway/counts.ts'
 import type { Gateway, Limiter } from '#gateway/gateway.ts'
 import { VISITS_BYTES_MAX } from '#gateway/settings.ts'
-import type { CheckError } from '#protocol/answer/check.ts'
-import type { EvidenceError } from '#protocol/answer/evidence.ts'
 import { RCODE } from '#protocol/dns/constants.ts'
 import { one, type Registry } from '#protocol/metrics/registry.ts'
 
@@ -15,15 +13,7 @@ import { one, type Registry } from '#protocol/metrics/registry.ts'
 const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, rcode]) => [rcode, name]))
 
 /** All that a member's answer can fail. */
-const CHECKS: Readonly<
-  Record<
-    | CheckError['code']
-    | Exclude<EvidenceError['code'], 'no_receipt' | 'certificate_elsewhere'>
-    | 'body_root'
-    | 'certificate',
-    true
-  >
-> = {
+const CHECKS: Readonly<Record<Parameters<Counts['lied']>[0], true>> = {
   wrong_job: true,
   cert_epoch: true,
   cert_too_few_votes: true,
@@ -49,7 +39,10 @@ const CHECKS: Readonly<
   path_form: true,
   no_salt_hash: true,
   salt_hash_form: true,
+  no_receipt: true,
+  certificate_elsewhere: true,
   body_root: true,
+  chunk: true,
   certificate: true,
 }
 
