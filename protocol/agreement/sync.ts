@@ -159,10 +159,28 @@ export function catchUp(member: Member, turn: Turn): void {
   if (turn.now - member.behindSince < patienceMs(member)) return
   const able = ahead.filter(({ restsUntil }) => restsUntil <= turn.now)
   if (able.length === 0) return
-  const best = able.reduce((a, b) =>
-    b.fetchedAt < a.fetchedAt || (b.fetchedAt === a.fetchedAt && b.height > a.height) ? b : a,
-  )
+  const best = able.reduce((a, b) => (isAskedBefore(member, b, a) ? b : a))
   fetchFrom(member, turn, placeOf(member, best))
+}
+
+/**
+ * Who has not been asked in this gap and has its blocks comes first: a state that is taken past them costs the window of R9, in which this
+ * member would propose nothing, so that one liar's offer is not to be enough. The others in turn.
+ */
+function isAskedBefore(member: Member, a: Peer, b: Peer): boolean {
+  const preferred = (peer: Peer) => peer.fetchedAt < (member.behindSince ?? 0) && !offersStateAlone(member, peer)
+  if (preferred(a) !== preferred(b)) return preferred(a)
+  return a.fetchedAt < b.fetchedAt || (a.fetchedAt === b.fetchedAt && a.height > b.height)
+}
+
+/** The next block is not to be had there, and the state that is would not save this member many. */
+function offersStateAlone(member: Member, { first, snapshot }: Peer): boolean {
+  return first > member.head.height + 1 && !isFar(member, snapshot)
+}
+
+/** Taking this state is better than executing all the blocks up to it. */
+function isFar(member: Member, snapshot: number | null): snapshot is number {
+  return snapshot !== null && snapshot > member.head.height + 2 * member.settings.snapshotHeights
 }
 
 /** Who has a certificate above this member's head, whoever has left included: of a group that was replaced as a whole nobody else has its last. */
@@ -183,14 +201,13 @@ function certifiedHere(member: Member): boolean {
 }
 
 function fetchFrom(member: Member, turn: Turn, from: number): void {
-  const { head, settings } = member
+  const { head } = member
   const peer = peerAt(member, from)
   if (peer === undefined) return
   peer.fetchedAt = turn.now
   const { snapshot } = peer
   const next = head.height + 1
-  const far = snapshot !== null && snapshot >= next + 2 * settings.snapshotHeights
-  if (snapshot !== null && snapshot > head.height && (far || peer.first > next))
+  if (snapshot !== null && snapshot > head.height && (isFar(member, snapshot) || peer.first > next))
     fetchState(member, turn, snapshot, from)
   else if (peer.first <= next) {
     member.fetching = { kind: 'blocks', height: next, from, at: turn.now }

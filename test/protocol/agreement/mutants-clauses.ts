@@ -264,4 +264,25 @@ export const CLAUSES: readonly Clause[] = [
     file: 'epochs',
     test: '§5 §6 past what an epoch started from, a certificate of the old epoch does not count',
   },
+  {
+    rule: 'G6',
+    what: 'a block without its bodies does not count as held once its state is here',
+    patches: [edit('commit', 'cert, whole ? content : null, undefined', 'cert, content ?? null, undefined')],
+    file: 'catch-up',
+    test: 'G6 a state is taken at a height whose block is known: one without its body is passed over: nobody is told that it can be had here',
+  },
+  {
+    rule: '§6',
+    what: 'blocks come before a state',
+    patches: [edit('sync', '  if (preferred(a) !== preferred(b)) return preferred(a)\n')],
+    file: 'catch-up',
+    test: '§6 one member’s state is not taken while others that are ahead have the blocks; nobody is left out for ever',
+  },
+  {
+    rule: '§6',
+    what: 'who was asked in vain is not preferred any more',
+    patches: [edit('sync', 'peer.fetchedAt < (member.behindSince ?? 0) && ')],
+    file: 'catch-up',
+    test: '§6 one member’s state is not taken while others that are ahead have the blocks; nobody is left out for ever',
+  },
 ]

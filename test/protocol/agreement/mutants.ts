@@ -79,22 +79,6 @@ export const MUTANTS: readonly Mutant[] = [
     epochs: 'any',
   },
   {
-    rule: 'G6',
-    what: 'a block without its bodies counts as held once its state is here',
-    patches: [
-      {
-        file: `${AGREEMENT}/commit.ts`,
-        find: 'commit(member, turn, cert, whole ? content : null, undefined)',
-        replace: 'commit(member, turn, cert, content ?? null, undefined)',
-      },
-    ],
-    breaks: ['driver'],
-    worlds: 'set_clocks',
-    from: 1375486,
-    seeds: 1,
-    epochs: 'any',
-  },
-  {
     rule: 'R1',
     what: 'of the blocks that VOTE1 was given to only the last one is kept',
     patches: [

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { verifyCert } from '#protocol/agreement/door.ts'
 import { REQUEST_TIME_MS } from '#protocol/agreement/limits.ts'
 import { keyOf, leaderOf } from '#protocol/agreement/members.ts'
 import { memberStatus } from '#protocol/agreement/status.ts'
 import { orderedRequestHash } from '#protocol/message/request.ts'
 import { INLINE_BODY_BYTES_MAX } from '#protocol/message/wire.ts'
-import { Cluster, requestAt, SETTINGS, verify } from './cluster.ts'
-import { Lone } from './lone.ts'
+import { Cluster, requestAt, SETTINGS } from './cluster.ts'
 
 for (const [name, bytes, fetched] of [
   ['a small body travels with its request', INLINE_BODY_BYTES_MAX, false],
@@ -44,26 +42,6 @@ test('§2 the body of a request that is refused at once is given up, unless anot
   late()
   assert.equal(held(), 1)
 })
-
-for (const [name, here] of [
-  ['with its body is kept with its requests', true],
-  ['without its body is passed over: nobody is told that it can be had here', false],
-] as const)
-  test(`G6 a state is taken at a height whose block is known: one ${name}`, () => {
-    const lone = new Lone()
-    const request = requestAt(lone.now, { body: new Uint8Array([1, 2, 3]) })
-    const block = lone.block([request])
-    lone.hear(lone.propose(block, [request]))
-    if (here) lone.give({ type: 'bodies', hashes: [request.body_hash], now: lone.now })
-    const cert = verifyCert(lone.door, lone.cert(block), verify)
-    assert.ok(cert.ok)
-    const effects = lone.give({ type: 'state', height: 1, cert: cert.value, now: lone.now })
-    const commit = effects.find(({ type }) => type === 'commit')
-    assert.ok(commit?.type === 'commit')
-    assert.equal(commit.snapshot, !here)
-    assert.deepEqual(commit.requests, here ? [request] : [])
-    assert.equal(commit.keepBlocksFrom, here ? 1 : 2)
-  })
 
 test('R1 a locked block’s body survives with the lock when all members are killed at once', () => {
   const cluster = new Cluster(4)
