@@ -228,7 +228,6 @@ export function createApp(gateway: Gateway): Hono<Env> {
     const body = await gateway.bodies.read(context.req.raw, REGISTRATION_BYTES_MAX)
     const lease = body.ok ? await register(gateway, body.value, addressOf(gateway, context.req.raw)) : body
     counts?.registered(lease.ok ? 'taken' : lease.error.code)
-    if (!lease.ok) ports.log('debug', 'registration_refused', lease.error)
     return answer(context, lease)
   })
   app.post('/evidence', async (context) => {

@@ -98,15 +98,30 @@ function replayed(gateway: Gateway, peer: PeerName, time: number): GatewayError 
   return time > last ? undefined : { code: 'replay', last }
 }
 
+const statementOf = (bytes: Uint8Array) => readCbor(registerShape, bytes, REGISTRATION_BYTES_MAX)
+
 /** `address`: who sends it. A member's registrations are counted apart from all others of its address, so that no flood keeps a member out. */
 export async function register(
   gateway: Gateway,
   bytes: Uint8Array,
   address: string,
 ): Promise<Result<Lease, GatewayError>> {
-  const { ports, locations } = gateway
-  const read = readCbor(registerShape, bytes, REGISTRATION_BYTES_MAX)
+  const read = statementOf(bytes)
   const claimed = read.ok ? peerName(read.value.from) : undefined
+  const lease = await taken(gateway, read, claimed, bytes, address)
+  if (!lease.ok) gateway.ports.log('debug', 'registration_refused', { claimed, ...lease.error })
+  return lease
+}
+
+/** `claimed`: whose it says it is. */
+async function taken(
+  gateway: Gateway,
+  read: ReturnType<typeof statementOf>,
+  claimed: PeerName | undefined,
+  bytes: Uint8Array,
+  address: string,
+): Promise<Result<Lease, GatewayError>> {
+  const { ports, locations } = gateway
   const isOfGroup = claimed !== undefined && locations.jobsOf(claimed).length > 0
   if (!(await ports.registerLimit(isOfGroup ? `${address} ${claimed}` : address))) return err({ code: 'rate_limited' })
   if (!read.ok) {

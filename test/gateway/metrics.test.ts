@@ -319,6 +319,8 @@ test('the log says each thing at its level, and nowhere who asked, or for what',
     ['store_failed', 'warn'],
   ] as const)
     assert.equal(levels.get(event), level, event)
+  const early = lines(gateway).find(({ event, code }) => event === 'registration_refused' && code === 'clock_skew')
+  assert.equal(early?.claimed, network.peer('ana'))
   assert.ok(!gateway.stderr.includes(SECRET))
 })
 
