@@ -137,17 +137,20 @@ test('registrations count by what came of them, seeders and sites by how they ar
   )
   const grown = await growth(
     async () => {
-      assert.equal(await register('ana'), 200)
+      const time = Date.now()
+      assert.equal(await register('ana', { time }), 200)
+      assert.equal(await register('ana', { time }), 409)
       assert.equal(await register('ana', { time: 1 }), 400)
       assert.equal(await register('eve', { sites: {} }), 403)
       assert.equal(await status('/register', { method: 'POST', body: Buffer.from('x') }), 400)
     },
     'registrations_total{outcome="taken"}',
+    'registrations_total{outcome="replay"}',
     'registrations_total{outcome="clock_skew"}',
     'registrations_total{outcome="not_a_member"}',
     'registrations_total{outcome="malformed"}',
   )
-  assert.deepEqual(grown, [1, 1, 1, 1])
+  assert.deepEqual(grown, [1, 1, 1, 1, 1])
   assert.deepEqual(
     await values('seeders{state="living"}', 'sites{state="reached"}', 'sites{state="unreached"}'),
     [1, 1, 0],
