@@ -5,8 +5,9 @@
 // not judged: `WARM` of the run.
 //
 // What shows a leak is judged by a line through the rest, which may rise by so much (95 %): what is alive after a forced collection, within the
-// heap and outside of it, in the main thread and the worker; disk; descriptors. Resident memory also holds garbage: up to what the young
-// halves of both heaps may hold, which come and go over minutes. So of it the highest of the last part is compared with the highest before, for
+// heap and outside of it, in the main thread and the worker (where one runs: without requests it ends); disk; descriptors, which come and go by the
+// second and are looked at so often. Resident memory also holds garbage: up to what the young halves of both heaps may hold, which come and go
+// over minutes. So of it the highest of the last part is compared with the highest before, for
 // each member (which may come to that height late) and, closer, for all together. The last member is never made to collect: its resident
 // memory is what an operator sees.
 
@@ -17,10 +18,10 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pass } from 'node:timers/promises'
 import { exchange } from '#cli/network/http.ts'
-import { type Alive, aliveOf, PROBE, type Usage, usageOf } from '#test/soak/sample.ts'
+import { type Alive, aliveOf, descriptorsOf, PROBE, type Usage, usageOf } from '#test/soak/sample.ts'
 import { SAMPLES_MIN, trendOf } from '#test/soak/trend.ts'
 import { startedWith } from '#test/support/program.ts'
-import { type Seeders, startSeeders } from '#test/support/seeders.ts'
+import { type SeederProcess, type Seeders, startSeeders } from '#test/support/seeders.ts'
 import { until } from '#test/support/until.ts'
 
 const SITE = 'cells'
@@ -28,6 +29,8 @@ const CELLS = 200
 const TEXT_BYTES = 200
 const IDEMPOTENCY_MS = 2 * 60_000
 const SAMPLE_MS = 5_000
+/** Between two looks at the descriptors; a sample has the mean of those since the one before. */
+const LOOK_MS = 1_000
 const WARM = 0.4
 const READY_MS = 60_000
 const LABELS = ['s1', 's2', 's3', 's4']
@@ -87,8 +90,13 @@ const { values, count } = startedWith(USAGE, {
 })
 const number = (name: Exclude<keyof typeof values, 'json' | 'samples'>): number => count(`--${name}`, values[name], 0)
 
-/** `at` in seconds. */
-type Sampled = { readonly label: string; readonly at: number; readonly usage: Usage; readonly alive: Alive | undefined }
+/** `at` in seconds; `descriptors` open on average since the sample before. */
+type Sampled = {
+  readonly label: string
+  readonly at: number
+  readonly usage: Usage & { readonly descriptors: number }
+  readonly alive: Alive | undefined
+}
 type Row = {
   readonly phase: string
   readonly label: string
@@ -132,11 +140,20 @@ async function watch(
 ): Promise<readonly Sampled[]> {
   const began = performance.now()
   const samples: Sampled[] = []
+  const looks = new Map<string, number[]>()
+  const look = ({ label, pid }: SeederProcess): readonly number[] => {
+    const seen = [...(looks.get(label) ?? []), descriptorsOf(pid)]
+    looks.set(label, seen)
+    return seen
+  }
   for (let turn = 1; ; turn++) {
     for (const seeder of seeders.all) {
       const at = (performance.now() - began) / 1000
       try {
-        const usage = await usageOf(seeder, SITE)
+        const seen = look(seeder)
+        const descriptors = seen.reduce((sum, each) => sum + each, 0) / seen.length
+        looks.delete(seeder.label)
+        const usage = { ...(await usageOf(seeder, SITE)), descriptors }
         const isProbed = PROBED.includes(seeder.label) && turn % (ALIVE_MS / SAMPLE_MS) === 0
         const alive = isProbed ? await aliveOf(probe, seeder.pid) : undefined
         const sample = { label: seeder.label, at, usage, alive }
@@ -150,9 +167,13 @@ async function watch(
     const last = samples.at(-1)?.usage
     if (turn % 12 === 1)
       console.error(
-        `${name}: ${Math.round((performance.now() - began) / 1000)} s, height ${last?.height}, ${mega(last?.residentBytes)} MB, disk ${mega(last?.diskBytes)} MB, ${last?.descriptors} descriptors`,
+        `${name}: ${Math.round((performance.now() - began) / 1000)} s, height ${last?.height}, ${mega(last?.residentBytes)} MB, disk ${mega(last?.diskBytes)} MB, ${last?.descriptors.toFixed(1)} descriptors`,
       )
     if (over((last?.height ?? 0) - (samples[0]?.usage.height ?? 0))) return samples
+    for (let next = performance.now() + LOOK_MS; next < began + turn * SAMPLE_MS; next += LOOK_MS) {
+      await pass(Math.max(0, next - performance.now()))
+      for (const seeder of seeders.all) look(seeder)
+    }
     await pass(Math.max(0, began + turn * SAMPLE_MS - performance.now()))
   }
 }
@@ -186,11 +207,13 @@ function judge(phase: string, samples: readonly Sampled[]): Row[] {
     (Object.keys(BOUNDS) as Judged[]).flatMap((what): Row[] => {
       const own = samples.filter((sample) => sample.label === label)
       if (what === 'residentBytes') return [residentRow(phase, label, own, end, () => YOUNG_BYTES)]
-      const values = own
-        .filter(({ at }) => at >= WARM * end)
+      const judged = own.filter(({ at }) => at >= WARM * end)
+      const values = judged
         .map((sample) => ({ at: sample.at / 60, value: said(sample, what) }))
         .filter((each): each is { at: number; value: number } => isPresent(each.value))
-      if (values.length === 0 && !PROBED.includes(label)) return []
+      const looks = judged.filter(({ alive }) => alive !== undefined).length
+      // It is never looked into, or there was no worker whenever it was.
+      if (values.length === 0 && (!PROBED.includes(label) || looks >= SAMPLES_MIN)) return []
       // What could not be looked at often enough is not called flat.
       if (values.length < SAMPLES_MIN)
         return [{ phase, label, what, mean: Number.NaN, rise: Number.NaN, riseAtMost: Number.NaN, flat: false }]

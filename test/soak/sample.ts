@@ -13,7 +13,6 @@ const ANSWER_MS = 60_000
 export type Usage = {
   readonly residentBytes: number
   readonly diskBytes: number
-  readonly descriptors: number
   readonly cpuSeconds: number
   readonly height: number
 }
@@ -48,7 +47,12 @@ export async function aliveOf(directory: string, pid: number, snapshot?: string)
   }
 }
 
-/** Linux only: read from /proc. The log is left out: it has its own bound. */
+/** Linux only, as what follows. */
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** Read from /proc. The log is left out: it has its own bound. */
 export async function usageOf(seeder: SeederProcess, site: string): Promise<Usage> {
   const proc = `/proc/${seeder.pid}`
   const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1]
@@ -62,7 +66,6 @@ export async function usageOf(seeder: SeederProcess, site: string): Promise<Usag
   return {
     residentBytes: Number(resident) * 1024,
     diskBytes: bytesUnder(seeder.ready.dir),
-    descriptors: readdirSync(`${proc}/fd`).length,
     cpuSeconds: (user + system) / TICKS_PER_SECOND,
     height: gauge(metrics, `interpeer_site_height{site="${site}"}`),
   }
