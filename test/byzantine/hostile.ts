@@ -214,6 +214,9 @@ export async function sufferAtPeerPort(group: Seeders, attack: string, ms: numbe
   return endure(victim.pid, asksOf(origin), attack, () => attackBy('peer-attacks.ts', attack, met, ms))
 }
 
+/** A member whose frames were garbage a moment ago is not let in again for half a minute (`seeder/network/node.ts`). */
+const LINK_MS = 120_000
+
 /**
  * A member that does not lead becomes one that shares requests with 64 KiB of body, each valid and of its own, with the leader as fast as they are taken.
  * It speaks by its own key, over the product's own wire.
@@ -238,7 +241,7 @@ export async function sufferMember(group: Seeders, ms: number): Promise<Suffered
     network.setKnown(file.peers.map(({ peer, addresses }) => ({ peer: peer as PeerName, addresses })))
     const leader = victim.ready.peer as PeerName
     network.setWanted(new Set([leader]))
-    await until('a link to the leader', () => network.link(leader).connected, 30_000)
+    await until('a link to the leader', () => network.link(leader).connected, LINK_MS)
     const body = new Uint8Array(INLINE_BODY_BYTES_MAX)
     const bodyHash = sha256(body)
     const id = groupOf(job).job
