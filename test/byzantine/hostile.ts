@@ -155,6 +155,9 @@ export async function endure(
   let tally: Tally
   try {
     tally = await attack()
+  } catch (cause) {
+    clearInterval(watching)
+    throw cause
   } finally {
     over = true
   }
