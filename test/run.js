@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const OLDEST_MAJOR = 24
+/** Several times what the slowest file needs on a busy machine of two cores. */
+const SILENCE_MS = 20 * 60_000
 
 function newestNode() {
   if (Number(process.versions.node.split('.')[0]) >= OLDEST_MAJOR) return process.execPath
@@ -144,9 +146,18 @@ function runFiles(list, concurrency) {
       ],
       { stdio: ['ignore', 'pipe', 'inherit'], env },
     )
+    // A file whose process does not end after its tests would hold up everything for ever: the runner's own limits are of tests, not of files.
+    const giveUp = () => {
+      failures.push([`✖ nothing was told for ${SILENCE_MS / 60_000} minutes: the file after those above does not end`])
+      console.log(failures.at(-1)[0])
+      child.kill('SIGTERM')
+    }
+    let silence = setTimeout(giveUp, SILENCE_MS)
     let tail = ''
     child.stdout.setEncoding('utf8')
     child.stdout.on('data', (text) => {
+      clearTimeout(silence)
+      silence = setTimeout(giveUp, SILENCE_MS)
       const lines = (tail + text).split('\n')
       tail = lines.pop() ?? ''
       for (const line of lines) {
@@ -158,6 +169,7 @@ function runFiles(list, concurrency) {
       }
     })
     child.on('close', (code) => {
+      clearTimeout(silence)
       // A runner that died before its summary has failed, whatever it counted.
       if (code !== 0 && counts.failed === 0) counts.failed = 1
       resolve(counts)

@@ -153,16 +153,15 @@ export async function endure(
     Object.entries(asks).map(async ([what, ask]) => [what, await honest(ask, isRight, isOver)] as const),
   )
   let tally: Tally
+  let times: Suffered['honest']
   try {
-    tally = await attack()
-  } catch (cause) {
-    clearInterval(watching)
-    throw cause
+    tally = await attack().finally(() => {
+      over = true
+    })
+    times = Object.fromEntries(await asked)
   } finally {
-    over = true
+    clearInterval(watching)
   }
-  const times = Object.fromEntries(await asked)
-  clearInterval(watching)
   await until('its descriptors are back', () => descriptors(pid) <= descriptorsBefore + 8, SETTLE_MS).catch(() => {})
   return {
     attack: name,
