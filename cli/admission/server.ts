@@ -6,6 +6,7 @@
 //
 // Bodies are canonical DAG-CBOR `{from, body, signature}`. Changes are made one at a time, written durably, then told to the gateways.
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -249,10 +250,7 @@ export async function startAdmission(options: AdmissionOptions): Promise<Admissi
     },
   )
   server.maxConnections = 256
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(options.port, '127.0.0.1', resolve)
-  await promise
+  await once(server.listen(options.port, '127.0.0.1'), 'listening')
   const address = server.address()
   assert(address !== null && typeof address === 'object', 'the server listens on a port')
   return {

@@ -2,8 +2,9 @@
 //
 // Everything it keeps lies in `directory` (database, key). TLS is for a proxy in front of it, or for its own certificate.
 
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Duplex, Readable } from 'node:stream'
@@ -94,7 +95,7 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
   })
   server.maxConnections = CONNECTIONS_MAX
   try {
-    await listening(server, options.port, host)
+    await once(server.listen(options.port, host), 'listening')
   } catch (cause) {
     database[Symbol.dispose]()
     throw cause
@@ -230,16 +231,6 @@ export async function startNodeGateway(options: NodeGatewayOptions): Promise<Nod
     throw cause
   }
   return { url, [Symbol.asyncDispose]: stop }
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 /** What asks for a WebSocket, as the app takes it; undefined: no address of ours. */

@@ -4,6 +4,7 @@
 // Who can open a connection to loopback is on this machine, and may read what Prometheus does. Pages of others are kept out: they are told nothing
 // (no CORS), may frame or embed nothing, and a browser that says it asks for another site's page is refused.
 
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Log } from '#seeder/config/log.ts'
@@ -94,11 +95,7 @@ export async function startLoopback({ port: wanted, pageOf, log }: LoopbackOptio
     answer,
   )
   server.maxConnections = CONNECTIONS_MAX
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(wanted, LOOPBACK, resolve)
-  await promise
-  server.off('error', reject)
+  await once(server.listen(wanted, LOOPBACK), 'listening')
   server.on('error', (cause) => log.error('control_server', { cause }))
   const { port } = server.address() as AddressInfo
   return {

@@ -4,6 +4,7 @@
 // or than 512 where it said nothing; what one source and all together have under way is bounded.
 
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import { Share, sourceOf } from '#protocol/bounds/share.ts'
 import { addressFromText, isGlobal } from '#protocol/dns/address.ts'
@@ -218,23 +219,11 @@ export async function startDns(options: DnsServerOptions): Promise<DnsServer> {
 async function listen(address: string, wanted: number): Promise<{ readonly tcp: Server; readonly udp: UdpSocket }> {
   for (let turn = 1; ; turn++) {
     const tcp = createServer({ pauseOnConnect: false })
-    await new Promise<void>((resolve, reject) => {
-      tcp.once('error', reject)
-      tcp.listen({ port: wanted, host: address, backlog: CONNECTIONS_MAX }, () => {
-        tcp.off('error', reject)
-        resolve()
-      })
-    })
+    await once(tcp.listen({ port: wanted, host: address, backlog: CONNECTIONS_MAX }), 'listening')
     const { port } = tcp.address() as AddressInfo
     const udp = createSocket(isIP(address) === 6 ? { type: 'udp6', ipv6Only: address !== '::' } : { type: 'udp4' })
     try {
-      await new Promise<void>((resolve, reject) => {
-        udp.once('error', reject)
-        udp.bind({ port, address, exclusive: true }, () => {
-          udp.off('error', reject)
-          resolve()
-        })
-      })
+      await once(udp.bind({ port, address, exclusive: true }), 'listening')
       return { tcp, udp }
     } catch (cause) {
       await new Promise<void>((resolve) => tcp.close(() => resolve()))

@@ -3,6 +3,7 @@
 //
 // Only visitors wait: what members say to each other goes over other sockets and never through here.
 
+import type { Socket } from 'node:net'
 import { setTimeout as pass } from 'node:timers/promises'
 
 /** Visitors that wait at once; more are refused. */
@@ -16,6 +17,10 @@ export type Bandwidth = {
   /** In the order of asking: true when it is this one's turn, false when it would take too long or too many wait. */
   turn(waitMsMax?: number): Promise<boolean>
   spend(bytes: number): void
+  /** Spends what went over a connection since it was last counted. */
+  meter(socket: Pick<Socket, 'bytesRead' | 'bytesWritten'>): void
+  /** Bytes a second; `Infinity`: as many as visitors take. */
+  readonly bytesPerSecond: number
   readonly waiting: number
   /** Waited for by all visitors since the start. */
   readonly waitedMs: number
@@ -29,6 +34,7 @@ export function createBandwidth(bytesPerSecond: number, now: () => number = () =
   let waiting = 0
   let waitedMs = 0
   let line: Promise<void> = Promise.resolve()
+  const metered = new WeakMap<Pick<Socket, 'bytesRead' | 'bytesWritten'>, number>()
   const fill = (): void => {
     const time = now()
     tokens = Math.min(bytesPerSecond, tokens + ((time - filledAt) / 1000) * bytesPerSecond)
@@ -68,6 +74,13 @@ export function createBandwidth(bytesPerSecond: number, now: () => number = () =
     spend(bytes) {
       if (bounded) tokens -= bytes
     },
+    meter(socket) {
+      if (!bounded) return
+      const bytes = socket.bytesWritten + socket.bytesRead
+      tokens -= bytes - (metered.get(socket) ?? 0)
+      metered.set(socket, bytes)
+    },
+    bytesPerSecond,
     get waiting() {
       return waiting
     },
