@@ -12,19 +12,11 @@
 import { admitGroup, createDoor, type Door, verifyWire } from '#protocol/agreement/door.ts'
 import type { Evidence } from '#protocol/agreement/evidence-shape.ts'
 import { HANDOVER_DELTAS } from '#protocol/agreement/limits.ts'
-import type {
-  Effect,
-  ExecutionContext,
-  Input,
-  MemberOptions,
-  MemberStatus,
-  RefuseCode,
-} from '#protocol/agreement/port.ts'
+import type { Effect, Input, MemberOptions, MemberStatus, RefuseCode } from '#protocol/agreement/port.ts'
 import type { Digest } from '#protocol/codec/digest.ts'
 import { assert, unreachable } from '#protocol/codec/result.ts'
 import type { NetworkSettings } from '#protocol/directory/network-file.ts'
 import type { PeerName, PublicKey, Signer } from '#protocol/identity/keys.ts'
-import type { ReceiptLeaf } from '#protocol/message/block.ts'
 import type { Group } from '#protocol/message/certificate.ts'
 import type { Domain } from '#protocol/message/domain.ts'
 import { wireFromBytes, wireToBytes } from '#protocol/message/wire.ts'
@@ -32,7 +24,8 @@ import { BodyKeeper, nativeSha256 } from '#seeder/agree/body-keeper.ts'
 import { Bundles } from '#seeder/agree/bundles.ts'
 import { clockFault } from '#seeder/agree/clock-fault.ts'
 import { rememberCode } from '#seeder/agree/code-history.ts'
-import { type ExecutionSite, executionLimits, prepare, resultOf } from '#seeder/agree/execution.ts'
+import { type ExecutionSite, executionLimits } from '#seeder/agree/execution.ts'
+import { type Done, Executions } from '#seeder/agree/executions.ts'
 import { type Duty, Health } from '#seeder/agree/health.ts'
 import { Inbox } from '#seeder/agree/inbox.ts'
 import { KeptStates } from '#seeder/agree/kept-states.ts'
@@ -44,7 +37,7 @@ import { StateRepair } from '#seeder/agree/state-repair.ts'
 import { Transfer } from '#seeder/agree/transfer.ts'
 import { WakeTimer } from '#seeder/agree/wake.ts'
 import type { Log } from '#seeder/config/log.ts'
-import type { BlockResult, Runtime } from '#seeder/execute/port.ts'
+import type { Runtime } from '#seeder/execute/port.ts'
 import { verify } from '#seeder/identity/keys.ts'
 import type { PeerNetwork } from '#seeder/network/port.ts'
 import type { EvidenceSummary, Head } from '#seeder/serve/port.ts'
@@ -89,9 +82,6 @@ export type DriverOptions = {
   readonly wall?: () => number
   readonly log: Log
 }
-
-/** An execution that ended, and what the machine compared of it. */
-export type Done = { readonly result: BlockResult; readonly leaves: readonly ReceiptLeaf[] }
 
 export type DriverHooks = {
   /** Durable here; `done` unless the state was taken over from another member. */
@@ -139,9 +129,7 @@ export class Driver {
   /** What the machine was told of the links. */
   #links = ''
   readonly #inputs: Input[] = []
-  readonly #executed = new Map<number, Done>()
-  /** Tickets of executions whose result the machine waits for. */
-  readonly #wanted = new Set<number>()
+  readonly #executions: Executions
   readonly #states: KeptStates
   #head: Head | undefined
   #damagedHead: Head | undefined
@@ -189,6 +177,18 @@ export class Driver {
         hooks.onFailing()
       },
       onWorking: () => this.#inbox.hold(this.#health.isWorking && !this.#stopping),
+    })
+    this.#executions = new Executions({
+      site: this.execution,
+      bodies: this.bodies,
+      bundles: this.bundles,
+      transfer: this.#transfer,
+      runtime: options.runtime,
+      health: this.#health,
+      log: options.log,
+      isStopping: () => this.#stopping,
+      onRetry: () => this.counts.retries++,
+      onEnded: (ticket, result) => this.give({ type: 'executed', ticket, result, now: this.now() }),
     })
     this.#repair = new StateRepair({
       site: options.name,
@@ -516,7 +516,7 @@ export class Driver {
     const { store } = this.#options
     const { cert, ticket } = effect
     const { height, state_root: stateRoot, code_root: codeRoot, time } = cert.block
-    const done = ticket === undefined ? undefined : this.#executed.get(ticket)
+    const done = ticket === undefined ? undefined : this.#executions.ended(ticket)
     assert(ticket === undefined || done !== undefined, 'a commit names an execution that ended')
     const release = this.#states.dispensable([...effect.keepStates, height])
     const written = store.transact(() => {
@@ -548,8 +548,7 @@ export class Driver {
     })
     this.bodies.madeDurable(written)
     this.#states.committed(height, release)
-    this.#executed.clear()
-    this.#wanted.clear()
+    this.#executions.clear()
     const head: Head = { height, cert, stateRoot, codeRoot, time }
     this.#head = head
     this.#log.debug('commit', {
@@ -566,13 +565,9 @@ export class Driver {
       case 'send':
         return this.#send(effect)
       case 'execute':
-        this.#wanted.add(effect.ticket)
-        void this.#execute(effect)
-        return
+        return this.#executions.begin(effect.ticket, effect.context)
       case 'release':
-        this.#wanted.delete(effect.ticket)
-        this.#executed.delete(effect.ticket)
-        return
+        return this.#executions.release(effect.ticket)
       case 'reply':
         return this.#hooks.onReply(effect.requestHash, effect.height, effect.index)
       case 'refuse':
@@ -616,47 +611,6 @@ export class Driver {
       return
     }
     this.#options.network.send(this.#roster.at(effect.to), bytes)
-  }
-
-  async #execute({ ticket, context }: Extract<Effect, { type: 'execute' }>): Promise<void> {
-    for (let attempt = 0; !this.#stopping && this.#wanted.has(ticket); attempt++) {
-      try {
-        await this.#haveBodies(context)
-        const prepared = prepare(this.execution, context, this.bodies)
-        let result: BlockResult
-        if (prepared.kind === 'refused') result = prepared.result
-        else {
-          if (prepared.codeRoot !== undefined && !(await this.bundles.fetch(prepared.codeRoot)))
-            throw new Error('nobody has the whole bundle')
-          result = await this.#options.runtime.executeBlock(prepared.job)
-        }
-        this.#health.works('execute')
-        if (!this.#wanted.delete(ticket)) return
-        const comes = resultOf(context, result)
-        this.#executed.set(ticket, { result, leaves: comes.leaves })
-        this.give({ type: 'executed', ticket, result: comes, now: this.now() })
-        return
-      } catch (cause) {
-        if (this.#stopping || !this.#wanted.has(ticket)) continue
-        this.#health.fail('execute', cause)
-        this.counts.retries++
-        await pauseAfter(attempt)
-      }
-    }
-    // The height was decided without it: nobody waits for what failed here.
-    if (!this.#stopping) this.#health.works('execute')
-  }
-
-  /** The machine starts nothing without its bodies; should one be gone all the same, the others have it, in a certified block at the latest. */
-  async #haveBodies({ requests, height }: ExecutionContext): Promise<void> {
-    const missing = requests.map((request) => request.body_hash).filter((hash) => !this.bodies.has(hash))
-    if (missing.length === 0) return
-    this.#log.error('bodies_missing', { site: this.#options.name, height, count: missing.length })
-    const found = await this.#transfer.fetchBodies(missing, undefined)
-    for (const hash of found) this.bodies.unpin(hash)
-    if (found.length === missing.length) return
-    const blocks = await this.#transfer.fetchBlocks(height, undefined)
-    for (const block of blocks) for (const { body_hash } of block.requests) this.bodies.unpin(body_hash)
   }
 
   async #fetchState(effect: Extract<Effect, { type: 'fetchState' }>): Promise<void> {
