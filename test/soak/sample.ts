@@ -67,13 +67,14 @@ export async function usageOf(seeder: SeederProcess, site: string): Promise<Usag
     residentBytes: Number(resident) * 1024,
     diskBytes: bytesUnder(seeder.ready.dir),
     cpuSeconds: (user + system) / TICKS_PER_SECOND,
-    height: gauge(metrics, `interpeer_site_height{site="${site}"}`),
+    // Before the first block there is none to tell of.
+    height: gauge(metrics, `interpeer_site_height{site="${site}"}`) ?? 0,
   }
 }
 
-function gauge(metrics: string, name: string): number {
+function gauge(metrics: string, name: string): number | undefined {
   const line = metrics.split('\n').find((each) => each.startsWith(`${name} `))
-  return Number(line?.slice(name.length + 1) ?? Number.NaN)
+  return line === undefined ? undefined : Number(line.slice(name.length + 1))
 }
 
 function bytesUnder(directory: string): number {
