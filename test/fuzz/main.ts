@@ -15,6 +15,8 @@ import type { Orders, Report } from './worker.ts'
 
 /** An input that takes longer hangs. */
 const HUNG_MS = 10_000
+/** Where no terminal is, its progress is a line each. */
+const TELL_MS = 60_000
 /** Memory in use may rise by so much after the first tenth of the inputs, bytes. */
 const GROWTH_BYTES = 48 * 1024 * 1024
 
@@ -48,6 +50,7 @@ const last = new Map<string, Report>()
 const msByTarget = new Map<string, number>()
 const found: string[] = []
 const began = performance.now()
+let toldAt = began
 let heapEarly = 0
 let heapLate = 0
 
@@ -84,6 +87,10 @@ worker.on('message', (report: Report | 'done') => {
   if (total < inputs / 10) heapEarly = Math.max(heapEarly, report.heapBytes)
   heapLate = report.heapBytes
   if (process.stderr.isTTY) process.stderr.write(`\r${total} inputs  ${found.length} findings `)
+  else if (performance.now() - toldAt >= TELL_MS) {
+    toldAt = performance.now()
+    process.stderr.write(`${total} of ${inputs} inputs, ${found.length} findings\n`)
+  }
 })
 worker.on('error', (cause) => done.reject(cause))
 await done.promise
