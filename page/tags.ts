@@ -157,7 +157,35 @@ const rawEnds = new Map([...RAW].map((name) => [name, new RegExp(`</${name}[\\t\
 
 /** Where the end tag of an element whose content is text begins; undefined: it has none, and the rest of the page is its content. */
 export function rawEnd(text: string, name: string, from: number): number | undefined {
+  if (name === 'script') return scriptEnd(text, from)
   const pattern = rawEnds.get(name)
   const at = pattern === undefined ? text.length : find(text, pattern, from)
   return at === text.length ? undefined : at
+}
+
+const SCRIPT_MARK = /<!--|-->|<(\/?)script[\t\n\f\r />]/gi
+
+/**
+ * A script may hold what looks like a comment (HTML standard §13.2.5.17 to 31), and within it what looks like a script: that one's end tag does not
+ * end this one.
+ *
+ *   text ── <!-- ──> escaped ── <script ──> twice escaped          -->: text again, from both
+ *                       └── </script: the end ──┘└── </script ──> escaped
+ */
+function scriptEnd(text: string, from: number): number | undefined {
+  let depth = 0
+  SCRIPT_MARK.lastIndex = from
+  for (let mark = SCRIPT_MARK.exec(text); mark !== null; mark = SCRIPT_MARK.exec(text)) {
+    const [words, slash] = mark
+    if (words === '-->') depth = 0
+    else if (words === '<!--') {
+      if (depth === 0) depth = 1
+      // Its dashes may be those of its end: `<!-->`.
+      SCRIPT_MARK.lastIndex = mark.index + '<!'.length
+    } else if (slash === '') {
+      if (depth === 1) depth = 2
+    } else if (depth < 2) return mark.index
+    else depth = 1
+  }
+  return undefined
 }

@@ -34,6 +34,8 @@ test('the script stands at the end of the head, whether the page writes one or n
     '<title>a</title>|<svg><title>b</title></svg>',
     '<head><title>a</title>|',
     '<title>a</title>|<script>never ends',
+    '<title>a</title><script><!-- <script>x</script> --></script>|<p>x',
+    '<title>a</title>|<script><!-- <script>x</script><meta name=a><p>x',
     '<title>a</title>|</head title="never ends>x',
   ]) {
     assert.equal(placed(page.replace('|', '')), page)
