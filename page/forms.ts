@@ -30,6 +30,17 @@ const FOREIGN: ReadonlySet<string> = new Set(['svg', 'math'])
 const TREE_DECIDES: ReadonlySet<string> = new Set(['base', 'form', 'frameset', 'plaintext', 'select', 'template'])
 /** What ends a select that was not closed. */
 const ENDS_SELECT: ReadonlySet<string> = new Set(['input', 'keygen', 'textarea'])
+/** They end a `<select>` that stands in a table, and no other (§13.2.6.4.17). */
+const ENDS_SELECT_IN_TABLE: ReadonlySet<string> = new Set([
+  'caption',
+  'table',
+  'tbody',
+  'td',
+  'tfoot',
+  'th',
+  'thead',
+  'tr',
+])
 
 /** Byte offsets behind the start tags of the forms that post to the page's own site; `origins`: how the site names itself. */
 export function formOffsets(
@@ -72,7 +83,8 @@ function formsIn(text: string): readonly Tag[] | undefined {
         if (end === undefined || text.slice(at, end).includes('<')) return undefined
         at = end
       }
-    } else if (isEnd) {
+    } else if (isInSelect && ENDS_SELECT_IN_TABLE.has(name)) return undefined
+    else if (isEnd) {
       if (name === 'template') templates = Math.max(0, templates - 1)
       else if (name === 'select') isInSelect = false
       else if (name === 'form' && templates === 0) {

@@ -34,6 +34,7 @@ export function isRaw(name: string): boolean {
 }
 
 const SPACE: ReadonlySet<string> = new Set(['\t', '\n', '\f', '\r', ' '])
+const NOTHING: ReadonlySet<string> = new Set()
 const LETTER = /[A-Za-z]/
 const NAME_END = /[\t\n\f\r />]/g
 const ATTRIBUTE_END = /[\t\n\f\r />=]/g
@@ -155,9 +156,13 @@ function kept(
 
 const rawEnds = new Map([...RAW].map((name) => [name, new RegExp(`</${name}[\\t\\n\\f\\r />]`, 'gi')]))
 
-/** Where the end tag of an element whose content is text begins; undefined: it has none, and the rest of the page is its content. */
+/** Where the end tag of an element whose content is text begins; undefined: it has none that is whole, and the rest of the page is its content. */
 export function rawEnd(text: string, name: string, from: number): number | undefined {
-  if (name === 'script') return scriptEnd(text, from)
+  const at = name === 'script' ? scriptEnd(text, from) : endOf(text, name, from)
+  return at === undefined || tagAt(text, at, true, NOTHING) === undefined ? undefined : at
+}
+
+function endOf(text: string, name: string, from: number): number | undefined {
   const pattern = rawEnds.get(name)
   const at = pattern === undefined ? text.length : find(text, pattern, from)
   return at === text.length ? undefined : at

@@ -35,8 +35,10 @@ const NOTHING_LEFT = /^\s*(?:<!doctype[^>]*>\s*)?$/i
 const latin1 = new TextDecoder('latin1')
 const ATTRIBUTES: ReadonlySet<string> = new Set(['http-equiv', 'content', 'charset'])
 const NONE: ReadonlySet<string> = new Set()
-/** Sections, entities, and instructions in which a tag may stand, in XML. */
-const NOT_FOLLOWED = /<!\[CDATA\[|<!DOCTYPE[^>]*\[|<\?(?!xml[\s-])/i
+/** Instructions that are whole, in XML, and have no tag in them: the declaration, and style sheets. */
+const INSTRUCTIONS = /<\?xml(?:-stylesheet)?\s[^?>]*\?>/g
+/** Sections, entities, and other instructions, in which a tag may stand. */
+const NOT_FOLLOWED = /<!\[CDATA\[|<!DOCTYPE[^>]*\[|<\?/i
 const IN_HEAD: ReadonlySet<string> = new Set([
   'base',
   'basefont',
@@ -134,7 +136,7 @@ function isCharset({ attributes }: Tag): boolean {
 /** XML has sections, entities and instructions that HTML's tags do not tell, and one fault is no page at all. */
 function isSafeXml(text: string, { offset }: Found): boolean {
   const before = text.slice(0, offset)
-  if (NOT_FOLLOWED.test(before)) return false
+  if (NOT_FOLLOWED.test(before.replace(INSTRUCTIONS, ''))) return false
   const open: string[] = []
   let at = 0
   for (let tag = nextTag(before, at, NONE); tag !== undefined; tag = nextTag(before, at, NONE)) {

@@ -34,6 +34,9 @@ test('the script stands at the end of the head, whether the page writes one or n
     '<title>a</title>|<svg><title>b</title></svg>',
     '<head><title>a</title>|',
     '<title>a</title>|<script>never ends',
+    '<head>|<title>never ends</title',
+    '<head>|<title>never ends</title a="></title>',
+    '<meta name=a>|<style>a > b {}</style {}',
     '<title>a</title><script><!-- <script>x</script> --></script>|<p>x',
     '<title>a</title>|<script><!-- <script>x</script><meta name=a><p>x',
     '<title>a</title>|</head title="never ends>x',
@@ -87,6 +90,7 @@ test('XML gets it only where its head is written out and nothing can be mistaken
     '<html><head/><body/></html>',
     '<html><head><meta charset="utf-8">text</meta></head></html>',
     '<html><head><?a <b> ?></head></html>',
+    '<?xml version="1.0"? a><html><head><?xml version="1.0"?></head></html>',
   ])
     assert.equal(placed(other, type), undefined, other)
 })

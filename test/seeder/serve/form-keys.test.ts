@@ -83,6 +83,7 @@ test('R9 a page whose tree would have to be known has no keys', () => {
     '<svg><foreignObject><form method=post>abc</form></foreignObject></svg>',
     '<svg><p><script>"</svg><form method=post>abc"</script>',
     '<select><form method=post>abc</form></select>',
+    '<table><tr><td><select><tr><td><select><form method=post>abc',
     '<form method=post action="&#104;ttps://elsewhere.example/">abc</form>',
     '<script><!-- <script> </script> <form method=post>abc --></script>',
   ])
